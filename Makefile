@@ -1,0 +1,79 @@
+# Every target sets up what it needs. Bare `make` lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := build/demo
+
+# What compiling the BPF programs and the native library needs, and what the tests run besides.
+PACKAGES := clang llvm gcc libc6-dev libbpf-dev libelf-dev zlib1g-dev $(shell $(PYTHON) -m ensurepip --version >/dev/null 2>&1 || echo python3-venv)
+TEST_PACKAGES := libclang-rt-dev fio bpftrace strace e2fsprogs xfsprogs fuse3 libaio-dev liburing-dev
+
+SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+
+# Installs those of the Debian packages $(1) that are missing, when that is possible.
+define install
+	@missing=$$(for package in $(1); do \
+	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; fi
+endef
+
+.PHONY: help setup native demo test test-packages lint format bench docs wheel clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: .venv/.setup native  ## make .venv with bin/stepwell, everything it needs, and the native parts
+
+.venv/.setup: pyproject.toml uv.lock
+	$(call install,$(PACKAGES))
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv; }
+	$(BIN)/uv sync --quiet --locked
+	@touch $@
+
+native: .venv/.setup  ## compile the BPF programs and the native library again where they changed
+	@$(BIN)/python collectors/hatch_build.py
+
+demo: setup  ## record and report a realistic reader; leaves an HTML report
+	@rm -rf $(DEMO) && mkdir -p $(DEMO)
+	$(BIN)/stepwell --store $(DEMO)/demo.duckdb record -- $(BIN)/python -m stepwell.cli.demo $(DEMO)/data
+	$(BIN)/stepwell --store $(DEMO)/demo.duckdb report
+	$(BIN)/stepwell --store $(DEMO)/demo.duckdb report -o html > $(DEMO)/report.html
+	@echo "The same as a page: $(CURDIR)/$(DEMO)/report.html"
+
+test: setup test-packages  ## run the tests, after installing what they need
+	$(BIN)/pytest -q --ignore tests/bench
+
+test-packages:
+	$(call install,$(TEST_PACKAGES))
+
+lint: setup  ## check style, types, import rules and C formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run -Werror $(SOURCES)
+
+format: setup  ## format Python and C, and repair what ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/clang-format -i $(SOURCES)
+
+bench: setup test-packages  ## measure Stepwell's cost beside other tracers
+	$(BIN)/uv sync --quiet --locked --group bench
+	$(BIN)/python -m tests.bench.run
+
+docs: setup  ## write what is generated from the record definition
+	$(BIN)/python -m stepwell.trace.generate
+
+wheel: setup  ## build sdist and a wheel that brings its own libelf, into dist/
+	rm -rf dist build/wheel
+	$(BIN)/python -m build --no-isolation --outdir build/wheel
+	mkdir -p dist && mv build/wheel/*.tar.gz dist/
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist build/wheel/*.whl
+
+clean:  ## remove everything that was made, .venv included
+	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find collectors analysis injector dashboard tests \( -name __pycache__ -o -name '*.bpf.o' -o -name libstepwell.so \) \
+	    -prune -exec rm -rf {} +
