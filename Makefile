@@ -8,7 +8,7 @@ DEMO := build/demo
 PACKAGES := clang llvm gcc libc6-dev libbpf-dev libelf-dev zlib1g-dev $(shell $(PYTHON) -m ensurepip --version >/dev/null 2>&1 || echo python3-venv)
 TEST_PACKAGES := libclang-rt-dev fio bpftrace strace e2fsprogs xfsprogs fuse3 libaio-dev liburing-dev
 
-SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+C_FILES = $(shell find collectors tests -name '*.[ch]')
 
 # Installs those of the Debian packages $(1) that are missing, when that is possible.
 define install
@@ -53,12 +53,12 @@ lint: setup  ## check style, types, import rules and C formatting
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/clang-format --dry-run -Werror $(SOURCES)
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 
 format: setup  ## format Python and C, and repair what ruff can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	$(BIN)/clang-format -i $(SOURCES)
+	$(BIN)/clang-format -i $(C_FILES)
 
 bench: setup test-packages  ## measure Stepwell's cost beside other tracers
 	$(BIN)/uv sync --quiet --locked --group bench

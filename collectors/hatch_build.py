@@ -44,7 +44,8 @@ class Target(NamedTuple):
 
 def targets(package: Path) -> list[Target]:
     """The files to build for the `stepwell` folder `package` of the collectors."""
-    include = ["-I", str(package)]
+    # The prefix map keeps this checkout's path out of the results, so that the same sources give the same bytes.
+    include = ["-I", str(package), f"-ffile-prefix-map={package}=/stepwell"]
     native = package / "collectors" / "native"
     return [
         *(_bpf_object(source, include) for source in sorted((package / "collectors" / "ebpf").glob("*.bpf.c"))),
