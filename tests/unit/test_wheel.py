@@ -1,0 +1,98 @@
+"""What users install: built from the checkout, tried where there is nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMPILED = {"stepwell/collectors/ebpf/access.bpf.o", "stepwell/collectors/native/libstepwell.so"}
+
+
+class Built(NamedTuple):
+    sdist: Path
+    wheel: Path
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The sdist of this checkout, and the wheel built from that sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Built(sdist=next(folder.glob("*.tar.gz")), wheel=next(folder.glob("*.whl")))
+
+
+@pytest.fixture(scope="module")
+def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `bin` of a virtual environment with the wheel; dependencies come from the one that runs the tests."""
+    folder = tmp_path_factory.mktemp("venv")
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    uv = Path(sys.executable).parent / "uv"
+    subprocess.run([uv, "pip", "install", "-q", "--offline", "--no-deps", "--python", python, built.wheel], check=True)
+    site = sysconfig.get_path("purelib", vars={"base": str(folder)})
+    # A path in a .pth file brings the folder, but not its own .pth files: the editable install stays out.
+    (Path(site) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "bin"
+
+
+def sources() -> set[str]:
+    """All Python files of the namespace as the checkout has them, by their path from `stepwell`'s parent."""
+    return {str(path.relative_to(room.parent)) for room in ROOT.glob("*/stepwell") for path in room.rglob("*.py")}
+
+
+def test_wheel_holds_what_the_editable_install_sees(built: Built) -> None:
+    with zipfile.ZipFile(built.wheel) as wheel:
+        names = {name for name in wheel.namelist() if name.startswith("stepwell/")}
+    assert {name for name in names if name.endswith(".py")} == sources()
+    assert {name for name in names if name.endswith((".o", ".so"))} == COMPILED
+    assert {Path(name).suffix for name in names if not name.endswith("/")} == {".py", ".typed", ".o", ".so"}
+
+
+def test_wheel_fits_any_python_on_this_platform_only(built: Built) -> None:
+    platform = sysconfig.get_platform().replace("-", "_")
+    assert built.wheel.name.endswith(f"-py3-none-{platform}.whl")
+
+
+def test_compiled_files_do_not_tell_where_they_were_built(built: Built) -> None:
+    with zipfile.ZipFile(built.wheel) as wheel:
+        for name in COMPILED:
+            content = wheel.read(name)
+            assert str(ROOT).encode() not in content
+            assert tempfile.gettempdir().encode() not in content
+
+
+def test_sdist_holds_sources_and_tests_and_nothing_compiled(built: Built) -> None:
+    with tarfile.open(built.sdist) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    wanted = ["LICENSE", "Makefile", "uv.lock", "collectors/stepwell/trace/run.h", "tests/unit/test_wheel.py"]
+    assert set(wanted) <= names
+    assert {name for name in names if name.endswith((".o", ".so"))} == set()
+
+
+def test_installed_command_answers(installed: Path, tmp_path: Path) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    done = subprocess.run(
+        [installed / "stepwell", "--version"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert version in done.stdout
+
+
+def test_installed_modules_are_the_wheels(installed: Path, tmp_path: Path) -> None:
+    program = "import stepwell.cli, stepwell.collectors as c; print(c.__file__)"
+    done = subprocess.run(
+        [installed / "python", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert Path(done.stdout).is_relative_to(installed.parent)
