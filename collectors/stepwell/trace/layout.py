@@ -69,6 +69,8 @@ def c_header() -> str:
         "#ifndef STEPWELL_RECORD_H",
         "#define STEPWELL_RECORD_H",
         "",
+        "#include <stdint.h>",
+        "",
         f"#define SW_FORMAT_VERSION {FORMAT_VERSION}",
         f"#define SW_BUCKETS {HISTOGRAM_BUCKETS}",
         f"#define SW_BUCKET_SHIFT {HISTOGRAM_SHIFT}",

@@ -2,6 +2,8 @@
 #ifndef STEPWELL_RECORD_H
 #define STEPWELL_RECORD_H
 
+#include <stdint.h>
+
 #define SW_FORMAT_VERSION 1
 #define SW_BUCKETS 24
 #define SW_BUCKET_SHIFT 8

@@ -5,7 +5,7 @@
  * kernel is property-tested in user space. Lossless: access i of a run starts at offset + i * stride (mod 2^64), asked
  * for `requested` bytes and got `size`, the last one `tail`.
  *
- * The includer defines uint8_t ... int64_t, and calls sw_add() with a function that takes each finished run.
+ * The includer calls sw_add() with a function that takes each finished run.
  */
 #ifndef STEPWELL_RUN_H
 #define STEPWELL_RUN_H

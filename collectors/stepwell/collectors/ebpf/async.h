@@ -1,0 +1,143 @@
+/*
+ * Asynchronous accesses. They join runs when they are issued, so that a sequential reader with many requests under way
+ * is sequential; what came of them is told when it differs from what a regular file of that size gives.
+ */
+#ifndef STEPWELL_ASYNC_H
+#define STEPWELL_ASYNC_H
+
+#include "heads.h"
+
+/* io_uring's opcodes, which are its ABI. */
+enum { URING_READV = 1, URING_WRITEV = 2, URING_READ_FIXED = 4, URING_WRITE_FIXED = 5, URING_READ = 22, URING_WRITE = 23 };
+enum { URING_READ_MULTISHOT = 49 };
+#define URING_FIXED_FILE 1 /* REQ_F_FIXED_FILE */
+
+/* libaio's iocb and io_event, which are its ABI. */
+struct iocb {
+	__u64 data;
+	__u32 key;
+	__u32 rw_flags;
+	__u16 opcode;
+	__s16 priority;
+	__u32 fd;
+	__u64 buffer;
+	__u64 bytes;
+	__s64 offset;
+};
+
+struct io_event {
+	__u64 data;
+	__u64 iocb;
+	__s64 result;
+	__s64 result2;
+};
+
+enum { AIO_PREAD = 0, AIO_PWRITE = 1, AIO_PREADV = 7, AIO_PWRITEV = 8 };
+
+/* What a transfer at `offset` moves when nothing goes wrong. */
+static __always_inline __u64 expected_size(struct file *file, __u32 op, __u64 offset, __u64 requested)
+{
+	__u64 end = file->f_inode->i_size;
+
+	if (op == SW_WRITE)
+		return requested;
+	if (offset >= end)
+		return 0;
+	return requested < end - offset ? requested : end - offset;
+}
+
+static __always_inline void issue(struct sw_task *t, struct file *file, struct sw_request_key *id, __u32 op,
+				  __u64 offset, __u64 requested)
+{
+	struct sw_request request = {};
+
+	request.key.file = (__u64)file;
+	request.key.thread = t->thread;
+	request.key.op = op;
+	request.access.start_ns = bpf_ktime_get_ns();
+	request.access.offset = offset;
+	request.access.requested = requested;
+	request.access.size = expected_size(file, op, offset, requested);
+	request.access.flags = SW_ASYNC;
+	if (add_access(t, file, op, &request.access))
+		bpf_map_update_elem(&requests, id, &request, BPF_ANY);
+}
+
+static __always_inline void complete(struct sw_request_key *id, __s64 result)
+{
+	struct sw_request *request = bpf_map_lookup_elem(&requests, id);
+	struct sw_result record = {.kind = SW_RESULT};
+	struct sw_open_file *known;
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!request)
+		return;
+	known = bpf_map_lookup_elem(&opens, &request->key.file);
+	if (known && known->open) {
+		add_latency(&request->key, known, now - request->access.start_ns, now);
+		if (result != (__s64)request->access.size) {
+			record.thread = request->key.thread;
+			record.open = known->open;
+			record.seq = request->access.seq;
+			record.result = result;
+			record.op = request->key.op;
+			send_record(&record, sizeof(record));
+		}
+	} else {
+		COUNT(unmatched, 1);
+	}
+	bpf_map_delete_elem(&requests, id);
+}
+
+static __always_inline int uring_op(__u8 opcode)
+{
+	switch (opcode) {
+	case URING_READ:
+	case URING_READV:
+	case URING_READ_FIXED:
+	case URING_READ_MULTISHOT:
+		return SW_READ;
+	case URING_WRITE:
+	case URING_WRITEV:
+	case URING_WRITE_FIXED:
+		return SW_WRITE;
+	}
+	return -1;
+}
+
+/* The request's file; at submission the kernel has looked at the descriptor's number only. */
+static __always_inline struct file *uring_file(struct task_struct *task, struct io_kiocb *request)
+{
+	if (!(request->flags & URING_FIXED_FILE))
+		return file_of_fd(task, request->cqe.fd);
+	if (bpf_core_type_exists(struct io_rsrc_data) && bpf_core_field_exists(struct io_rsrc_data, nodes)) {
+		struct io_rsrc_data *data = &request->ctx->file_table.data;
+		__u64 node;
+
+		if ((__u32)request->cqe.fd >= data->nr)
+			return 0;
+		node = load((__u64)data->nodes + (__u64)request->cqe.fd * 8);
+		return typed(typed(node, struct io_rsrc_node)->file_ptr & ~7ULL, struct file);
+	}
+	return 0;
+}
+
+static __always_inline void uring_issue(struct sw_task *t, struct task_struct *task, struct io_kiocb *request)
+{
+	struct io_rw *rw = typed(request, struct io_rw);
+	struct sw_request_key id = {.id = (__u64)request};
+	int op = uring_op(request->opcode);
+	struct file *file = uring_file(task, request);
+	__u64 requested = rw->len;
+	__s64 offset = rw->kiocb.ki_pos;
+
+	if (!file || !is_regular(file))
+		return;
+	if (request->opcode == URING_READV || request->opcode == URING_WRITEV)
+		requested = typed(request->async_data, struct io_async_rw)->iter.count;
+	if (offset == -1)
+		offset = file->f_pos;
+	issue(t, file, &id, op, offset, requested);
+}
+
+#endif

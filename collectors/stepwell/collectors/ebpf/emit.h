@@ -1,0 +1,136 @@
+/* Records into the ring buffer. What does not fit is counted, in accesses where it holds accesses. */
+#ifndef STEPWELL_EMIT_H
+#define STEPWELL_EMIT_H
+
+#include "path.h"
+
+static __always_inline int send(void *record, __u64 bytes)
+{
+	__u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+
+	return bpf_ringbuf_output(&ring, record, bytes, waiting < knobs.wakeup_bytes ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline void send_record(void *record, __u64 bytes)
+{
+	if (send(record, bytes))
+		COUNT(lost_records, 1);
+}
+
+/* sw_seal() says how many bytes; the verifier wants constants. */
+static __always_inline void send_run(void *context, struct sw_run *run, __u32 bytes)
+{
+	long error = bytes == SW_RUN_SHORT_BYTES ? send(run, SW_RUN_SHORT_BYTES) : send(run, SW_RUN_BYTES);
+
+	(void)context;
+	if (error)
+		COUNT(lost_ring, run->count);
+	else
+		COUNT(runs, 1);
+}
+
+/* Tell of an open file, with its path. Returns its number, 0 when it is not below the directory that is asked for. */
+static __noinline __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency_ns, __u32 state)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct file *file = typed(address, struct file);
+	struct dentry *dentry;
+	struct inode *inode;
+	struct sw_scratch *s = scratch();
+	struct walk w = {};
+	__u64 open;
+
+	if (!s)
+		return 0;
+	walk_from(&w, file);
+	w.state = state;
+	dentry = typed(w.dentry, struct dentry);
+	inode = dentry->d_inode;
+	if (!inode)
+		inode = file->f_inode;
+	if (!dentry->d_hash.pprev && dentry != dentry->d_parent)
+		w.state |= STATE_DELETED;
+	walk_path(task, &w);
+	if (knobs.filter.under_ino && !w.under)
+		return 0;
+	open = __sync_fetch_and_add(&control.next_open, 1) + 1;
+	s->open.kind = SW_OPEN;
+	s->open.thread = thread;
+	s->open.open = open;
+	s->open.start_ns = start_ns;
+	s->open.latency_ns = latency_ns;
+	s->open.ino = inode->i_ino;
+	s->open.size = inode->i_size;
+	s->open.dev = inode->i_sb->s_dev;
+	s->open.generation = inode->i_generation;
+	s->open.magic = inode->i_sb->s_magic;
+	s->open.flags = file->f_flags;
+	s->open.state = w.state;
+	s->open.reserved = 0;
+	if (w.used <= TEXT_BYTES)
+		send_record(&s->open, sizeof(s->open) + w.used);
+	return open;
+}
+
+/* An event with no path argument. */
+static __always_inline void send_event(struct sw_task *t, __u32 kind, __u32 op, __u64 open, __s64 value)
+{
+	struct sw_event event = {
+		.kind = SW_EVENT,
+		.thread = t->thread,
+		.event = kind,
+		.op = op,
+		.open = open,
+		.start_ns = t->start_ns,
+		.latency_ns = t->end_ns - t->start_ns,
+		.value = value,
+	};
+
+	send_record(&event, sizeof(event));
+}
+
+/* An event on a path argument at `user`, relative to `directory` (a descriptor, or AT_FDCWD). */
+static __noinline int send_path_event(struct sw_task *t, __u32 kind, __u64 user, __s32 directory, __s64 value)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sw_scratch *s = scratch();
+	struct walk w = {};
+	long length;
+
+	if (!s || !t)
+		return 0;
+	length = bpf_probe_read_user_str(s->text, TEXT_BYTES / 2, (void *)user);
+	if (length <= 0) {
+		COUNT(lost_vector, 1);
+		return 0;
+	}
+	s->event.kind = SW_EVENT;
+	s->event.thread = t->thread;
+	s->event.event = kind;
+	s->event.op = 0;
+	s->event.open = 0;
+	s->event.start_ns = t->start_ns;
+	s->event.latency_ns = t->end_ns - t->start_ns;
+	s->event.value = value;
+	s->event.argument_bytes = length - 1;
+	s->event.reserved = 0;
+	w.used = length - 1;
+	if (s->text[0] != '/') {
+		if (directory == -100 /* AT_FDCWD */) {
+			w.dentry = (__u64)task->fs->pwd.dentry;
+			w.mount = (__u64)task->fs->pwd.mnt;
+		} else {
+			struct file *file = file_of_fd(task, directory);
+
+			if (!file)
+				return 0;
+			walk_from(&w, file);
+		}
+		walk_path(task, &w);
+	}
+	if (w.used <= TEXT_BYTES)
+		send_record(&s->event, sizeof(s->event) + w.used);
+	return 0;
+}
+
+#endif

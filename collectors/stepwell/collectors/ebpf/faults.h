@@ -1,0 +1,107 @@
+/*
+ * Page faults on file mappings. A fault is seen as the range of cached pages mapped around it, as the page that was
+ * missing, or as the first followed by the second: so it is held until something else happens in the thread.
+ *
+ * How long a fault took is not told by the kernel. A thread that computes cannot sleep except in a fault, so the time
+ * that it spent off the processor until its next system call or fault is the fault's; faults that did not sleep have
+ * latency 0.
+ */
+#ifndef STEPWELL_FAULTS_H
+#define STEPWELL_FAULTS_H
+
+#include "heads.h"
+
+/*
+ * A clock that only runs while the task is off the processor, up to a constant: when it last got the processor less
+ * what it has used until then, less what it waited for a free processor.
+ */
+static __always_inline __u64 off_cpu(struct task_struct *task)
+{
+	return task->se.exec_start - task->se.sum_exec_runtime - task->sched_info.run_delay;
+}
+
+/* The open file that the current process has mapped as `mapping`; 0 when it cannot be found out now. */
+static __noinline __u64 find_mapping(__u64 mapping)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct bpf_iter_task_vma it;
+	struct vm_area_struct *area;
+	__u64 found = 0;
+
+	if (!has_function(bpf_iter_task_vma_new))
+		return 0;
+	bpf_iter_task_vma_new(&it, task, 0);
+	while ((area = bpf_iter_task_vma_next(&it))) {
+		if (area->vm_file && (__u64)area->vm_file->f_mapping == mapping) {
+			found = (__u64)area->vm_file;
+			break;
+		}
+	}
+	bpf_iter_task_vma_destroy(&it);
+	return found;
+}
+
+static __always_inline struct file *mapped_file(struct task_struct *task, __u64 mapping)
+{
+	struct sw_mapping_key key = {.mapping = mapping, .process = (__u64)task->mm};
+	__u64 *known = bpf_map_lookup_elem(&mappings, &key);
+	__u64 address;
+
+	if (known) {
+		struct file *file = typed(*known, struct file);
+
+		if ((__u64)file->f_mapping == mapping)
+			return file;
+	}
+	address = find_mapping(mapping);
+	if (!address)
+		return 0;
+	bpf_map_update_elem(&mappings, &key, &address, BPF_ANY);
+	return typed(address, struct file);
+}
+
+/* Turn the held fault into an access. */
+static __always_inline void settle_fault(struct sw_task *t, struct task_struct *task)
+{
+	struct sw_access access = {};
+	struct file *file;
+	__u64 end;
+
+	if (!t->fault.mapping)
+		return;
+	file = mapped_file(task, t->fault.mapping);
+	t->fault.mapping = 0;
+	if (!file) {
+		COUNT(unmapped, 1);
+		return;
+	}
+	access.start_ns = t->fault.start_ns;
+	access.offset = t->fault.first << knobs.page_shift;
+	access.requested = (t->fault.last - t->fault.first + 1) << knobs.page_shift;
+	access.size = access.requested;
+	end = file->f_inode->i_size;
+	if (access.offset + access.size > end)
+		access.size = access.offset < end ? end - access.offset : 0;
+	access.flags = t->fault.around ? SW_FAULT_AROUND : 0;
+	access.filled = t->filled;
+	if (task->nvcsw != t->fault.switches) {
+		access.waited = 1;
+		access.latency_ns = off_cpu(task) - t->fault.off_cpu;
+	}
+	add_access(t, file, SW_MMAP, &access);
+}
+
+static __always_inline void hold_fault(struct sw_task *t, struct task_struct *task, __u64 mapping, __u64 first,
+				       __u64 last, int around)
+{
+	t->filled = 0;
+	t->fault.mapping = mapping;
+	t->fault.first = first;
+	t->fault.last = last;
+	t->fault.around = around;
+	t->fault.start_ns = bpf_ktime_get_ns();
+	t->fault.off_cpu = off_cpu(task);
+	t->fault.switches = task->nvcsw;
+}
+
+#endif

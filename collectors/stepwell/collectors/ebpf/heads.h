@@ -1,0 +1,199 @@
+/* From accesses to runs: the open run of each (open file, thread, kind of access). */
+#ifndef STEPWELL_HEADS_H
+#define STEPWELL_HEADS_H
+
+#include "emit.h"
+
+/* An address that now holds another inode is another open file. */
+static __always_inline int is_same_file(__u64 inode, __u64 ino, struct file *file)
+{
+	return inode == (__u64)file->f_inode && ino == file->f_inode->i_ino;
+}
+
+/* What is known of an open file; it is told of when first seen. NULL when the map has no room at all. */
+static __always_inline struct sw_open_file *open_of(struct file *file, struct sw_task *t, __u64 start_ns)
+{
+	__u64 address = (__u64)file;
+	struct sw_open_file *known = bpf_map_lookup_elem(&opens, &address);
+	struct sw_open_file fresh = {};
+
+	if (known && is_same_file(known->inode, known->ino, file))
+		return known;
+	fresh.inode = (__u64)file->f_inode;
+	fresh.ino = file->f_inode->i_ino;
+	fresh.open = send_open(address, t->thread, start_ns, 0, STATE_BEFORE);
+	bpf_map_update_elem(&opens, &address, &fresh, BPF_ANY);
+	return bpf_map_lookup_elem(&opens, &address);
+}
+
+static __always_inline int lock_slot(struct sw_slot *slot)
+{
+	if (__sync_val_compare_and_swap(&slot->lock, 0, 1))
+		return 0;
+	slot->opened += 1;
+	return 1;
+}
+
+static __always_inline void unlock_slot(struct sw_slot *slot)
+{
+	slot->closed += 1;
+	__sync_lock_test_and_set(&slot->lock, 0);
+}
+
+static __always_inline int is_slot_of(struct sw_slot *slot, struct sw_key *key)
+{
+	return slot->key.file == key->file && slot->key.thread == key->thread && slot->key.op == key->op;
+}
+
+/* A fresh slot for `key`, or NULL when the map is full. */
+static __always_inline struct sw_slot *add_slot(struct sw_key *key, struct sw_open_file *known)
+{
+	struct sw_slot *slot = (struct sw_slot *)scratch();
+
+	if (!slot)
+		return 0;
+	__builtin_memset(slot, 0, sizeof(*slot));
+	slot->key = *key;
+	slot->inode = known->inode;
+	slot->ino = known->ino;
+	slot->head.run.op = key->op & 0xff;
+	slot->head.run.thread = key->thread;
+	slot->head.run.open = known->open;
+	if (bpf_map_update_elem(&heads, key, slot, BPF_ANY))
+		return 0;
+	return bpf_map_lookup_elem(&heads, key);
+}
+
+/* Send one access by itself. */
+static __always_inline void send_single(struct sw_key *key, __u64 open, struct sw_access *access)
+{
+	struct sw_head *head = (struct sw_head *)scratch();
+
+	if (!head)
+		return;
+	__builtin_memset(head, 0, sizeof(*head));
+	head->run.op = key->op & 0xff;
+	head->run.thread = key->thread;
+	head->run.open = open;
+	sw_begin(head, access);
+	send_run(0, &head->run, sw_seal(&head->run));
+	COUNT(uncoalesced, 1);
+}
+
+/* Send what the slot holds and empty it; the caller holds the lock. */
+static __always_inline void flush_slot(struct sw_slot *slot)
+{
+	struct sw_run *run = &slot->head.run;
+
+	if (!run->count && !run->latency_max_ns)
+		return;
+	send_run(0, run, sw_seal(run));
+	run->count = 0;
+	sw_clear_times(run);
+}
+
+/* End the run of `key`: nothing more will come for it. */
+static __always_inline void end_slot(struct sw_key *key)
+{
+	struct sw_slot *slot = bpf_map_lookup_elem(&heads, key);
+
+	if (!slot || !lock_slot(slot))
+		return;
+	if (is_slot_of(slot, key)) {
+		flush_slot(slot);
+		slot->key.thread = 0; /* whoever still holds this slot sees that it is no longer his */
+		unlock_slot(slot);
+		bpf_map_delete_elem(&heads, key);
+	} else {
+		unlock_slot(slot);
+	}
+}
+
+/* End the thread's runs on one open file, or on all files when it is 0. */
+static __always_inline void end_slots(struct sw_task *t, __u64 file)
+{
+	for (__u32 i = 0; i < KEYS; i++) {
+		struct sw_key key = t->key[i];
+
+		if (!key.file || (file && key.file != file))
+			continue;
+		end_slot(&key);
+		key.op |= SW_LATENCIES;
+		end_slot(&key);
+		t->key[i].file = 0;
+	}
+}
+
+static __always_inline void count_access(struct sw_access *access)
+{
+	__u32 zero = 0;
+	struct sw_counters *c = bpf_map_lookup_elem(&counters, &zero);
+
+	if (!c)
+		return;
+	c->accesses += 1;
+	c->bytes += access->size;
+	if (access->flags & SW_ESTIMATED_OFFSET)
+		c->estimated += 1;
+}
+
+/* Record one access of thread `t` on `file`. Returns 0 when the file is not one to record. */
+static __always_inline int add_access(struct sw_task *t, struct file *file, __u32 op, struct sw_access *access)
+{
+	struct sw_key key = {.file = (__u64)file, .thread = t->thread, .op = op};
+	struct sw_slot *slot = bpf_map_lookup_elem(&heads, &key);
+	struct sw_open_file *known;
+
+	if (!slot || !is_same_file(slot->inode, slot->ino, file)) {
+		if (slot)
+			end_slot(&key);
+		known = open_of(file, t, access->start_ns);
+		if (!known || !known->open)
+			return 0;
+		slot = add_slot(&key, known);
+		t->key[t->keys & (KEYS - 1)] = key;
+		t->keys += 1;
+	}
+	access->seq = __sync_fetch_and_add(&t->seq, 1);
+	count_access(access);
+	if (slot && lock_slot(slot)) {
+		if (is_slot_of(slot, &key)) {
+			sw_add(&slot->head, access, send_run, 0);
+			unlock_slot(slot);
+			return 1;
+		}
+		unlock_slot(slot);
+	}
+	known = open_of(file, t, access->start_ns);
+	send_single(&key, known ? known->open : 0, access);
+	return 1;
+}
+
+/* Add the latency of an asynchronous access, which joined its run when it was issued. */
+static __always_inline void add_latency(struct sw_key *issued, struct sw_open_file *known, __u64 latency_ns, __u64 now)
+{
+	struct sw_key key = {.file = issued->file, .thread = issued->thread, .op = issued->op | SW_LATENCIES};
+	struct sw_slot *slot = bpf_map_lookup_elem(&heads, &key);
+
+	if (slot && slot->head.run.open != known->open) {
+		end_slot(&key);
+		slot = 0;
+	}
+	if (!slot)
+		slot = add_slot(&key, known);
+	if (slot && lock_slot(slot)) {
+		struct sw_run *run = &slot->head.run;
+
+		if (!run->latency_max_ns) {
+			run->start_ns = now;
+			run->flags = SW_ASYNC;
+		}
+		run->span_ns = now - run->start_ns;
+		sw_time(run, latency_ns, 0);
+		unlock_slot(slot);
+	} else {
+		COUNT(unmatched, 1);
+	}
+}
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * Reading kernel memory. Pointers that the verifier knows are followed directly; where it does not (elements of the
+ * descriptor table, container_of, names), `bpf_rdonly_cast` is used where the kernel has it, because lockdown in
+ * confidentiality mode refuses bpf_probe_read_kernel, and bpf_probe_read_kernel elsewhere.
+ */
+#ifndef STEPWELL_KERNEL_H
+#define STEPWELL_KERNEL_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+/* Does this kernel have a function that is declared weak? */
+#define has_function(function) ((__u64)(function) != 0)
+
+struct bpf_iter_task_vma {
+	__u64 opaque[1];
+};
+extern int bpf_iter_task_vma_new(struct bpf_iter_task_vma *it, struct task_struct *task, __u64 addr) __ksym __weak;
+extern struct vm_area_struct *bpf_iter_task_vma_next(struct bpf_iter_task_vma *it) __ksym __weak;
+extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym __weak;
+
+#define typed(pointer, type) ((type *)bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(type)))
+
+#define S_IFMT 0170000
+#define S_IFREG 0100000
+#define PF_KTHREAD 0x00200000
+#define PF_IO_WORKER 0x00000010
+#define FMODE_BACKING (1 << 25)
+#define TS_COMPAT 0x0002
+#define O_APPEND 02000
+
+/* Eight bytes at an address. `hash_len` is the one plain 64-bit member at offset 0 that every kernel's qstr has. */
+static __always_inline __u64 load(__u64 address)
+{
+	return typed(address, struct qstr)->hash_len;
+}
+
+static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 fd)
+{
+	struct fdtable *table = task->files->fdt;
+
+	if (fd >= table->max_fds)
+		return 0;
+	return typed(load((__u64)table->fd + fd * 8), struct file);
+}
+
+static __always_inline int is_regular(struct file *file)
+{
+	struct inode *inode = file->f_inode;
+
+	return inode && (inode->i_mode & S_IFMT) == S_IFREG;
+}
+
+/* Is the descriptor that leads here the last reference to the open file? */
+static __always_inline int is_last_reference(struct file *file)
+{
+	if (bpf_core_field_exists(file->f_ref))
+		return file->f_ref.refcnt.counter == 0; /* FILE_REF_ONEREF */
+	return ((struct file___count *)file)->f_count.counter == 1;
+}
+
+#if defined(__TARGET_ARCH_x86)
+#define ARG1(regs) ((regs)->di)
+#define ARG2(regs) ((regs)->si)
+#define ARG3(regs) ((regs)->dx)
+#define ARG4(regs) ((regs)->r10)
+#define ARG5(regs) ((regs)->r8)
+#define ARG6(regs) ((regs)->r9)
+#elif defined(__TARGET_ARCH_arm64)
+#define ARG1(regs) ((regs)->orig_x0)
+#define ARG2(regs) ((regs)->regs[1])
+#define ARG3(regs) ((regs)->regs[2])
+#define ARG4(regs) ((regs)->regs[3])
+#define ARG5(regs) ((regs)->regs[4])
+#define ARG6(regs) ((regs)->regs[5])
+#endif
+
+/* Is this system call made by a 32-bit program? Its numbers and argument layout are other ones. */
+static __always_inline int is_compat(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return task->thread_info.status & TS_COMPAT;
+#else
+	return 0;
+#endif
+}
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * Names of files as the traced thread sees them: the dentries from the file up to the thread's root, across mounts, as
+ * d_path does. Components are written from the last to the first, each ended by NUL.
+ */
+#ifndef STEPWELL_PATH_H
+#define STEPWELL_PATH_H
+
+#include "state.h"
+
+#define MAX_COMPONENTS 256
+#define NAME_WORDS 32 /* NAME_MAX is 255 */
+
+struct walk {
+	__u64 dentry;
+	__u64 mount;
+	__u64 root_dentry;
+	__u64 root_mount;
+	__u32 used; /* bytes of text */
+	__u32 state; /* enum OpenFlag of the definition */
+	__u32 done;
+	__u32 under; /* passed the directory that is asked for */
+};
+
+#define STATE_DELETED 1
+#define STATE_NO_PATH 2
+#define STATE_TRUNCATED 4
+#define STATE_BEFORE 8
+
+static __always_inline struct mount *mount_of(__u64 vfsmount)
+{
+	return typed(vfsmount - bpf_core_field_offset(struct mount, mnt), struct mount);
+}
+
+/* Append one name; room for the longest is kept behind TEXT_BYTES. */
+static __always_inline void append_name(struct sw_scratch *s, struct walk *w, struct dentry *dentry)
+{
+	__u64 name = (__u64)dentry->d_name.name;
+	__u32 length = dentry->d_name.len & 0xff;
+	__u32 at = w->used;
+
+	if (at + length >= TEXT_BYTES) {
+		w->state |= STATE_TRUNCATED;
+		w->done = 1;
+		return;
+	}
+	for (__u32 i = 0; i < NAME_WORDS; i++) {
+		__u32 to = (at + i * 8) & (TEXT_BYTES * 2 - 1);
+
+		if (i * 8 >= length || to > TEXT_BYTES + TEXT_SLACK - 8)
+			break;
+		*(__u64 *)(s->text + to) = load(name + i * 8);
+	}
+	at += length;
+	if (at < TEXT_BYTES)
+		s->text[at] = 0;
+	w->used = at + 1;
+}
+
+static long walk_step(__u32 i, struct walk *w)
+{
+	struct sw_scratch *s = scratch();
+	struct dentry *dentry = typed(w->dentry, struct dentry);
+	struct mount *mount = mount_of(w->mount);
+	__u64 parent = (__u64)dentry->d_parent;
+
+	if (!s || w->done)
+		return 1;
+	if (knobs.filter.under_ino && dentry->d_inode && dentry->d_inode->i_ino == knobs.filter.under_ino &&
+	    dentry->d_inode->i_sb->s_dev == knobs.filter.under_dev)
+		w->under = 1;
+	if (w->dentry == w->root_dentry && w->mount == w->root_mount) {
+		w->done = 1;
+		return 1;
+	}
+	if (w->dentry == (__u64)mount->mnt.mnt_root || w->dentry == parent) {
+		__u64 up = (__u64)mount->mnt_parent;
+
+		/* The top of a tree that is not below the thread's root: a detached or internal mount, or a name
+		 * outside a chroot. It has no path there. */
+		if (up == (__u64)mount || w->dentry != (__u64)mount->mnt.mnt_root) {
+			w->state |= STATE_NO_PATH;
+			w->done = 1;
+			return 1;
+		}
+		w->dentry = (__u64)mount->mnt_mountpoint;
+		w->mount = up + bpf_core_field_offset(struct mount, mnt);
+		return 0;
+	}
+	append_name(s, w, dentry);
+	w->dentry = parent;
+	return 0;
+}
+
+/* Write the components of the path from `dentry` on `mount` up to the root, behind w->used bytes of text. */
+static __always_inline void walk_path(struct task_struct *task, struct walk *w)
+{
+	w->root_dentry = (__u64)task->fs->root.dentry;
+	w->root_mount = (__u64)task->fs->root.mnt;
+	bpf_loop(MAX_COMPONENTS, walk_step, w, 0);
+	if (!w->done)
+		w->state |= STATE_TRUNCATED;
+}
+
+/* Begin at the name by which the file was opened. */
+static __always_inline void walk_from(struct walk *w, struct file *file)
+{
+	/* A mapping of an overlay file holds the file below; the one that was opened is kept beside it. */
+	if (bpf_core_field_exists(struct backing_file, user_path) && (file->f_mode & FMODE_BACKING)) {
+		struct backing_file *backing = typed(file, struct backing_file);
+
+		w->dentry = (__u64)backing->user_path.dentry;
+		w->mount = (__u64)backing->user_path.mnt;
+	} else {
+		w->dentry = (__u64)file->f_path.dentry;
+		w->mount = (__u64)file->f_path.mnt;
+	}
+}
+
+#endif

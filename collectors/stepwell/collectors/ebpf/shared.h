@@ -1,0 +1,86 @@
+/*
+ * What the BPF programs and the native loader agree on beside the records: knobs, counters, and the shape of an open
+ * run in the `heads` map. Plain C types.
+ */
+#ifndef STEPWELL_SHARED_H
+#define STEPWELL_SHARED_H
+
+#include "trace/run.h"
+
+enum sw_scope { SW_SCOPE_TREE, SW_SCOPE_CGROUP, SW_SCOPE_ALL };
+
+/* What to record; set before the programs are loaded. */
+struct sw_filter {
+	uint32_t scope;
+	uint32_t self; /* process that is never recorded */
+	uint64_t cgroup; /* id (inode number) of the cgroup */
+	int32_t cgroup_subsystem; /* index in css_set.subsys, or -1 for the unified hierarchy */
+	uint32_t under_dev; /* only files below this directory, if under_ino is not 0 */
+	uint64_t under_ino;
+};
+
+/* All knobs; frozen when the programs are loaded. */
+struct sw_knobs {
+	struct sw_filter filter;
+	uint64_t wakeup_bytes; /* data in the ring that is worth waking the drain for */
+	uint32_t page_shift;
+	uint32_t reserved;
+};
+
+enum sw_sweep { SW_SWEEP_BEGIN, SW_SWEEP_END };
+
+/* What programs and loader tell each other while tracing. */
+struct sw_control {
+	uint32_t sweep; /* enum sw_sweep: what the task iterator does */
+	uint32_t resweep; /* a process moved between cgroups: run the iterator again */
+	uint64_t next_open;
+	uint32_t next_thread;
+	uint32_t reserved;
+};
+
+/* Per processor; summed by the loader. In accesses unless said otherwise. */
+struct sw_counters {
+	uint64_t accesses;
+	uint64_t bytes;
+	uint64_t runs;
+	uint64_t lost_ring; /* no room in the ring buffer */
+	uint64_t lost_records; /* other records than runs, no room in the ring buffer */
+	uint64_t lost_threads; /* threads without memory for their state */
+	uint64_t lost_vector; /* calls whose iovec or iocb was not in memory */
+	uint64_t compat; /* system calls of 32-bit and x32 programs */
+	uint64_t uncoalesced; /* sent one by one: the map of open runs was full or contended */
+	uint64_t unmapped; /* page faults whose mapping could not be named */
+	uint64_t estimated; /* offset estimated */
+	uint64_t unmatched; /* completions whose request was not seen or no longer kept */
+};
+
+struct sw_key {
+	uint64_t file; /* address of the open file; never leaves the machine's memory */
+	uint32_t thread;
+	uint32_t op; /* enum sw_op, with SW_LATENCIES for latencies of asynchronous accesses */
+};
+
+#define SW_LATENCIES 0x100
+
+/*
+ * An open run. The owner thread, completions and the flusher may meet here: `lock` is only ever tried, never waited
+ * for. A reader in user space copies from low to high addresses; the copy is whole when `closed` equals `opened`.
+ */
+struct sw_slot {
+	uint32_t closed;
+	uint32_t lock;
+	struct sw_key key;
+	uint64_t inode; /* address, with ino the file's identity: detects a reused `file` */
+	uint64_t ino;
+	struct sw_head head;
+	uint32_t reserved;
+	uint32_t opened;
+};
+
+/* Argument of the flush program. */
+struct sw_flush {
+	uint64_t idle_before_ns; /* flush and forget runs without access since then */
+	uint64_t begun_before_ns; /* flush runs that began before then */
+};
+
+#endif

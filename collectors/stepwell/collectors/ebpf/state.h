@@ -1,0 +1,175 @@
+/* The maps and knobs, and what is kept of a traced thread. */
+#ifndef STEPWELL_STATE_H
+#define STEPWELL_STATE_H
+
+#include "kernel.h"
+#include "shared.h"
+
+const volatile struct sw_knobs knobs SEC(".rodata.knobs") = {};
+struct sw_control control; /* all of .bss */
+
+#define KEYS 16
+
+/* A page fault that is not yet an access: a fault on the page may follow one on the range around it. */
+struct sw_fault {
+	__u64 mapping; /* 0: none */
+	__u64 first; /* page index */
+	__u64 last;
+	__u64 start_ns;
+	__u64 off_cpu; /* see off_cpu() */
+	__u64 switches;
+	__u8 around;
+};
+
+/* One traced thread. */
+struct sw_task {
+	__u32 thread;
+	__u32 call; /* enum call in progress, 0 when none */
+	__u64 seq;
+	__u64 start_ns; /* of the call in progress */
+	__u64 end_ns; /* of the call that has just ended */
+	__u64 file;
+	__u64 other; /* second file of the call, or a user-space address */
+	__u64 position;
+	__u64 other_position;
+	__u64 requested;
+	__u64 switches;
+	__u32 filled;
+	__u32 argument;
+	struct sw_fault fault;
+	__u64 async_wait_ns;
+	__u64 begin_system_ns;
+	__u64 begin_run_ns;
+	__u32 keys; /* how many keys were ever noted; the last KEYS of them are kept */
+	__u32 reserved;
+	struct sw_key key[KEYS]; /* this thread's open runs, to be flushed at close and exit */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sw_task);
+} tasks SEC(".maps");
+
+/* Processes whose threads the iterator marks; scope TREE. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u8);
+} targets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768); /* set by the loader */
+	__type(key, struct sw_key);
+	__type(value, struct sw_slot);
+} heads SEC(".maps");
+
+/* Open files by address. */
+struct sw_open_file {
+	__u64 open; /* 0: not below the directory that is asked for */
+	__u64 inode;
+	__u64 ino;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct sw_open_file);
+} opens SEC(".maps");
+
+/* Which open file a process has mapped, by the mapping's address: found by looking through the process's areas. */
+struct sw_mapping_key {
+	__u64 mapping;
+	__u64 process;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct sw_mapping_key);
+	__type(value, __u64); /* address of the open file, 0 if none was found */
+} mappings SEC(".maps");
+
+/* Asynchronous requests under way. */
+struct sw_request_key {
+	__u64 id; /* address of the kernel's request, or of the user's iocb */
+	__u64 process; /* 0 for io_uring */
+};
+
+struct sw_request {
+	struct sw_access access;
+	struct sw_key key; /* file 0: not known at submission, so not yet counted */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct sw_request_key);
+	__type(value, struct sw_request);
+} requests SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 25); /* set by the loader */
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_counters);
+} counters SEC(".maps");
+
+/* Room for a record right before its text; programs on one processor do not interrupt each other. */
+#define TEXT_BYTES 4096
+#define TEXT_SLACK 512
+#define BEFORE_TEXT(type, name)                                           \
+	struct {                                                          \
+		char before_##name[sizeof(struct sw_open) - sizeof(type)]; \
+		type name;                                                \
+	}
+
+struct sw_scratch {
+	union {
+		struct sw_open open;
+		BEFORE_TEXT(struct sw_exec, exec);
+		BEFORE_TEXT(struct sw_event, event);
+	};
+	char text[TEXT_BYTES + TEXT_SLACK];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sw_scratch);
+} scratches SEC(".maps");
+
+static __always_inline struct sw_scratch *scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratches, &zero);
+}
+
+static __always_inline void count_at(__u64 offset, __u64 n)
+{
+	__u32 zero = 0;
+	struct sw_counters *c = bpf_map_lookup_elem(&counters, &zero);
+
+	if (c && offset <= sizeof(*c) - sizeof(__u64))
+		*(__u64 *)((char *)c + offset) += n;
+}
+
+#define COUNT(member, n) count_at(__builtin_offsetof(struct sw_counters, member), n)
+
+static __always_inline struct sw_task *traced(struct task_struct *task)
+{
+	return bpf_task_storage_get(&tasks, task, 0, 0);
+}
+
+#endif

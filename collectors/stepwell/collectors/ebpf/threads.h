@@ -1,0 +1,87 @@
+/* Which threads are traced: decided once when tracing begins, and for every thread that starts later. */
+#ifndef STEPWELL_THREADS_H
+#define STEPWELL_THREADS_H
+
+#include "emit.h"
+
+#define CGROUP_DEPTH 32
+
+static __always_inline int is_in_cgroup(struct task_struct *task)
+{
+	struct cgroup_subsys_state *css;
+
+	if (knobs.filter.cgroup_subsystem < 0)
+		css = &task->cgroups->dfl_cgrp->self;
+	else
+		css = task->cgroups->subsys[knobs.filter.cgroup_subsystem & 15];
+	for (int i = 0; i < CGROUP_DEPTH && css; i++) {
+		if (css->cgroup->kn->id == knobs.filter.cgroup)
+			return 1;
+		css = css->parent;
+	}
+	return 0;
+}
+
+static __always_inline void begin_thread(struct task_struct *task, __u32 existed)
+{
+	struct sw_task *t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct sw_thread record = {.kind = SW_THREAD};
+
+	if (!t) {
+		COUNT(lost_threads, 1);
+		return;
+	}
+	if (t->thread)
+		return;
+	t->thread = __sync_fetch_and_add(&control.next_thread, 1) + 1;
+	t->begin_system_ns = existed ? task->stime : 0;
+	t->begin_run_ns = existed ? task->se.sum_exec_runtime : 0;
+	record.thread = t->thread;
+	record.pid = task->tgid;
+	record.tid = task->pid;
+	record.ppid = task->group_leader->real_parent->tgid;
+	record.uid = task->real_cred->uid.val;
+	record.start_ns = bpf_ktime_get_ns();
+	record.process_start_ns = task->group_leader->start_boottime;
+	record.cgroup = task->cgroups->dfl_cgrp->kn->id;
+	if (task->nsproxy)
+		record.mount_namespace = task->nsproxy->mnt_ns->ns.inum;
+	record.existed = existed;
+	__builtin_memcpy(record.comm, task->comm, sizeof(record.comm));
+	send_record(&record, sizeof(record));
+}
+
+/* How the thread fared. Processor time is exact in sum; its part in the kernel is the kernel's own estimate. */
+static __always_inline void send_thread_end(struct task_struct *task, struct sw_task *t, __u32 exited)
+{
+	__u64 run = task->se.sum_exec_runtime - t->begin_run_ns;
+	__u64 system = task->stime - t->begin_system_ns;
+	struct sw_thread_end record = {.kind = SW_THREAD_END};
+
+	if (system > run)
+		system = run;
+	record.thread = t->thread;
+	record.end_ns = bpf_ktime_get_ns();
+	record.user_ns = run - system;
+	record.system_ns = system;
+	record.async_wait_ns = t->async_wait_ns;
+	record.accesses = t->seq;
+	record.exited = exited;
+	record.exit_code = task->exit_code;
+	send_record(&record, sizeof(record));
+}
+
+static __always_inline int is_wanted(struct task_struct *task)
+{
+	__u32 process = task->tgid;
+
+	if (process == knobs.filter.self || (task->flags & PF_KTHREAD))
+		return 0;
+	if (knobs.filter.scope == SW_SCOPE_TREE)
+		return bpf_map_lookup_elem(&targets, &process) != 0;
+	if (knobs.filter.scope == SW_SCOPE_CGROUP)
+		return is_in_cgroup(task);
+	return 1;
+}
+
+#endif
