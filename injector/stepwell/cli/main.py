@@ -1,0 +1,124 @@
+"""The `stepwell` command: its sub-commands, its global options, and how every error ends."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from stepwell.trace.errors import StepwellError
+
+_COMMANDS = {
+    "record": "stepwell.cli.record:record",
+    "report": "stepwell.cli.report:report",
+    "traces": "stepwell.cli.traces:traces",
+    "query": "stepwell.cli.query:query",
+    "export": "stepwell.cli.traces:export",
+    "rm": "stepwell.cli.traces:rm",
+    "doctor": "stepwell.cli.doctor:doctor",
+}
+"""Where each sub-command is; it is imported when it is used."""
+
+_KILLED_BY = 128
+_INTERRUPTED = _KILLED_BY + 2
+_BROKEN_PIPE = _KILLED_BY + 13
+
+
+class Commands(click.Group):
+    """The sub-commands, in the order in which one meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return their names."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one of them."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  stepwell record -- python train.py     trace a command and all it starts
+  stepwell report                        what the last trace shows
+  stepwell doctor                        what this machine allows, and how to allow more
+
+\b
+Exit codes:
+  0    success
+  1    any other error
+  2    wrong usage, or a query that the store refuses
+  3    not permitted, or the kernel lacks something
+  4    the store is locked, damaged, newer, read-only or full
+  5    no such trace
+  125  record failed before it ran the command
+  126  the command to record cannot be executed
+  127  the command to record does not exist
+Otherwise record ends with its command's exit code, 128 + N when signal N killed it.
+
+Results go to standard output, everything else to standard error.""",
+)
+@click.option(
+    "--store",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep traces in FILE. Default: stepwell/stepwell.duckdb in $XDG_DATA_HOME (~/.local/share).",
+)
+@click.version_option(package_name="stepwell", prog_name="stepwell", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, store: Path | None) -> None:
+    """See how programs really read their data, without changing them."""
+    ctx.obj = store
+
+
+def main() -> None:
+    """Run the command line and exit; whatever happens is told in one line."""
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has had enough; nothing may complain when Python flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _BROKEN_PIPE
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        code = cli(standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except StepwellError as error:
+        return _complain(str(error), error.exit_code)
+    except OSError as error:
+        return _complain(f"{error.filename or 'output'}: {error.strerror}; free what it needs and try again")
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return _complain(
+            f"unexpected {type(error).__name__} at {where.filename}:{where.lineno}: {error}; "
+            "please report it, with what `PYTHONDEVMODE=1 stepwell ...` shows"
+        )
+
+
+def _complain(message: str, code: int = 1) -> int:
+    click.echo(f"stepwell: error: {message}", err=True)
+    return code

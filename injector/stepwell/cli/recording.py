@@ -1,0 +1,183 @@
+"""One recording, from the start of the collector to a complete spool file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stepwell.cli import facts
+from stepwell.cli.errors import RecordError
+from stepwell.cli.launch import Command
+from stepwell.cli.live import INTERVAL, LiveLine
+from stepwell.trace.errors import StepwellError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stepwell.cli.launch import Signals
+    from stepwell.collectors.ebpf import Collector, Scope
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to record and for how long; `command` may be empty, then `pids` or a signal end it."""
+
+    command: tuple[str, ...] = ()
+    pids: tuple[int, ...] = ()
+    cgroup: Path | None = None
+    everything: bool = False
+    under: Path | None = None
+    seconds: float | None = None
+    """Longest time to record; None for no limit."""
+
+    def describe(self) -> str:
+        """Return the scope in words, for the trace."""
+        if self.pids:
+            what = "pid " + ", ".join(map(str, self.pids))
+        elif self.cgroup:
+            what = f"cgroup {self.cgroup}"
+        else:
+            what = "all" if self.everything else "command"
+        return f"{what} under {self.under}" if self.under else what
+
+    def scope(self, child: int | None) -> Scope:
+        """Return the collector's scope; `child` is the command's process id."""
+        from stepwell.collectors.ebpf import Scope, ScopeKind
+
+        if self.cgroup:
+            return Scope(ScopeKind.CGROUP, cgroup=self.cgroup, under=self.under)
+        if self.everything:
+            return Scope(ScopeKind.ALL, under=self.under)
+        pids = self.pids or ((child,) if child else ())
+        return Scope(ScopeKind.TREE, pids=pids, under=self.under)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a recording ended."""
+
+    exit_code: int | None = None
+    """The command's, 128 + N when signal N killed it; None while it runs on, or without a command."""
+    interrupted: bool = False
+    """A signal ended it before its time."""
+
+
+class Targets:
+    """The processes given by `--pid`, watched through their pidfds, which no later process can inherit."""
+
+    def __init__(self, pids: tuple[int, ...]) -> None:
+        self._descriptors = contextlib.ExitStack()
+        self._poll = select.poll()
+        self._running = 0
+        for pid in pids:
+            descriptor = os.pidfd_open(pid)
+            self._descriptors.callback(os.close, descriptor)
+            self._poll.register(descriptor, select.POLLIN)
+            self._running += 1
+
+    def __bool__(self) -> bool:
+        """Whether any of them still runs."""
+        for descriptor, _ in self._poll.poll(0):
+            self._poll.unregister(descriptor)
+            self._running -= 1
+        return self._running > 0
+
+    def close(self) -> None:
+        """Close the pidfds."""
+        self._descriptors.close()
+
+
+@dataclass
+class Recording:
+    """A recording in progress and the command it may have started."""
+
+    plan: Plan
+    uuid: str
+    spool: Path
+    live: bool
+    """Draw the live line on stderr."""
+    signals: Signals
+    child: Command | None = field(default=None, init=False)
+
+    def run(self) -> Ending:
+        """Record until the end; afterwards the spool file is whole, closed and unlocked.
+
+        Raises:
+            StepwellError: recording could not begin; nothing was run and no spool file is left.
+        """
+        from stepwell.collectors.ebpf import Collector, drop_ambient
+
+        with contextlib.ExitStack() as cleanup:
+            targets = cleanup.enter_context(contextlib.closing(Targets(self.plan.pids)))
+            if self.plan.command:
+                self.child = Command.fork(self.plan.command, self.signals, drop_ambient)
+            try:
+                scope = self.plan.scope(self.child.pid if self.child else None)
+                collector = cleanup.enter_context(Collector(scope, self.spool))
+                start = self._begin(collector)
+                if self.child:
+                    self.child.release()
+            except BaseException as error:
+                if self.child:
+                    self.child.abandon()
+                self.spool.unlink(missing_ok=True)
+                if self.child and isinstance(error, StepwellError) and not isinstance(error, RecordError):
+                    raise RecordError(str(error)) from error
+                raise
+            ending = self._watch(collector, targets, start)
+            collector.meta({"exit_code": ending.exit_code, "interrupted": ending.interrupted})
+            collector.stop()
+            return ending
+
+    def _begin(self, collector: Collector) -> float:
+        facts_at_start: dict[str, Any] = {
+            "uuid": self.uuid,
+            "command": [facts.text(os.fsencode(word)) for word in self.plan.command],
+            "scope": self.plan.describe(),
+            "collector": collector.name,
+            "coverage": collector.coverage,
+            "overhead": collector.overhead,
+            "start_realtime_ns": time.time_ns(),
+            "start_monotonic_ns": time.monotonic_ns(),
+        }
+        collector.meta(facts_at_start | facts.machine())
+        collector.start()
+        return time.monotonic()
+
+    def _watch(self, collector: Collector, targets: Targets, start: float) -> Ending:
+        deadline = start + self.plan.seconds if self.plan.seconds is not None else None
+        asked: set[int] = set()
+        with LiveLine(sys.stderr, collector.counters()) if self.live else contextlib.nullcontext() as line:
+            while True:
+                if self.child and (code := self.child.poll()) is not None:
+                    return Ending(code, interrupted=code - 128 in asked)
+                if not self.child and self.plan.pids and not targets:
+                    return Ending()
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return Ending()
+                tick = INTERVAL if line or (self.plan.pids and not self.child) else None
+                info = self.signals.wait(min((wait for wait in (left, tick) if wait is not None), default=None))
+                if info and info.si_signo != signal.SIGCHLD:
+                    if not self.child:
+                        # Without a planned end a signal is the planned end.
+                        return Ending(interrupted=bool(self.plan.pids) or deadline is not None)
+                    asked.add(info.si_signo)
+                    self.child.forward(info)
+                if line:
+                    line.update(collector.counters())
+
+    def finish(self) -> int:
+        """Wait for a command that outlives its recording, and return its exit code."""
+        assert self.child is not None
+        while (code := self.child.poll()) is None:
+            info = self.signals.wait(None)
+            if info and info.si_signo != signal.SIGCHLD:
+                self.child.forward(info)
+        return code
