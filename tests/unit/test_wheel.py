@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -96,3 +97,29 @@ def test_installed_modules_are_the_wheels(installed: Path, tmp_path: Path) -> No
         [installed / "python", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert Path(done.stdout).is_relative_to(installed.parent)
+
+
+def test_only_what_is_stale_is_compiled_and_a_missing_compiler_is_named(built: Built, tmp_path: Path) -> None:
+    with tarfile.open(built.sdist) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    collectors = next(tmp_path.iterdir()) / "collectors"
+
+    def compile_with(path: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(collectors / "hatch_build.py")]
+        return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False)
+
+    first = compile_with(os.environ["PATH"])
+    assert first.returncode == 0, first.stderr
+    outputs = {collectors / name for name in COMPILED}
+    assert {path for path in collectors.rglob("*.*o") if path.suffix in {".o", ".so"}} == outputs
+
+    fresh = compile_with("/nonexistent")
+    assert (fresh.returncode, fresh.stderr) == (0, "")
+
+    newest = max(path.stat().st_mtime_ns for path in outputs)
+    os.utime(collectors / "stepwell" / "trace" / "run.h", ns=(newest + 1, newest + 1))
+    stale = compile_with("/nonexistent")
+    assert stale.returncode == 1
+    assert "access.bpf.o cannot be built: clang is not installed" in stale.stderr
+    for package in ("clang", "libbpf-dev", "libbpf-devel", "libelf-dev", "elfutils-libelf-devel"):
+        assert package in stale.stderr.split()
