@@ -14,13 +14,15 @@ TEST_PACKAGES := libclang-rt-dev fio bpftrace strace e2fsprogs xfsprogs fuse3 li
 
 C_FILES = $(shell find collectors tests -name '*.[ch]')
 
-# Installs those of the Debian packages $(1) that are missing, when that is possible.
+# Installs those of the Debian packages $(1) that are missing, or says so. Elsewhere the compilation names what it lacks.
 define install
-	@missing=$$(for package in $(1); do \
-	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
-	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	    apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; fi
+	@command -v dpkg-query >/dev/null || exit 0; \
+	missing=$$(for package in $(1); do \
+	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done | xargs); \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ]; then echo "Missing, so do as root: apt-get install $$missing" >&2; exit 0; fi; \
+	apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
 endef
 
 .PHONY: help setup native demo test test-packages lint format bench docs wheel clean

@@ -61,8 +61,8 @@ def _bpf_object(source: Path, include: list[str]) -> Target:
     machine = platform.machine()
     architecture = f"-D__TARGET_ARCH_{BPF_ARCHITECTURES.get(machine, machine)}"
     # BPF_PROG() declares a parameter that not every program uses.
-    warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
-    flags = ["-g", "-O2", *warnings, "-target", "bpf", "-mcpu=v3", architecture, *include, *system]
+    warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-unused-function"]
+    flags = ["-g", "-O2", "-ffreestanding", *warnings, "-target", "bpf", "-mcpu=v3", architecture, *include, *system]
     return Target(
         output,
         [source],
