@@ -1,0 +1,388 @@
+/* Loads the programs, attaches them, and drains the ring buffer into the spool file in a thread of its own. */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "spool.h"
+#include "stepwell.h"
+
+#define MAX_LINKS 24
+#define POLL_MS 50
+#define CROWDED 4 /* with fewer than one in CROWDED places free, idle runs end early */
+#define CROWDED_IDLE_NS 1000000000ULL
+
+struct sw_collector {
+	struct bpf_object *object;
+	struct bpf_link *links[MAX_LINKS];
+	int link_count;
+	struct ring_buffer *ring;
+	struct sw_control *control;
+	struct sw_options options;
+	struct sw_spool spool;
+	pthread_mutex_t lock; /* the spool, and whoever drains */
+	pthread_t drain;
+	int draining;
+	atomic_int stopping;
+	int processors;
+};
+
+static int fail(char *error, int code, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(error, SW_ERROR_BYTES, format, arguments);
+	va_end(arguments);
+	return code;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* The last lines that libbpf had to say, for the error message. */
+static __thread char said[SW_ERROR_BYTES];
+
+static int remember(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	size_t used = strlen(said);
+
+	if (level > LIBBPF_WARN)
+		return 0;
+	if (used > sizeof(said) / 2) {
+		memmove(said, said + used / 2, used - used / 2 + 1);
+		used -= used / 2;
+	}
+	return vsnprintf(said + used, sizeof(said) - used, format, arguments);
+}
+
+/* The program that was running already has no exec record: its command line is read from /proc. */
+static void add_running_program(struct sw_spool *spool, const struct sw_thread *thread)
+{
+	struct {
+		struct sw_exec exec;
+		char text[2048];
+	} record = {.exec = {.kind = SW_EXEC, .thread = thread->thread, .start_ns = thread->start_ns}};
+	char path[64];
+	ssize_t bytes;
+	int file;
+
+	snprintf(path, sizeof(path), "/proc/%u/cmdline", thread->pid);
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	bytes = file < 0 ? 0 : read(file, record.text, sizeof(record.text));
+	if (file >= 0)
+		close(file);
+	memcpy(record.exec.comm, thread->comm, sizeof(record.exec.comm));
+	sw_spool_add(spool, &record, sizeof(record.exec) + (bytes > 0 ? bytes : 0));
+}
+
+static int take(void *context, void *data, size_t bytes)
+{
+	struct sw_spool *spool = context;
+	const struct sw_thread *thread = data;
+
+	sw_spool_add(spool, data, bytes);
+	if (thread->kind == SW_THREAD && thread->existed && thread->pid == thread->tid)
+		add_running_program(spool, thread);
+	return 0;
+}
+
+static int run_sweep(struct sw_collector *c, enum sw_sweep what, char *error)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(c->object, "sweep_tasks");
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
+	char rest[256];
+	int file, code = 0;
+
+	if (!link)
+		return fail(error, -errno, "cannot go through the machine's threads: %s", strerror(errno));
+	c->control->sweep = what;
+	file = bpf_iter_create(bpf_link__fd(link));
+	if (file < 0) {
+		code = fail(error, -errno, "cannot go through the machine's threads: %s", strerror(errno));
+	} else {
+		while (read(file, rest, sizeof(rest)) > 0)
+			;
+		close(file);
+	}
+	bpf_link__destroy(link);
+	return code;
+}
+
+static void flush_heads(struct sw_collector *c, uint64_t idle_before_ns, uint64_t begun_before_ns)
+{
+	struct sw_flush flush = {idle_before_ns, begun_before_ns};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &flush, .ctx_size_in = sizeof(flush));
+	struct bpf_program *program = bpf_object__find_program_by_name(c->object, "flush_heads");
+
+	bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+}
+
+/* Once a second: end idle runs, send old ones, and mark threads that came into the cgroup. */
+static void housekeep(struct sw_collector *c, uint64_t *uncoalesced)
+{
+	uint64_t now = now_ns();
+	uint64_t idle = c->options.age_ns;
+	struct sw_totals totals;
+	char error[SW_ERROR_BYTES];
+
+	if (!sw_collector_totals(c, &totals)) {
+		if (totals.kernel.uncoalesced != *uncoalesced && idle > CROWDED_IDLE_NS)
+			idle = CROWDED_IDLE_NS;
+		*uncoalesced = totals.kernel.uncoalesced;
+	}
+	flush_heads(c, now - idle, now - c->options.age_ns);
+	if (c->options.filter.scope == SW_SCOPE_CGROUP && c->control->resweep) {
+		c->control->resweep = 0;
+		run_sweep(c, SW_SWEEP_BEGIN, error);
+	}
+}
+
+static void *drain(void *context)
+{
+	struct sw_collector *c = context;
+	uint64_t next = now_ns() + 1000000000ULL;
+	uint64_t uncoalesced = 0;
+
+	while (!atomic_load(&c->stopping)) {
+		ring_buffer__poll(c->ring, POLL_MS);
+		pthread_mutex_lock(&c->lock);
+		ring_buffer__consume(c->ring);
+		sw_spool_flush(&c->spool);
+		pthread_mutex_unlock(&c->lock);
+		if (now_ns() >= next) {
+			housekeep(c, &uncoalesced);
+			next = now_ns() + 1000000000ULL;
+		}
+	}
+	return NULL;
+}
+
+static int set_up(struct sw_collector *c, char *error)
+{
+	struct sw_options *o = &c->options;
+	struct sw_knobs knobs = {.filter = o->filter, .wakeup_bytes = o->ring_bytes / 8};
+	struct bpf_map *map;
+
+	c->object = bpf_object__open_file(o->object, NULL);
+	if (!c->object)
+		return fail(error, -errno, "cannot read %s: %s", o->object, strerror(errno));
+	for (long bytes = sysconf(_SC_PAGESIZE); bytes > 1; bytes >>= 1)
+		knobs.page_shift += 1;
+	map = bpf_object__find_map_by_name(c->object, ".rodata.knobs");
+	if (!map || bpf_map__set_initial_value(map, &knobs, sizeof(knobs)))
+		return fail(error, -EINVAL, "%s and this library are of different versions", o->object);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, "ring"), o->ring_bytes);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, "heads"), o->heads);
+	said[0] = 0;
+	if (bpf_object__load(c->object)) {
+		int code = -errno;
+
+		return fail(error, code, "the kernel refuses the programs: %s\n%s", strerror(-code), said);
+	}
+	map = bpf_object__find_map_by_name(c->object, "targets");
+	for (uint32_t i = 0; i < o->target_count; i++) {
+		uint8_t one = 1;
+
+		if (bpf_map__update_elem(map, &o->targets[i], sizeof(uint32_t), &one, sizeof(one), BPF_ANY))
+			return fail(error, -errno, "cannot note process %u: %s", o->targets[i], strerror(errno));
+	}
+	c->control = mmap(NULL, sizeof(*c->control), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  bpf_object__find_map_fd_by_name(c->object, ".bss"), 0);
+	if (c->control == MAP_FAILED)
+		return fail(error, -errno, "cannot map the programs' variables: %s", strerror(errno));
+	c->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(c->object, "ring"), take, &c->spool, NULL);
+	if (!c->ring)
+		return fail(error, -errno, "cannot map the ring buffer: %s", strerror(errno));
+	return 0;
+}
+
+int sw_collector_open(const struct sw_options *options, struct sw_collector **out, char *error)
+{
+	struct sw_collector *c = calloc(1, sizeof(*c));
+	int code;
+
+	if (!c)
+		return fail(error, -ENOMEM, "out of memory");
+	libbpf_set_print(remember);
+	c->options = *options;
+	c->spool.file = options->spool;
+	c->processors = libbpf_num_possible_cpus();
+	pthread_mutex_init(&c->lock, NULL);
+	code = set_up(c, error);
+	if (code) {
+		sw_collector_free(c);
+		return code;
+	}
+	*out = c;
+	return 0;
+}
+
+int sw_collector_start(struct sw_collector *c, char *error)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, c->object)
+	{
+		struct bpf_link *link;
+
+		if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING ||
+		    bpf_program__get_expected_attach_type(program) == BPF_TRACE_ITER)
+			continue;
+		link = bpf_program__attach(program);
+		if (!link)
+			return fail(error, -errno, "cannot attach %s: %s", bpf_program__name(program), strerror(errno));
+		c->links[c->link_count++] = link;
+	}
+	if (run_sweep(c, SW_SWEEP_BEGIN, error))
+		return -errno;
+	if (pthread_create(&c->drain, NULL, drain, c))
+		return fail(error, -EAGAIN, "cannot start a thread");
+	c->draining = 1;
+	return 0;
+}
+
+int sw_collector_totals(struct sw_collector *c, struct sw_totals *totals)
+{
+	struct sw_counters *each = calloc(c->processors, sizeof(*each));
+	uint64_t *sum = (uint64_t *)&totals->kernel;
+	struct bpf_program *program;
+	uint32_t zero = 0;
+	int code;
+
+	memset(totals, 0, sizeof(*totals));
+	if (!each)
+		return -ENOMEM;
+	code = bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(c->object, "counters"), &zero, each);
+	for (int i = 0; i < c->processors; i++)
+		for (size_t k = 0; k < sizeof(*each) / sizeof(uint64_t); k++)
+			sum[k] += ((uint64_t *)&each[i])[k];
+	free(each);
+	bpf_object__for_each_program(program, c->object)
+	{
+		struct bpf_prog_info info = {};
+		uint32_t bytes = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes))
+			totals->lost_recursion += info.recursion_misses;
+	}
+	totals->lost_spool = c->spool.lost_accesses;
+	totals->lost_spool_records = c->spool.lost_records;
+	totals->spooled_bytes = c->spool.written;
+	totals->spool_error = c->spool.error;
+	return code;
+}
+
+long sw_collector_open_runs(struct sw_collector *c, struct sw_run *runs, size_t max)
+{
+	int map = bpf_object__find_map_fd_by_name(c->object, "heads");
+	uint32_t room = 4096, position, got;
+	struct sw_key *keys = malloc(room * sizeof(*keys));
+	struct sw_slot *slots = malloc(room * sizeof(*slots));
+	void *from = NULL;
+	size_t count = 0;
+	int code = 0;
+
+	while (keys && slots && !code && count < max) {
+		got = room;
+		code = bpf_map_lookup_batch(map, from, &position, keys, slots, &got, NULL);
+		if (code && errno != ENOENT)
+			break;
+		for (uint32_t i = 0; i < got && count < max; i++)
+			if (slots[i].closed == slots[i].opened && slots[i].head.run.count)
+				runs[count++] = slots[i].head.run;
+		from = &position;
+	}
+	free(keys);
+	free(slots);
+	return count;
+}
+
+int sw_collector_meta(struct sw_collector *c, const char *json, size_t bytes)
+{
+	int code;
+
+	pthread_mutex_lock(&c->lock);
+	code = sw_spool_meta(&c->spool, json, bytes);
+	pthread_mutex_unlock(&c->lock);
+	return code;
+}
+
+static void end_drain(struct sw_collector *c)
+{
+	if (!c->draining)
+		return;
+	atomic_store(&c->stopping, 1);
+	pthread_join(c->drain, NULL);
+	c->draining = 0;
+}
+
+static void detach(struct sw_collector *c)
+{
+	while (c->link_count)
+		bpf_link__destroy(c->links[--c->link_count]);
+}
+
+int sw_collector_stop(struct sw_collector *c, char *error)
+{
+	int code;
+
+	detach(c);
+	end_drain(c);
+	code = run_sweep(c, SW_SWEEP_END, error);
+	flush_heads(c, UINT64_MAX, UINT64_MAX);
+	ring_buffer__consume(c->ring);
+	sw_spool_flush(&c->spool);
+	return code;
+}
+
+void sw_collector_free(struct sw_collector *c)
+{
+	if (!c)
+		return;
+	detach(c);
+	end_drain(c);
+	if (c->control && c->control != MAP_FAILED)
+		munmap(c->control, sizeof(*c->control));
+	ring_buffer__free(c->ring);
+	bpf_object__close(c->object);
+	sw_spool_free(&c->spool);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+int sw_probe(const char *object, const char *name, char *error)
+{
+	struct bpf_object *o;
+	struct bpf_program *program;
+	int code = 0;
+
+	libbpf_set_print(remember);
+	said[0] = 0;
+	o = bpf_object__open_file(object, NULL);
+	if (!o)
+		return fail(error, -errno, "cannot read %s: %s", object, strerror(errno));
+	bpf_object__for_each_program(program, o) bpf_program__set_autoload(program,
+									     !strcmp(bpf_program__name(program), name));
+	if (!bpf_object__find_program_by_name(o, name))
+		code = fail(error, -ENOENT, "no program %s", name);
+	else if (bpf_object__load(o))
+		code = fail(error, -errno, "%s\n%s", strerror(errno), said);
+	bpf_object__close(o);
+	return code;
+}

@@ -1,0 +1,164 @@
+#include "spool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "trace/record.h"
+
+#define BLOCK_MAGIC 0x4b4c4257
+#define BLOCK_BYTES (1 << 20) /* a batch this large is written at once */
+#define KEEP_BYTES (64 << 20) /* what is kept at most of a kind while the disk is full */
+
+struct block {
+	uint32_t magic;
+	uint32_t kind;
+	uint32_t record_size;
+	uint32_t count;
+	uint64_t text_bytes;
+	uint32_t crc32;
+	uint32_t reserved;
+};
+
+static const struct {
+	size_t bytes;
+	int has_text;
+} kinds[SW_KINDS] = {
+	[SW_RUN] = {SW_RUN_BYTES, 0},	  [SW_RUN_SHORT] = {SW_RUN_SHORT_BYTES, 0},
+	[SW_THREAD] = {SW_THREAD_BYTES, 0}, [SW_EXEC] = {SW_EXEC_BYTES, 1},
+	[SW_THREAD_END] = {SW_THREAD_END_BYTES, 0}, [SW_OPEN] = {SW_OPEN_BYTES, 1},
+	[SW_EVENT] = {SW_EVENT_BYTES, 1}, [SW_RESULT] = {SW_RESULT_BYTES, 0},
+};
+
+size_t sw_record_bytes(uint32_t kind)
+{
+	return kind < SW_KINDS ? kinds[kind].bytes : 0;
+}
+
+static int append(struct sw_bytes *to, const void *data, size_t bytes)
+{
+	if (to->used + bytes > to->room) {
+		size_t room = to->room ? to->room * 2 : 1 << 16;
+		char *grown;
+
+		while (room < to->used + bytes)
+			room *= 2;
+		grown = realloc(to->data, room);
+		if (!grown)
+			return -ENOMEM;
+		to->data = grown;
+		to->room = room;
+	}
+	memcpy(to->data + to->used, data, bytes);
+	to->used += bytes;
+	return 0;
+}
+
+/* All or nothing: a block of which only a part fitted is cut off again. */
+static int write_block(struct sw_spool *spool, struct block *header, struct sw_bytes *parts, int count)
+{
+	struct iovec vectors[4] = {{header, sizeof(*header)}};
+	off_t end = lseek(spool->file, 0, SEEK_END);
+	size_t total = sizeof(*header);
+	uLong crc = crc32(0, NULL, 0);
+	ssize_t done;
+
+	for (int i = 0; i < count; i++) {
+		crc = crc32_z(crc, (const Bytef *)parts[i].data, parts[i].used);
+		vectors[i + 1].iov_base = parts[i].data;
+		vectors[i + 1].iov_len = parts[i].used;
+		total += parts[i].used;
+	}
+	header->magic = BLOCK_MAGIC;
+	header->crc32 = crc;
+	do {
+		done = writev(spool->file, vectors, count + 1);
+	} while (done < 0 && errno == EINTR);
+	if (done == (ssize_t)total) {
+		spool->written += total;
+		spool->error = 0;
+		return 0;
+	}
+	spool->error = done < 0 ? errno : ENOSPC;
+	if (done > 0 && ftruncate(spool->file, end))
+		spool->error = errno;
+	return -spool->error;
+}
+
+static void flush_batch(struct sw_spool *spool, uint32_t kind)
+{
+	struct sw_batch *batch = &spool->batches[kind];
+	struct sw_bytes parts[3] = {batch->records, batch->lengths, batch->text};
+	struct block header = {
+		.kind = kind,
+		.record_size = kinds[kind].bytes,
+		.count = batch->count,
+		.text_bytes = batch->text.used,
+	};
+
+	if (!batch->count)
+		return;
+	if (write_block(spool, &header, parts, 3)) {
+		if (batch->records.used + batch->text.used < KEEP_BYTES)
+			return;
+		spool->lost_accesses += batch->accesses;
+		spool->lost_records += batch->count;
+	}
+	batch->count = 0;
+	batch->accesses = 0;
+	batch->records.used = 0;
+	batch->lengths.used = 0;
+	batch->text.used = 0;
+}
+
+void sw_spool_add(struct sw_spool *spool, const void *record, size_t bytes)
+{
+	uint32_t kind = *(const uint32_t *)record;
+	size_t size = sw_record_bytes(kind);
+	struct sw_batch *batch;
+	uint32_t text;
+
+	if (!size || bytes < size) {
+		spool->lost_records += 1;
+		return;
+	}
+	batch = &spool->batches[kind];
+	text = bytes - size;
+	if (append(&batch->records, record, size) ||
+	    (kinds[kind].has_text && (append(&batch->lengths, &text, sizeof(text)) ||
+				      append(&batch->text, (const char *)record + size, text)))) {
+		spool->lost_records += 1;
+		return;
+	}
+	batch->count += 1;
+	if (kind == SW_RUN || kind == SW_RUN_SHORT)
+		batch->accesses += ((const struct sw_run_short *)record)->count;
+	if (batch->records.used + batch->text.used >= BLOCK_BYTES)
+		flush_batch(spool, kind);
+}
+
+void sw_spool_flush(struct sw_spool *spool)
+{
+	for (uint32_t kind = 0; kind < SW_KINDS; kind++)
+		flush_batch(spool, kind);
+}
+
+int sw_spool_meta(struct sw_spool *spool, const char *json, size_t bytes)
+{
+	struct block header = {.kind = SW_META, .text_bytes = bytes};
+	struct sw_bytes text = {.data = (char *)json, .used = bytes};
+
+	return write_block(spool, &header, &text, 1);
+}
+
+void sw_spool_free(struct sw_spool *spool)
+{
+	for (uint32_t kind = 0; kind < SW_KINDS; kind++) {
+		free(spool->batches[kind].records.data);
+		free(spool->batches[kind].lengths.data);
+		free(spool->batches[kind].text.data);
+	}
+}

@@ -1,0 +1,55 @@
+/*
+ * The native library as Python sees it (ctypes). Functions that can fail return 0 or -errno and put one sentence into
+ * `error`, which holds SW_ERROR_BYTES.
+ */
+#ifndef STEPWELL_H
+#define STEPWELL_H
+
+#include <stddef.h>
+
+#include "collectors/ebpf/shared.h"
+
+#define SW_API __attribute__((visibility("default")))
+#define SW_ERROR_BYTES 4096
+#define SW_MAX_TARGETS 1024
+
+struct sw_collector;
+
+struct sw_options {
+	const char *object; /* path of access.bpf.o */
+	int32_t spool; /* descriptor of the spool file, positioned at its end */
+	uint32_t ring_bytes; /* power of two */
+	uint32_t heads; /* open runs that are kept at once */
+	uint32_t target_count;
+	const uint32_t *targets; /* processes, for SW_SCOPE_TREE */
+	uint64_t age_ns; /* a run is sent at the latest so long after it began, or after its last access */
+	struct sw_filter filter;
+};
+
+/* What has been seen and what was lost, until now. */
+struct sw_totals {
+	struct sw_counters kernel;
+	uint64_t lost_recursion; /* program runs that the kernel skipped */
+	uint64_t lost_spool; /* accesses that could not be written */
+	uint64_t lost_spool_records;
+	uint64_t spooled_bytes;
+	int64_t spool_error; /* errno of the last failed write, 0 if the last one worked */
+};
+
+SW_API int sw_collector_open(const struct sw_options *options, struct sw_collector **out, char *error);
+SW_API int sw_collector_start(struct sw_collector *collector, char *error);
+SW_API int sw_collector_totals(struct sw_collector *collector, struct sw_totals *totals);
+/* Copies at most `max` runs that are open in the kernel; returns how many. */
+SW_API long sw_collector_open_runs(struct sw_collector *collector, struct sw_run *runs, size_t max);
+SW_API int sw_collector_meta(struct sw_collector *collector, const char *json, size_t bytes);
+SW_API int sw_collector_stop(struct sw_collector *collector, char *error);
+SW_API void sw_collector_free(struct sw_collector *collector);
+
+/* Can this program of the object be loaded here? */
+SW_API int sw_probe(const char *object, const char *program, char *error);
+/* Give up the ambient capabilities, so that a command run next does not have them. */
+SW_API int sw_drop_ambient(void);
+/* Join accesses of one head into runs, with the code that runs in the kernel. Returns how many runs came out. */
+SW_API size_t sw_coalesce(const struct sw_access *accesses, size_t count, struct sw_run *runs);
+
+#endif
