@@ -28,7 +28,7 @@ class Mount:
 def parse_mounts(mountinfo: bytes) -> list[Mount]:
     """Return the mounts of a mountinfo file, in its order: later ones cover earlier ones."""
     mounts = []
-    for line in mountinfo.splitlines():
+    for line in mountinfo.removesuffix(b"\n").split(b"\n"):  # splitlines would also split at \r, which is not escaped
         fields = line.split(b" ")
         # Optional fields of any number stand between the sixth and a lone "-".
         fstype, source = fields[fields.index(b"-", 6) + 1 :][:2]
