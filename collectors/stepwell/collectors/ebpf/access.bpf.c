@@ -556,12 +556,13 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *program)
 {
-	struct sw_task *t = traced(task);
+	struct sw_task *t = known_thread(task);
 	struct sw_scratch *s = scratch();
 	__u64 start, bytes;
 
 	if (!t || !s)
 		return 0;
+	t->dormant = 0;
 	t->fault.mapping = 0;
 	start = task->mm->arg_start;
 	bytes = task->mm->arg_end - start;

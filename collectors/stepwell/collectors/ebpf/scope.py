@@ -34,6 +34,8 @@ class Scope:
     kind: ScopeKind
     pids: tuple[int, ...] = ()
     """TREE: these processes, all their threads, and whatever they start from now on."""
+    after_exec: bool = False
+    """TREE: record what these processes do from their next execve on; for a command about to be started."""
     cgroup: Path | None = None
     """CGROUP: a directory in a cgroup hierarchy; processes in and below it."""
     under: Path | None = None
@@ -46,7 +48,7 @@ def kernel_filter(scope: Scope) -> Filter:
     Raises:
         ScopeError: the cgroup or the directory does not exist, or cannot be told apart by the kernel.
     """
-    wanted = Filter(scope=_SCOPE_NUMBER[scope.kind], self=os.getpid(), cgroup_subsystem=-1)
+    wanted = Filter(scope=_SCOPE_NUMBER[scope.kind], self=os.getpid(), cgroup_subsystem=-1, after_exec=scope.after_exec)
     if scope.cgroup is not None:
         wanted.cgroup = _status(scope.cgroup).st_ino
         wanted.cgroup_subsystem = _subsystem(scope.cgroup)

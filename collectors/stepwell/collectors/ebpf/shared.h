@@ -17,6 +17,8 @@ struct sw_filter {
 	int32_t cgroup_subsystem; /* index in css_set.subsys, or -1 for the unified hierarchy */
 	uint32_t under_dev; /* only files below this directory, if under_ino is not 0 */
 	uint64_t under_ino;
+	uint32_t after_exec; /* of the processes given, record only what they do after their next execve */
+	uint32_t reserved;
 };
 
 /* All knobs; frozen when the programs are loaded. */

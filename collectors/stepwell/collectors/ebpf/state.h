@@ -41,7 +41,7 @@ struct sw_task {
 	__u64 begin_system_ns;
 	__u64 begin_run_ns;
 	__u32 keys; /* how many keys were ever noted; the last KEYS of them are kept */
-	__u32 reserved;
+	__u32 dormant; /* not recorded until execve */
 	struct sw_key key[KEYS]; /* this thread's open runs, to be flushed at close and exit */
 };
 
@@ -167,9 +167,16 @@ static __always_inline void count_at(__u64 offset, __u64 n)
 
 #define COUNT(member, n) count_at(__builtin_offsetof(struct sw_counters, member), n)
 
-static __always_inline struct sw_task *traced(struct task_struct *task)
+static __always_inline struct sw_task *known_thread(struct task_struct *task)
 {
 	return bpf_task_storage_get(&tasks, task, 0, 0);
+}
+
+static __always_inline struct sw_task *traced(struct task_struct *task)
+{
+	struct sw_task *t = known_thread(task);
+
+	return t && !t->dormant ? t : 0;
 }
 
 #endif

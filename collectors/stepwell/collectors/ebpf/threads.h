@@ -34,6 +34,7 @@ static __always_inline void begin_thread(struct task_struct *task, __u32 existed
 	if (t->thread)
 		return;
 	t->thread = __sync_fetch_and_add(&control.next_thread, 1) + 1;
+	t->dormant = existed && knobs.filter.after_exec;
 	t->begin_system_ns = existed ? task->stime : 0;
 	t->begin_run_ns = existed ? task->se.sum_exec_runtime : 0;
 	record.thread = t->thread;

@@ -37,6 +37,8 @@ class Filter(Structure):
         ("cgroup_subsystem", c_int32),
         ("under_dev", c_uint32),
         ("under_ino", c_uint64),
+        ("after_exec", c_uint32),
+        ("reserved", c_uint32),
     )
 
 

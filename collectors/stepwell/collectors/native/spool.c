@@ -67,7 +67,8 @@ static int write_block(struct sw_spool *spool, struct block *header, struct sw_b
 	ssize_t done;
 
 	for (int i = 0; i < count; i++) {
-		crc = crc32_z(crc, (const Bytef *)parts[i].data, parts[i].used);
+		if (parts[i].used) /* without data zlib would begin anew */
+			crc = crc32_z(crc, (const Bytef *)parts[i].data, parts[i].used);
 		vectors[i + 1].iov_base = parts[i].data;
 		vectors[i + 1].iov_len = parts[i].used;
 		total += parts[i].used;
