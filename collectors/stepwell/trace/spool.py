@@ -176,7 +176,9 @@ def _decode(kind: int, count: int, text_bytes: int, body: bytes) -> Block:
     if offsets[-1] != text_bytes:
         raise ValueError("text lengths do not add up")
     text = pa.py_buffer(memoryview(body)[len(body) - text_bytes :])
-    return Block(kind, records, pa.LargeBinaryArray.from_buffers(pa.large_binary(), count, [None, pa.py_buffer(offsets), text]))
+    return Block(
+        kind, records, pa.LargeBinaryArray.from_buffers(pa.large_binary(), count, [None, pa.py_buffer(offsets), text])
+    )
 
 
 class SpoolWriter:

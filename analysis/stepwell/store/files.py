@@ -1,0 +1,78 @@
+"""Files out of the open files that were seen: their paths, file systems and datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from os.path import commonprefix
+
+import numpy as np
+import pyarrow as pa
+
+from stepwell.store.texts import text_array
+from stepwell.trace.definition import OPEN, OpenFlag
+from stepwell.trace.spool import Spool
+
+FILE_SYSTEMS = {
+    0xEF53: "ext4", 0x58465342: "xfs", 0x9123683E: "btrfs", 0x01021994: "tmpfs", 0x794C7630: "overlay",
+    0x65735546: "fuse", 0x6969: "nfs", 0xFF534D42: "cifs", 0xFE534D42: "smb3", 0x858458F6: "ramfs", 0xF2F52010: "f2fs",
+    0x2FC12FC1: "zfs", 0x00C36400: "ceph", 0x0BD00BD0: "lustre", 0x73717368: "squashfs", 0xE0F5E1E2: "erofs",
+    0x4D44: "vfat", 0x2011BAB0: "exfat", 0x9660: "iso9660", 0x9FA0: "proc", 0x62656572: "sysfs", 0x27E0EB: "cgroup",
+    0x63677270: "cgroup2", 0x958458F6: "hugetlbfs", 0x01021997: "9p", 0x6A656A63: "virtiofs",
+}  # fmt: skip
+"""Names of file system types by statfs(2)'s f_type; where several share a number, the commonest."""
+
+OPEN_SCHEMA = pa.schema(
+    [
+        ("thread", pa.uint32()), ("open", pa.int64()), ("start_ns", pa.int64()), ("latency_ns", pa.int64()),
+        ("ino", pa.uint64()), ("size", pa.int64()), ("dev", pa.uint32()), ("generation", pa.uint32()),
+        ("magic", pa.uint32()), ("flags", pa.uint32()), ("state", pa.uint32()), ("components", pa.large_string()),
+    ]
+)  # fmt: skip
+
+
+def open_batches(spool: Spool, origin_ns: int) -> Iterator[pa.RecordBatch]:
+    """Yield the OPEN records; `components` is the text as recorded."""
+    for block in spool.blocks({OPEN.kind}):
+        columns = {}
+        for column in OPEN_SCHEMA.names[:-1]:
+            values = np.ascontiguousarray(block.records[column])
+            columns[column] = values.view(np.int64) if OPEN_SCHEMA.field(column).type == pa.int64() else values
+        columns["start_ns"] = columns["start_ns"] - origin_ns
+        assert block.texts is not None
+        yield pa.RecordBatch.from_pydict(columns | {"components": text_array(block.texts)}, schema=OPEN_SCHEMA)
+
+
+PATH = f"""CASE
+    WHEN state & {OpenFlag.NO_PATH:d} <> 0 OR components = '' THEN NULL
+    WHEN state & {OpenFlag.TRUNCATED_PATH:d} <> 0 THEN '...' ELSE ''
+END || array_to_string(list_reverse(string_split(components, chr(0))), '/')"""
+"""SQL: the path out of components from the last to the first, each ended by NUL."""
+
+UNKNOWN_PATH = "concat(dev >> 20, ':', dev & 1048575, ':', ino)"
+"""SQL: how a file without a known path is shown, major:minor:inode."""
+
+
+def datasets(directories: Iterable[str], mounts: Iterable[str]) -> dict[str, str]:
+    """Return the dataset of each directory that holds files.
+
+    From the directory's mount point one descends for as long as all files of that mount lie in one single
+    sub-directory.  The root file system is not one dataset: each of its top-level directories is descended into alone.
+    """
+    points = {mount.rstrip("/") or "/" for mount in mounts}
+    trees: dict[str, list[str]] = {}
+    for directory in directories:
+        trees.setdefault(_top(directory, points), []).append(directory)
+    found = {}
+    for members in trees.values():
+        common = commonprefix([f"{member.rstrip('/')}/" for member in members])
+        dataset = common[: common.rindex("/")] or "/"
+        found.update(dict.fromkeys(members, dataset))
+    return found
+
+
+def _top(directory: str, points: set[str]) -> str:
+    """Return the mount point, or the top-level directory of the root mount, that a directory is under."""
+    top = directory
+    while top not in points and top.count("/") > 1:
+        top = top[: top.rindex("/")]
+    return top
