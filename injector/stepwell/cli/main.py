@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from stepwell.cli.place import Place
 from stepwell.trace.errors import StepwellError
 
 _COMMANDS = {
@@ -79,7 +80,7 @@ Results go to standard output, everything else to standard error.""",
 @click.pass_context
 def cli(ctx: click.Context, store: Path | None) -> None:
     """See how programs really read their data, without changing them."""
-    ctx.obj = store
+    ctx.obj = Place.of(store)
 
 
 def main() -> None:

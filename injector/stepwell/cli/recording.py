@@ -15,6 +15,7 @@ from stepwell.cli import facts
 from stepwell.cli.errors import RecordError
 from stepwell.cli.launch import Command
 from stepwell.cli.live import INTERVAL, LiveLine
+from stepwell.cli.place import say
 from stepwell.trace.errors import StepwellError
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ class Plan:
             return Scope(ScopeKind.CGROUP, cgroup=self.cgroup, under=self.under)
         if self.everything:
             return Scope(ScopeKind.ALL, under=self.under)
-        pids = self.pids or ((child,) if child else ())
-        return Scope(ScopeKind.TREE, pids=pids, under=self.under)
+        if self.pids or child is None:
+            return Scope(ScopeKind.TREE, pids=self.pids, under=self.under)
+        return Scope(ScopeKind.TREE, pids=(child,), after_exec=True, under=self.under)
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,9 @@ class Recording:
     plan: Plan
     uuid: str
     spool: Path
-    live: bool
-    """Draw the live line on stderr."""
     signals: Signals
+    quiet: bool = False
+    """No live line, and no word when a recording without command has begun."""
     child: Command | None = field(default=None, init=False)
 
     def run(self) -> Ending:
@@ -123,6 +125,8 @@ class Recording:
                 start = self._begin(collector)
                 if self.child:
                     self.child.release()
+                elif not self.quiet:
+                    say(f"recording {self.plan.describe()}; Ctrl-C ends it")
             except BaseException as error:
                 if self.child:
                     self.child.abandon()
@@ -153,7 +157,8 @@ class Recording:
     def _watch(self, collector: Collector, targets: Targets, start: float) -> Ending:
         deadline = start + self.plan.seconds if self.plan.seconds is not None else None
         asked: set[int] = set()
-        with LiveLine(sys.stderr, collector.counters()) if self.live else contextlib.nullcontext() as line:
+        live = sys.stderr.isatty() and not self.quiet
+        with LiveLine(sys.stderr, collector.counters()) if live else contextlib.nullcontext() as line:
             while True:
                 if self.child and (code := self.child.poll()) is not None:
                     return Ending(code, interrupted=code - 128 in asked)

@@ -1,0 +1,119 @@
+"""Where traces are kept, and how every command opens the store: left-over recordings come in first."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stepwell.store import Store
+
+PATIENCE = 10.0
+"""Seconds to wait for a store that another process has open: recordings that end together take turns."""
+
+_BETWEEN_TRIES = 0.1
+
+
+@dataclass(frozen=True)
+class Place:
+    """A store and the directory of spool files that belongs to it; the object of click's context."""
+
+    store: Path
+    spools: Path
+    chosen: bool = False
+    """The user gave `--store`."""
+
+    @classmethod
+    def of(cls, store: Path | None) -> Place:
+        """Return the place of `--store`, or the user's own by the XDG rules."""
+        if store is not None:
+            return cls(store, store.with_name(store.name + ".spool"), chosen=True)
+        from platformdirs import PlatformDirs
+
+        directories = PlatformDirs("stepwell")
+        return cls(directories.user_data_path / "stepwell.duckdb", directories.user_state_path / "spool")
+
+    @property
+    def command(self) -> str:
+        """Return how the next command begins, for messages that name one."""
+        import shlex
+
+        return f"stepwell --store {shlex.quote(str(self.store))}" if self.chosen else "stepwell"
+
+    @contextmanager
+    def reading(self) -> Iterator[Store]:
+        """Open the store to read, with left-over recordings if they can be brought in now.
+
+        Raises:
+            StoreError: the store cannot be read.
+            NoTraceError: there is no store.
+        """
+        from stepwell.store import Store, StoreError
+
+        if any(self.spools.glob("*.spool")):
+            try:
+                with self.writing(patience=0):
+                    pass
+            except StoreError as error:
+                say(f"recordings in {self.spools} are not in the store yet: {error}")
+        with Store.open(self.store, "r") as store:
+            yield store
+
+    @contextmanager
+    def writing(self, patience: float = PATIENCE, own: str = "") -> Iterator[Store]:
+        """Open the store to write, with all left-over recordings brought in.
+
+        Args:
+            patience: seconds to wait while another process has the store open.
+            own: uuid of the caller's own recording, which is nothing to be told about.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        from stepwell.store import Store, StoreLockedError, ingest_leftovers
+
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                store = Store.open(self.store, "w")
+                break
+            except StoreLockedError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_BETWEEN_TRIES)
+        with store:
+            leftovers = ingest_leftovers(store, self.spools)
+            for result in leftovers.ingested:
+                if result.new and result.uuid != own:
+                    say(f"recovered trace {result.trace} of a recording that had not come into the store")
+            for path, error in leftovers.unusable:
+                say(f"{path}: {error}")
+            yield store
+
+
+def trace_number(store: Store, trace: str) -> int:
+    """Return the number of a trace given as number or `last`.
+
+    Raises:
+        NoTraceError: there is no such trace.
+    """
+    from stepwell.store import NoTraceError
+
+    if trace == "last":
+        return store.latest_trace()
+    if not trace.isdecimal() or int(trace) not in (row["trace"] for row in store.traces()):
+        raise NoTraceError(f"there is no trace {trace}; `stepwell traces` lists those there are, `last` is the newest")
+    return int(trace)
+
+
+def say(message: str) -> None:
+    """Tell the user something that is not a result; a closed standard error stops nothing."""
+    with suppress(OSError):
+        click.echo(f"stepwell: {message}", err=True)
