@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -122,3 +123,24 @@ def test_only_what_is_stale_is_compiled_and_a_missing_compiler_is_named(built: B
     assert "access.bpf.o cannot be built: clang is not installed" in stale.stderr
     for package in ("clang", "libbpf-dev", "libbpf-devel", "libelf-dev", "elfutils-libelf-devel"):
         assert package in stale.stderr.split()
+
+
+@pytest.mark.kernel
+def test_installed_command_records_where_there_is_no_compiler(installed: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "cat").symlink_to("/bin/cat")
+    data = tmp_path / "data"
+    data.write_bytes(os.urandom(23 * 4093))
+
+    def stepwell(*arguments: str | Path) -> bytes:
+        command = [installed / "stepwell", "--store", tmp_path / "store.duckdb", *arguments]
+        environment = {"PATH": str(tools), "HOME": str(tmp_path)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    assert stepwell("record", "--", "cat", data) == data.read_bytes()
+    seen = f"select trace, sum(size)::bigint as bytes from accesses where path = '{data}' group by trace"
+    question = f"select bytes, lost from traces join ({seen}) using (trace)"
+    assert json.loads(stepwell("query", "-o", "json", question)) == [{"bytes": 23 * 4093, "lost": 0}]
