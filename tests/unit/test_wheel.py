@@ -141,6 +141,6 @@ def test_installed_command_records_where_there_is_no_compiler(installed: Path, t
         return done.stdout
 
     assert stepwell("record", "--", "cat", data) == data.read_bytes()
-    seen = f"select trace, sum(size)::bigint as bytes from accesses where path = '{data}' group by trace"
-    question = f"select bytes, lost from traces join ({seen}) using (trace)"
-    assert json.loads(stepwell("query", "-o", "json", question)) == [{"bytes": 23 * 4093, "lost": 0}]
+    reads = f"select trace, sum(size)::bigint as seen from accesses where path = '{data}' group by trace"
+    question = f"select seen, lost from traces join ({reads}) using (trace)"
+    assert json.loads(stepwell("query", "-o", "json", question)) == [{"seen": 23 * 4093, "lost": 0}]
