@@ -42,7 +42,8 @@ native: .venv/.setup  ## compile the BPF programs and the native library again w
 	@$(BIN)/python collectors/hatch_build.py
 
 demo: setup  ## record and report a realistic reader; leaves an HTML report
-	@rm -rf $(DEMO) && mkdir -p $(DEMO)
+	@mkdir -p $(DEMO) && rm -rf $(DEMO)/demo.duckdb*
+	@$(BIN)/python -m stepwell.cli.demo --make $(DEMO)/data
 	$(BIN)/stepwell --store $(DEMO)/demo.duckdb record -- $(BIN)/python -m stepwell.cli.demo $(DEMO)/data
 	$(BIN)/stepwell --store $(DEMO)/demo.duckdb report
 	$(BIN)/stepwell --store $(DEMO)/demo.duckdb report -o html > $(DEMO)/report.html
