@@ -1,0 +1,15 @@
+"""What a trace says: numbers computed from the store's public views.
+
+Here belongs everything that answers a question about recorded accesses and that
+can be told without a terminal or a browser.  Nothing here knows how the store
+keeps its tables: every question is SQL over the public views, asked through an
+object with one method, `Queryable.query`.  Accesses are never rebuilt from runs;
+a report of 50 million accesses costs a few scans of the runs.
+"""
+
+from __future__ import annotations
+
+from stepwell.analysis.model import Summary
+from stepwell.analysis.summary import Queryable, summarize
+
+__all__ = ["Queryable", "Summary", "summarize"]

@@ -1,0 +1,187 @@
+"""The questions a summary asks, as SQL over the public views; `$1` is the trace.
+
+Each is one scan of `runs` that reads only the columns it names.  What comes back
+is at most as long as there are files, threads or distinct request sizes.
+"""
+
+from __future__ import annotations
+
+from stepwell.trace.definition import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, RunFlag
+
+TRACE = """
+SELECT trace, uuid::VARCHAR AS uuid, coalesce(command, '') AS command, coalesce(scope, '') AS scope,
+    coalesce(cwd, '') AS cwd, coalesce(host, '') AS host, coalesce(kernel, '') AS kernel,
+    coalesce(collector, '') AS collector, coalesce(version, '') AS version,
+    strftime(started AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S+00:00') AS started,
+    duration_ns, status, exit_code, coverage::VARCHAR AS coverage, degraded::VARCHAR AS degraded
+FROM traces WHERE trace = $1
+"""
+
+LOSSES = "SELECT hop, sum(count)::BIGINT AS count FROM losses WHERE trace = $1 GROUP BY hop HAVING sum(count) > 0 ORDER BY hop"
+
+OPENS = "SELECT file, count(*) AS opens FROM opens WHERE trace = $1 GROUP BY file"
+
+RUNS = f"""
+WITH run AS (
+    SELECT *, CASE WHEN count = 0 THEN 0 ELSE size * (count - 1) + tail END AS bytes,
+        CASE WHEN flags & {RunFlag.ASYNC.value} = 0 THEN latency_ns ELSE 0 END AS stall_ns
+    FROM runs WHERE trace = $1
+)
+"""
+"""Bytes of a run, and how long its thread was held up: asynchronous accesses hold nobody up by themselves."""
+
+OPERATIONS = (
+    RUNS
+    + """
+SELECT op::VARCHAR AS op, count(*) FILTER (count > 0) AS runs, sum(count)::BIGINT AS accesses,
+    sum(bytes)::BIGINT AS bytes, sum(waited)::BIGINT AS waited, sum(wait_ns)::BIGINT AS wait_ns,
+    sum(latency_ns)::BIGINT AS latency_ns, max(latency_max_ns)::BIGINT AS latency_max_ns, sum(filled)::BIGINT AS filled
+FROM run GROUP BY op ORDER BY bytes DESC, op
+"""
+)
+
+THREADS = (
+    RUNS
+    + """, held AS (
+    SELECT thread, sum(count)::BIGINT AS accesses, sum(bytes)::BIGINT AS bytes, sum(stall_ns)::BIGINT AS stall_ns,
+        sum(wait_ns)::BIGINT AS wait_ns
+    FROM run GROUP BY thread
+)
+SELECT t.reader, t.thread, t.tid, t.comm, h.accesses, h.bytes,
+    (h.stall_ns + coalesce(t.async_wait_ns, 0))::BIGINT AS stall_ns,
+    (h.wait_ns + coalesce(t.async_wait_ns, 0))::BIGINT AS wait_ns,
+    (coalesce(t.end_ns, $2) - t.start_ns)::BIGINT AS wall_ns,
+    (coalesce(t.user_ns, 0) + coalesce(t.system_ns, 0))::BIGINT AS cpu_ns
+FROM threads t JOIN held h USING (thread) WHERE t.trace = $1
+ORDER BY stall_ns DESC, thread
+"""
+)
+"""`$2` is the end of the trace, where threads that did not end are taken to end."""
+
+READERS = """
+SELECT reader, pid, ppid, coalesce(comm, '') AS comm, coalesce(command, comm, '') AS command, start_ns,
+    coalesce(end_ns, $2)::BIGINT AS end_ns
+FROM readers WHERE trace = $1
+"""
+
+VOLUMES = (
+    RUNS
+    + """, pair AS (
+    SELECT reader, file, count(*) FILTER (count > 0) AS runs, sum(count)::BIGINT AS accesses,
+        sum(bytes)::BIGINT AS bytes, sum(latency_ns)::BIGINT AS latency_ns,
+        min(start_ns)::BIGINT AS first_ns, max(start_ns)::BIGINT AS last_ns
+    FROM run GROUP BY reader, file
+), named AS (
+    SELECT pair.*, coalesce(dataset, '') AS dataset FROM pair
+    LEFT JOIN (SELECT file, dataset FROM files WHERE trace = $1) USING (file)
+)
+SELECT reader, dataset, file, count(DISTINCT file) AS files, count(DISTINCT reader) AS readers,
+    sum(runs)::BIGINT AS runs, sum(accesses)::BIGINT AS accesses, sum(bytes)::BIGINT AS bytes,
+    sum(latency_ns)::BIGINT AS latency_ns, min(first_ns) AS first_ns, max(last_ns) AS last_ns,
+    max_by(file, bytes) AS most
+FROM named GROUP BY GROUPING SETS ((reader), (reader, dataset), (dataset), (dataset, file))
+ORDER BY bytes DESC, accesses DESC, reader, dataset, file
+"""
+)
+"""Who read what: rows per reader, reader and dataset, dataset, file; keys a row is not about are NULL; `most` is the file with the most bytes."""
+
+FILES = """
+SELECT file, path, coalesce(size, 0)::BIGINT AS size, coalesce(filesystem, '') AS filesystem,
+    coalesce(deleted, false) AS deleted
+FROM files WHERE trace = $1
+"""
+
+SIZES = (
+    RUNS
+    + """
+SELECT op::VARCHAR AS op, requested::BIGINT AS requested, sum(count)::BIGINT AS accesses, sum(bytes)::BIGINT AS bytes
+FROM run WHERE count > 0 GROUP BY op, requested ORDER BY accesses DESC, op, requested
+"""
+)
+
+SHAPES = (
+    RUNS
+    + """
+SELECT op::VARCHAR AS op, CASE WHEN count > 1 AND stride = size THEN 'consecutive' WHEN count < 3 THEN 'single'
+    WHEN stride < 0 THEN 'backward' ELSE 'strided' END AS shape,
+    count(*) AS runs, sum(count)::BIGINT AS accesses, sum(bytes)::BIGINT AS bytes
+FROM run WHERE count > 0 GROUP BY ALL ORDER BY bytes DESC, op, shape
+"""
+)
+
+STRIDES = (
+    RUNS
+    + """
+SELECT op::VARCHAR AS op, stride, requested::BIGINT AS requested, count(*) AS runs,
+    sum(count)::BIGINT AS accesses, sum(bytes)::BIGINT AS bytes
+FROM run WHERE count > 2 AND stride <> size GROUP BY op, stride, requested
+ORDER BY accesses DESC, op, stride, requested LIMIT 10
+"""
+)
+
+def _bucket(latency: str) -> str:
+    """Return the SQL for the histogram bucket of a latency; the first and the last one are open."""
+    exponent = f"floor(log2(greatest({latency}, 1)))::INTEGER"
+    return f"least(greatest({exponent} - {HISTOGRAM_SHIFT}, 0), {HISTOGRAM_BUCKETS - 1})"
+
+
+LATENCIES = (
+    RUNS
+    + f""", implied AS MATERIALIZED (
+    SELECT op, count, {_bucket("latency_max_ns")} AS longest,
+        {_bucket("latency_ns - latency_max_ns")} AS other, count(*) AS number
+    FROM run WHERE histogram IS NULL AND flags & {RunFlag.ASYNC.value} = 0 AND count > 0 GROUP BY ALL
+), bucket AS (
+    SELECT op, longest AS bucket, number FROM implied
+    UNION ALL SELECT op, other, number FROM implied WHERE count > 1
+    UNION ALL SELECT op, unnest(range({HISTOGRAM_BUCKETS})),
+        unnest([{", ".join(f"sum(histogram[{k + 1}])" for k in range(HISTOGRAM_BUCKETS))}])
+    FROM run WHERE histogram IS NOT NULL GROUP BY op
+)
+SELECT op::VARCHAR AS op, bucket::INTEGER AS bucket, sum(number)::BIGINT AS accesses
+FROM bucket GROUP BY ALL HAVING sum(number) > 0 ORDER BY op, bucket
+"""
+)
+"""A run of at most two accesses has no histogram: its longest latency and the rest of the sum are its latencies."""
+
+SLICES = (
+    RUNS
+    + """, timed AS (
+    SELECT file, op = 'write' AS write, bytes, stall_ns, start_ns::BIGINT AS low,
+        greatest(start_ns::BIGINT + span_ns::BIGINT + (stall_ns // count)::BIGINT, low + 1) AS high,
+        least(low // $2, $3 - 1) AS first, least((high - 1) // $2, $3 - 1) AS last
+    FROM run WHERE count > 0
+), cut AS (
+    SELECT file, write, first AS slice, sum(bytes)::DOUBLE AS bytes, sum(stall_ns)::DOUBLE AS stall_ns
+    FROM timed WHERE first = last GROUP BY ALL
+    UNION ALL
+    SELECT file, write, slice, sum(bytes * share), sum(stall_ns * share)
+    FROM (
+        SELECT *, greatest(least(high, CASE WHEN slice = last THEN high ELSE (slice + 1) * $2 END)
+            - greatest(low, slice * $2), 0) / (high - low)::DOUBLE AS share
+        FROM (SELECT *, unnest(range(first, last + 1)) AS slice FROM timed WHERE first < last)
+    ) GROUP BY ALL
+)
+SELECT file, write, slice, sum(bytes) AS bytes, sum(stall_ns) AS stall_ns FROM cut GROUP BY ALL
+"""
+)
+"""Bytes and stall of each file in each of `$3` slices of `$2` ns; what runs over several is shared out by time."""
+
+PICTURES = (
+    RUNS
+    + """, drawn AS (
+    SELECT file, unnest(max_by(
+        struct_pack(reader := reader, write := op = 'write', line := count > 2 OR stride = size, start_ns := start_ns::BIGINT,
+            end_ns := start_ns::BIGINT + span_ns::BIGINT, "offset" := "offset"::BIGINT,
+            last := "offset"::BIGINT + stride * (count - 1) + tail::BIGINT),
+        ln((hash(thread, seq) % 1000003 + 1) / 1000004.0) / greatest(bytes, 1), $3)) AS one
+    FROM run WHERE count > 0 AND list_contains($2, file) GROUP BY file
+)
+SELECT file, one.* FROM drawn ORDER BY file, one.start_ns, one."offset"
+"""
+)
+"""Up to `$3` runs of each of the files `$2`: all, or a random sample in which a run counts by its bytes.
+
+Weighted sampling without replacement: Efraimidis and Spirakis, "Weighted random sampling with a reservoir" (2006),
+with a hash in place of the random number, so that a report comes out the same twice.
+"""
