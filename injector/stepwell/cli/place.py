@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from stepwell.store import Store
 
-PATIENCE = 10.0
+PATIENCE = 5.0
 """Seconds to wait for a store that another process has open: recordings that end together take turns."""
 
 _BETWEEN_TRIES = 0.1

@@ -97,7 +97,7 @@ command runs on and the next stepwell command brings in what was recorded.""",
 @click.option(
     "--summary",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write what was recorded to this file, as one JSON object with the columns of the view `traces`.",
+    help="Write the trace to this file in JSON, as `stepwell traces -o json` gives it.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No live line, and no summary unless something was lost.")
 @click.pass_obj

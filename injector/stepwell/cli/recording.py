@@ -8,7 +8,8 @@ import select
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli import facts
@@ -16,9 +17,10 @@ from stepwell.cli.errors import RecordError
 from stepwell.cli.launch import Command
 from stepwell.cli.live import INTERVAL, LiveLine
 from stepwell.cli.place import say
-from stepwell.trace.errors import StepwellError
+from stepwell.trace.errors import SpoolError, StepwellError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stepwell.cli.launch import Signals
@@ -62,7 +64,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a recording ended."""
+    """How a recording ended, under the names of the META block."""
 
     exit_code: int | None = None
     """The command's, 128 + N when signal N killed it; None while it runs on, or without a command."""
@@ -130,14 +132,29 @@ class Recording:
             except BaseException as error:
                 if self.child:
                     self.child.abandon()
-                self.spool.unlink(missing_ok=True)
-                if self.child and isinstance(error, StepwellError) and not isinstance(error, RecordError):
-                    raise RecordError(str(error)) from error
-                raise
+                with contextlib.suppress(OSError):
+                    self.spool.unlink()
+                raise self._reason(error) from error
             ending = self._watch(collector, targets, start)
-            collector.meta({"exit_code": ending.exit_code, "interrupted": ending.interrupted})
-            collector.stop()
+            self._end(collector, ending)
             return ending
+
+    def _reason(self, error: BaseException) -> BaseException:
+        """Return the error as the user is to see it when recording could not begin."""
+        if isinstance(error, OSError):
+            error = SpoolError(f"cannot record into {self.spool}: {error.strerror}; make that possible, or use --store")
+        if self.plan.command and isinstance(error, StepwellError) and not isinstance(error, RecordError):
+            return RecordError(str(error))
+        return error
+
+    def _end(self, collector: Collector, ending: Ending) -> None:
+        """End the trace; what cannot be written is said, because the command's exit code matters more."""
+        steps: tuple[Callable[[], None], ...] = (partial(collector.meta, asdict(ending)), collector.stop)
+        for step in steps:
+            try:
+                step()
+            except (StepwellError, OSError) as error:
+                say(f"error: the end of the trace is not complete: {error}")
 
     def _begin(self, collector: Collector) -> float:
         facts_at_start: dict[str, Any] = {

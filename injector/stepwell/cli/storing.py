@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli import format as human
@@ -28,9 +27,11 @@ def store_recording(
         uuid: the recording's.
         spool: its spool file.
         keep: how many of the newest traces to keep; None for all.
-        summary: file to write the trace's row to, as JSON.
+        summary: file to write the trace's row to, in an array, as JSON.
         quiet: say nothing unless something was lost.
     """
+    from stepwell.store import write_json
+
     try:
         with place.writing(own=uuid) as store:
             trace = next((row for row in store.traces() if row["uuid"] == uuid), None)
@@ -42,7 +43,8 @@ def store_recording(
                 noun = "processes it started still run" if running > 1 else "process it started still runs"
                 say(f"{running:,} {noun}; recorded until the command ended")
             if summary:
-                summary.write_text(json.dumps(trace | {"started": trace["started"].isoformat()}) + "\n")
+                with summary.open("wb") as stream:
+                    write_json(store.query(f"select * from traces where trace = {trace['trace']:d}"), stream)
             if keep:
                 store.keep(keep)
     except (Exception, KeyboardInterrupt) as error:
