@@ -78,7 +78,7 @@ class Store:
         return store
 
     def _prepare(self, writing: bool) -> None:
-        self.connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        self.connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         version = self._version()
         if version is None and writing:
             with self.transaction():

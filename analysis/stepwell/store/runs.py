@@ -13,15 +13,16 @@ from stepwell.trace.definition import HISTOGRAM_BUCKETS, RUN, RUN_SHORT, Op
 from stepwell.trace.spool import Spool
 
 _LIST = pa.list_(pa.uint32())
-_SIGNED = (
-    "open", "seq", "seq_span", "offset", "stride", "size", "size_minus_tail", "start_ns", "span_ns", "latency_ns",
-    "latency_minus_max_ns", "wait_ns",
-)  # fmt: skip
-_AS_THEY_ARE = ("thread", "op", "flags", "count", "requested", "waited", "filled")
+
+_FIELDS = tuple(field.name for field in RUN_SHORT.fields if field.name not in {"kind", "reserved"})
+
+_NUMBERS = tuple(field.name for field in RUN_SHORT.fields if field.ctype == "u64" and field.name != "requested")
+"""The fields that are signed in Linux; `requested` alone is as large as the program wanted."""
 
 SCHEMA = pa.schema(
-    [(name, pa.int64()) for name in _SIGNED]
-    + [
+    [
+        *((name, pa.int64()) for name in _NUMBERS if name not in {"tail", "latency_max_ns"}),
+        *((name, pa.int64()) for name in ("stride", "size_minus_tail", "latency_minus_max_ns")),
         ("thread", pa.uint32()),
         ("op", pa.uint8()),
         ("flags", pa.uint8()),
@@ -47,45 +48,50 @@ class RunBatches:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for block in self._spool.blocks({RUN.kind, RUN_SHORT.kind}):
             runs = self._results.split(block.records)
-            bad = impossible(runs)
-            if bad.any():
+            columns = {name: np.ascontiguousarray(runs[name]) for name in _FIELDS}
+            if (bad := impossible(columns)) is not None:
                 self.impossible += int(bad.sum())
                 runs = runs[~bad]
-            yield _batch(runs, self._origin_ns)
+                columns = {name: column[~bad] for name, column in columns.items()}
+            yield _batch(columns, runs, self._origin_ns)
 
     def reader(self) -> pa.RecordBatchReader:
         """Return the batches as an Arrow stream."""
         return pa.RecordBatchReader.from_batches(SCHEMA, iter(self))
 
 
-def impossible(runs: Records) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Tell which runs have an operation that does not exist, or a number of 2^63 or more where Linux has signed ones.
+def impossible(columns: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    """Tell which runs no kernel can have meant, None if there are none.
 
-    File offsets are signed 64-bit numbers (loff_t) and no access ends above the largest.
+    Those have an operation that does not exist, or a number of 2^63 or more where Linux has signed ones: file offsets
+    are signed 64-bit numbers (loff_t) and no access ends above the largest.
     """
-    bad = runs["op"] >= len(Op)
-    for name in runs.dtype.names or ():
-        if runs.dtype[name] == np.uint64 and name != "requested":
-            bad |= runs[name].view(np.int64) < 0
-    before_last = runs["count"].astype(np.int64) - (runs["count"] > 0)
-    with np.errstate(over="ignore"):
-        last = runs["offset"].view(np.int64) + before_last * runs["stride"]
-        end = last + np.maximum(runs["size"], runs["tail"]).view(np.int64)
-    exact = runs["offset"].astype(np.float64) + before_last * runs["stride"].astype(np.float64)
+    if not len(columns["op"]):
+        return None
+    largest = {name: int(column.max()) for name, column in columns.items()}
+    reach = largest["offset"] + largest["count"] * max(largest["stride"], 0) + largest["size"] + largest["tail"]
+    small = all(largest[name] < 2**63 for name in _NUMBERS) and reach < 2**63
+    if small and largest["op"] < len(Op) and columns["stride"].min() >= 0:
+        return None
+    bad = columns["op"] >= len(Op)
+    for name in _NUMBERS:
+        bad |= columns[name] >= 2**63
+    steps = columns["count"].astype(np.int64) - (columns["count"] > 0)
+    exact = columns["offset"].astype(np.float64) + steps * columns["stride"].astype(np.float64)
+    last = columns["offset"].view(np.int64) + steps * columns["stride"]  # wraps, which `exact` shows
+    end = last + np.maximum(columns["size"], columns["tail"]).view(np.int64)
     bad |= (last < 0) | (end < 0) | (np.abs(exact - last) > 2.0**62)
-    return bad
+    return bad if bad.any() else None
 
 
-def _batch(runs: Records, origin_ns: int) -> pa.RecordBatch:
-    columns: dict[str, Any] = {name: np.ascontiguousarray(runs[name]) for name in _AS_THEY_ARE}
-    signed = {name: np.ascontiguousarray(runs[name]).view(np.int64) for name in _SIGNED if "_minus_" not in name}
-    signed["size_minus_tail"] = signed["size"] - runs["tail"].view(np.int64)
-    signed["latency_minus_max_ns"] = signed["latency_ns"] - runs["latency_max_ns"].view(np.int64)
-    signed["start_ns"] = signed["start_ns"] - origin_ns
-    columns |= signed
+def _batch(columns: dict[str, Any], runs: Records, origin_ns: int) -> pa.RecordBatch:
+    made = columns | {name: columns[name].view(np.int64) for name in _NUMBERS}
+    made["size_minus_tail"] = made["size"] - made["tail"]
+    made["latency_minus_max_ns"] = made["latency_ns"] - made["latency_max_ns"]
+    made["start_ns"] = made["start_ns"] - origin_ns
     if "histogram" in (runs.dtype.names or ()):
         offsets = np.arange(len(runs) + 1, dtype=np.int32) * HISTOGRAM_BUCKETS
-        columns["histogram"] = pa.ListArray.from_arrays(offsets, np.ascontiguousarray(runs["histogram"]).reshape(-1))
+        made["histogram"] = pa.ListArray.from_arrays(offsets, np.ascontiguousarray(runs["histogram"]).reshape(-1))
     else:
-        columns["histogram"] = pa.nulls(len(runs), _LIST)
-    return pa.RecordBatch.from_pydict(columns, schema=SCHEMA)
+        made["histogram"] = pa.nulls(len(runs), _LIST)
+    return pa.RecordBatch.from_arrays([pa.array(made[name]) for name in SCHEMA.names], schema=SCHEMA)
