@@ -24,9 +24,7 @@ _COMMANDS = {
 }
 """Where each sub-command is; it is imported when it is used."""
 
-_KILLED_BY = 128
-_INTERRUPTED = _KILLED_BY + 2
-_BROKEN_PIPE = _KILLED_BY + 13
+_INTERRUPTED = 128 + 2
 
 
 class Commands(click.Group):
@@ -89,25 +87,26 @@ def main() -> None:
         code = _run()
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has had enough; nothing may complain when Python flushes at its end.
+        # Whoever read our output has had enough. Nothing may complain when Python flushes at its end; click ends
+        # likewise when it notices first.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _BROKEN_PIPE
+        code = 1
     sys.exit(code)
 
 
 def _run() -> int:
     try:
-        code = cli(standalone_mode=False)
+        code = cli(prog_name="stepwell", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
-    except BrokenPipeError:
-        raise
     except StepwellError as error:
         return _complain(str(error), error.exit_code)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return _complain(f"{error.filename or 'output'}: {error.strerror}; free what it needs and try again")
     except Exception as error:
