@@ -305,8 +305,8 @@ def test_ctrl_c_at_a_terminal_leaves_a_usable_trace(stepwell: Stepwell, data: Pa
         os.execv(argv[0], argv)
     try:
         seen = read_until(terminal, b"ready True")
-        if b" in all " not in seen:
-            read_until(terminal, b" in all ")  # the live line
+        if b" in all" not in seen:
+            read_until(terminal, b" in all")  # the live line
         os.write(terminal, b"\x03")
         read_until(terminal, b"recorded trace 1: 23 accesses")
         with contextlib.suppress(OSError):  # EIO: the terminal's other end is closed
@@ -316,3 +316,16 @@ def test_ctrl_c_at_a_terminal_leaves_a_usable_trace(stepwell: Stepwell, data: Pa
     finally:
         os.close(terminal)
     assert stepwell.query("select status, accesses from traces") == [{"status": "interrupted", "accesses": 23}]
+
+
+def test_doctor_tells_what_works_and_how_to_mend_what_does_not(stepwell: Stepwell) -> None:
+    done = stepwell.run("doctor", "-o", "json")
+    assert done.returncode == 0, done.stdout
+    assert all(check["ok"] for check in json.loads(done.stdout))
+    command = ["setpriv", "--reuid", "65534", "--clear-groups", *stepwell.argv("doctor", "-o", "json")]
+    refused = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS)
+    assert refused.returncode == 3
+    bad = {check["name"]: check["fix"] for check in json.loads(refused.stdout) if not check["ok"]}
+    assert set(bad) == {"rights", "store", "spool"}  # the directory is root's alone
+    assert "setpriv" in bad["rights"]
+    assert "--store" in bad["store"]

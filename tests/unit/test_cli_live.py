@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import struct
 import sys
 import termios
@@ -17,7 +18,7 @@ NOW = Counters(accesses=40_983, bytes=4093 + (1 << 30), runs=7, losses={"ring": 
 
 
 def test_describe() -> None:
-    assert describe(NOW, BEFORE, 0.25) == "164k/s accesses · 4 GiB/s · 40,983 in all · 2 lost"
+    assert describe(NOW, BEFORE, 0.25) == "164k/s accesses · 4 GiB/s · 2 lost · 40,983 in all"
 
 
 def draw_in_a_terminal(columns: int, raw: bool) -> bytes:
@@ -50,7 +51,7 @@ def draw_in_a_terminal(columns: int, raw: bool) -> bytes:
 def test_line_is_drawn_at_the_right_and_erased() -> None:
     written = draw_in_a_terminal(200, raw=False).decode()
     first, last = written.split("\x1b8")[:2]
-    assert "40,983 in all · 2 lost" in first
+    assert "2 lost · 40,983 in all" in first
     text = first.split("\x1b[2m")[1].removesuffix("\x1b[0m")
     column = f"\x1b[{200 - len(text) + 1}G\x1b[K"
     assert first == f"\x1b7{column}\x1b[2m{text}\x1b[0m"
@@ -60,6 +61,12 @@ def test_line_is_drawn_at_the_right_and_erased() -> None:
 def test_narrow_terminal_gets_what_fits() -> None:
     written = draw_in_a_terminal(20, raw=False).decode()
     assert len(written.split("\x1b[2m")[1].split("\x1b")[0]) == 19
+
+
+def test_terminal_that_does_not_tell_its_width_is_taken_for_80_columns() -> None:
+    drawn = re.match("\x1b7\x1b\\[(\\d+)G\x1b\\[K\x1b\\[2m([^\x1b]*)", draw_in_a_terminal(0, raw=False).decode())
+    assert drawn is not None
+    assert int(drawn[1]) + len(drawn[2]) - 1 == 80
 
 
 def test_nothing_is_drawn_while_the_command_owns_the_terminal() -> None:

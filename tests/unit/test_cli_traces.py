@@ -48,8 +48,8 @@ def place(tmp_path: Path) -> Place:
     return Place.of(tmp_path / "store.duckdb")
 
 
-def run(place: Place, *arguments: str, **options: str) -> Result:
-    result = CliRunner().invoke(cli, ["--store", str(place.store), *arguments], **options)
+def run(place: Place, *arguments: str, stdin: str | None = None) -> Result:
+    result = CliRunner().invoke(cli, ["--store", str(place.store), *arguments], input=stdin)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
@@ -135,7 +135,7 @@ def test_query_in_every_form(place: Place) -> None:
     sql = "select count(*) as n, sum(size) as octets from accesses"
     assert run(place, "query", sql).stdout.split() == ["n", "octets", "23", str(23 * 4093)]
     assert json.loads(run(place, "query", sql, "-o", "json").stdout) == [{"n": 23, "octets": 23 * 4093}]
-    assert run(place, "query", "-", "-o", "csv", input=sql).stdout.splitlines()[1].replace('"', "") == f"23,{23 * 4093}"
+    assert run(place, "query", "-", "-o", "csv", stdin=sql).stdout.splitlines()[1].replace('"', "") == f"23,{23 * 4093}"
     arrow = run(place, "query", sql, "-o", "arrow").stdout_bytes
     parquet = run(place, "query", sql, "-o", "parquet").stdout_bytes
     for table in (pa.ipc.open_stream(arrow).read_all(), pyarrow.parquet.read_table(io.BytesIO(parquet))):

@@ -61,7 +61,8 @@ def _places(place: Place) -> list[Check]:
     checks = []
     for name, wanted in (("store", place.store), ("spool", place.spools)):
         # The first that exists decides whether the rest can be made.
-        existing = next(path for path in (wanted.absolute(), *wanted.absolute().parents) if path.exists())
+        path = wanted.absolute()
+        existing = next(there for there in (path, *path.parents) if os.access(there, os.F_OK))
         ok = os.access(existing, os.W_OK if existing.is_file() else os.W_OK | os.X_OK)
         fix = None if ok else f"give yourself write access to {existing}, or choose another place with --store"
         checks.append(Check(name, ok, str(wanted) if ok else f"{existing} cannot be written", fix))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 INTERVAL = 0.25
 """Seconds between two drawings: readable, and too rare to cost anything."""
 
+UNKNOWN_WIDTH = 80
+"""Columns of a terminal that does not tell."""
+
 _SAVE, _RESTORE, _ERASE_TO_END = "\x1b7", "\x1b8", "\x1b[K"
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 
@@ -32,8 +35,8 @@ def describe(now: Counters, before: Counters, seconds: float) -> str:
     """Return the line's text from two readings of the counters, `seconds` apart."""
     accesses = (now.accesses - before.accesses) / seconds
     octets = (now.bytes - before.bytes) / seconds
-    parts = (f"{human.rate(accesses)} accesses", human.throughput(octets), f"{human.count(now.accesses)} in all")
-    return " · ".join((*parts, f"{human.count(now.lost)} lost"))
+    parts = (f"{human.rate(accesses)} accesses", human.throughput(octets), f"{human.count(now.lost)} lost")
+    return " · ".join((*parts, f"{human.count(now.accesses)} in all"))
 
 
 class LiveLine:
@@ -66,7 +69,7 @@ class LiveLine:
     def _write(self, text: str) -> None:
         # A terminal that is gone (hang-up) must not end the recording.
         with contextlib.suppress(OSError):
-            columns = os.get_terminal_size(self._stream.fileno()).columns
+            columns = os.get_terminal_size(self._stream.fileno()).columns or UNKNOWN_WIDTH
             text = text[: columns - 1]
             self._width = max(self._width, len(text))
             start = columns - self._width + 1

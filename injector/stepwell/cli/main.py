@@ -108,7 +108,7 @@ def _run() -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _complain(f"{error.filename or 'output'}: {error.strerror}; free what it needs and try again")
+        return _complain(f"{error.filename or 'output'}: {error.strerror}; check that place, its rights and its space")
     except Exception as error:
         if sys.flags.dev_mode:
             raise
