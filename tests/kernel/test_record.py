@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from stepwell.cli import facts
+
 pytestmark = pytest.mark.kernel
 
 SECONDS = 60
@@ -181,6 +183,30 @@ def test_a_signal_ends_a_recording_without_command(stepwell: Stepwell, number: s
         recorder.send_signal(number)
         assert recorder.wait(SECONDS) == 0
     assert stepwell.query("select status, scope from traces") == [{"status": "complete", "scope": "all"}]
+
+
+def cgroup_hierarchies() -> list[str]:
+    """Return the places of the unified hierarchy and of a version 1 one, as far as this machine has them."""
+    kinds = {"cgroup2": "unified", "cgroup": "pids"}
+    found = {(mount.fstype, mount.point) for mount in facts.mounts() if mount.fstype in kinds}
+    return sorted(point for kind, point in found if kind == "cgroup2" or Path(point).name == kinds[kind])
+
+
+@pytest.mark.parametrize("hierarchy", cgroup_hierarchies())
+def test_what_runs_in_a_cgroup_and_nothing_else(stepwell: Stepwell, data: Path, hierarchy: str) -> None:
+    group = Path(hierarchy) / f"stepwell-test-{os.getpid()}"
+    group.mkdir()
+    try:
+        inside = f'echo $$ > {group}/cgroup.procs; "$0" -c "$1" "$2"; exit'
+        script = f'sh -c \'{inside}\' "$0" "$1" "$2"; "$0" -c "$1" "$2"'
+        scope = ["--cgroup", f"/{group.name}", "--under", str(data.parent)]
+        done = stepwell.run("record", *scope, "--", "sh", "-c", script, sys.executable, READER, str(data))
+        assert done.returncode == 0, done.stderr
+    finally:
+        group.rmdir()
+    assert stepwell.query("select count(*) n, count(distinct reader) readers from accesses") == [
+        {"n": 23, "readers": 1}
+    ]
 
 
 def test_duration_ends_the_recording_and_not_the_command(stepwell: Stepwell) -> None:
