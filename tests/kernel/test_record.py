@@ -355,3 +355,21 @@ def test_doctor_tells_what_works_and_how_to_mend_what_does_not(stepwell: Stepwel
     assert set(bad) == {"rights", "store", "spool"}  # the directory is root's alone
     assert "setpriv" in bad["rights"]
     assert "--store" in bad["store"]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_descriptors_that_the_caller_closed_are_closed_for_the_command(stepwell: Stepwell, closed: str) -> None:
+    script = "import os, sys; sys.exit(23 + sum(1 << fd for fd in range(3) if os.path.exists(f'/proc/self/fd/{fd}')))"
+    alone = [sys.executable, "-c", script]
+    codes = [
+        subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *argv], check=False, timeout=SECONDS).returncode
+        for argv in (alone, stepwell.argv("record", "-q", "--", *alone))
+    ]
+    assert codes[0] == codes[1]
+
+
+def test_a_deleted_working_directory_is_no_obstacle(stepwell: Stepwell) -> None:
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    argv = ["sh", "-c", script, "sh", *stepwell.argv("record", "--", "sh", "-c", "exit 23")]
+    assert subprocess.run(argv, check=False, timeout=SECONDS, cwd=stepwell.store.parent).returncode == 23
+    assert stepwell.query("select cwd from traces") == [{"cwd": f"{stepwell.store.parent}/gone (deleted)"}]

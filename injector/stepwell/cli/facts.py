@@ -45,7 +45,7 @@ def mounts() -> list[Mount]:
 def machine() -> dict[str, Any]:
     """Return the META keys that describe this machine, this Stepwell and where it was started."""
     return {
-        "cwd": text(os.fsencode(Path.cwd())),
+        "cwd": text(os.fsencode(Path("/proc/self/cwd").readlink())),  # also when it has been deleted
         "host": socket.gethostname(),
         "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         "kernel": platform.release(),

@@ -83,6 +83,7 @@ def cli(ctx: click.Context, store: Path | None) -> None:
 
 def main() -> None:
     """Run the command line and exit; whatever happens is told in one line."""
+    _stand_in_for_closed_streams()
     try:
         code = _run()
         sys.stdout.flush()
@@ -92,6 +93,16 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     sys.exit(code)
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Occupy what the caller closed of 0, 1 and 2, so that no file of ours gets written to by mistake.
+
+    The recorded command finds them closed, as it would without Stepwell.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
 
 
 def _run() -> int:
