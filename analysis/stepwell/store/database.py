@@ -49,6 +49,7 @@ class Store:
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
         self.connection = connection
+        self._open: list[tuple[duckdb.DuckDBPyConnection, pa.RecordBatchReader]] = []
 
     @classmethod
     def open(cls, path: Path, mode: Literal["r", "w"]) -> Self:
@@ -110,7 +111,10 @@ class Store:
             return self.connection.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
-        """Close the store and free its lock."""
+        """Close the store and free its lock; results not read to their end are lost."""
+        for cursor, batches in self._open:  # a stream left alive would keep the database open, and its lock
+            batches.close()
+            cursor.close()
         self.connection.close()
 
     def __enter__(self) -> Self:
@@ -147,16 +151,20 @@ class Store:
             QueryError: DuckDB refuses the query: wrong SQL, or something that would write or reach other files.
         """
         with self._query_errors():
-            relation = self.connection.cursor().sql(sql)
+            cursor = self.connection.cursor()  # one each, so that several results can be read at once
+            relation = cursor.sql(sql)
             if relation is None:
                 raise QueryError("the statement gives no rows; only queries can be run, such as `select * from traces`")
             types = [str(kind) for kind in relation.types]
             batches = relation.to_arrow_reader(65_536)
+            self._open.append((cursor, batches))
         fields = [
             field.with_metadata({"stepwell": "json"}) if kind == "JSON" else field
             for field, kind in zip(batches.schema, types, strict=True)
         ]
         schema = pa.schema(fields)
+        if twice := next((name for name in schema.names if schema.names.count(name) > 1), None):
+            raise QueryError(f"two columns called {twice}; name them apart with AS")
 
         def checked() -> Iterator[pa.RecordBatch]:
             with self._query_errors():
@@ -173,7 +181,7 @@ class Store:
             raise QueryError(
                 f"{error}\na query can only read the store's views; see `stepwell query --schema`"
             ) from error
-        except (duckdb.Error, pa.ArrowException) as error:
+        except (duckdb.Error, pa.ArrowException, OSError) as error:  # Arrow streams raise OSError for DuckDB's errors
             raise QueryError(f"{error}\nsee `stepwell query --schema` for the views and columns") from error
 
     def traces(self) -> list[dict[str, Any]]:

@@ -309,14 +309,12 @@ class _Ingest:
 
     @contextmanager
     def _given(self, **tables: pa.Table | pa.RecordBatchReader) -> Iterator[None]:
-        """Let SQL inside see Arrow data by name."""
+        """Let SQL inside see Arrow data by name; after an error the connection only rolls back, the names stay."""
         for name, table in tables.items():
             self._connection.register(name, table)
-        try:
-            yield
-        finally:
-            for name in tables:
-                self._connection.unregister(name)
+        yield
+        for name in tables:
+            self._connection.unregister(name)
 
 
 def _table(columns: dict[str, pa.DataType], rows: Iterable[tuple[Any, ...]]) -> pa.Table:
