@@ -83,7 +83,9 @@ def write_spool(path: Path, runs: int, mixed: bool) -> None:
     with SpoolWriter(path) as writer:
         writer.meta(uuid=path.stem, start_monotonic_ns=ORIGIN_NS, end_monotonic_ns=ORIGIN_NS + runs * 1800)
         numbers = np.arange(1, THREADS + 1)
-        writer.write(THREAD.kind, records(THREAD, THREADS, thread=numbers, pid=numbers // 4, tid=numbers, start_ns=ORIGIN_NS))
+        writer.write(
+            THREAD.kind, records(THREAD, THREADS, thread=numbers, pid=numbers // 4, tid=numbers, start_ns=ORIGIN_NS)
+        )
         numbers = np.arange(1, FILES + 1)
         opens = records(OPEN, FILES, open=numbers, ino=numbers, thread=1, start_ns=ORIGIN_NS)
         writer.write(OPEN.kind, opens, [b"f%d\0data\0" % number for number in numbers])
@@ -112,7 +114,9 @@ def measure(spool: Path, database: Path, runs: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("millions", nargs="*", type=float, default=[1, 10], help="millions of runs")
-    parser.add_argument("--directory", type=Path, help="where to put the files, 150 bytes per run (default: a temporary one)")
+    parser.add_argument(
+        "--directory", type=Path, help="where to put the files, 150 bytes per run (default: a temporary one)"
+    )
     arguments = parser.parse_args()
     for millions in arguments.millions:
         for mixed in (False, True):

@@ -48,7 +48,9 @@ def write_spool(path: Path, runs: int) -> None:
 
 def accesses(database: Path) -> list[tuple[str, int]]:
     with Store.open(database, "r") as store:
-        table = store.query("SELECT uuid, count(*) AS n FROM traces JOIN accesses USING (trace) GROUP BY ALL").read_all()
+        table = store.query(
+            "SELECT uuid, count(*) AS n FROM traces JOIN accesses USING (trace) GROUP BY ALL"
+        ).read_all()
     return [(row["uuid"], row["n"]) for row in table.to_pylist()]
 
 
@@ -109,7 +111,7 @@ def test_a_locked_store_names_the_process_that_has_it(tmp_path: Path, mode: str)
         "import sys; from pathlib import Path; from stepwell.store import Store;"
         "s = Store.open(Path(sys.argv[1]), 'w'); print(flush=True); sys.stdin.read()"
     )
-    command = [sys.executable, "-c", program, database]
+    command: list[str | Path] = [sys.executable, "-c", program, database]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()

@@ -189,7 +189,7 @@ def test_runs_no_kernel_can_have_meant_are_counted_as_lost(tmp_path: Path, recor
     recording.end()
     assert take(tmp_path).lost == 4
     assert ask(tmp_path, "select hop, count from losses") == [{"hop": "store", "count": 4}]
-    assert column(tmp_path, "select \"offset\" from accesses order by all") == [0, 2**63 - 14, 2**63 - 14]
+    assert column(tmp_path, 'select "offset" from accesses order by all') == [0, 2**63 - 14, 2**63 - 14]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,10 @@ def test_a_file_is_one_inode_under_one_path(tmp_path: Path, recording: Recording
     recording.add(EVENT, b"", thread=1, open=10, event=EventKind.TRUNCATE, value=71, start_ns=T0)
     recording.end(mounts=[[259 << 20 | 1, "/", "ext4", "/dev/x"]])
     take(tmp_path)
-    assert [list(row.values()) for row in ask(tmp_path, "select path, generation, size, filesystem, deleted from files order by file")] == [
+    assert [
+        list(row.values())
+        for row in ask(tmp_path, "select path, generation, size, filesystem, deleted from files order by file")
+    ] == [
         ["/data/set/a.bin", 0, 113, "ext4", False],
         ["/data/link", 0, 43, "ext4", True],
         ["/data/set/a.bin", 2, 71, "ext4", False],
@@ -257,10 +260,12 @@ def test_readers_are_processes_and_inherit_their_program(tmp_path: Path, recordi
     recording.add(THREAD, thread=4, pid=47, tid=47, ppid=41, start_ns=T0 + 50, process_start_ns=51, comm=b"late")
     recording.add(EXEC, b"ls\0-l\0", thread=4, start_ns=T0 + 55, comm=b"ls")
     for thread, code in ((1, 3 << 8), (2, 0), (3, 9)):
-        recording.add(THREAD_END, thread=thread, end_ns=T0 + 60 + thread, user_ns=5, system_ns=7, exited=1, exit_code=code)
+        recording.add(
+            THREAD_END, thread=thread, end_ns=T0 + 60 + thread, user_ns=5, system_ns=7, exited=1, exit_code=code
+        )
     recording.end()
     take(tmp_path)
-    sql = "select reader, pid, ppid, comm, command, start_ns, end_ns, user_ns, system_ns, exit_code from readers order by reader"
+    sql = "select reader, pid, ppid, comm, command, start_ns, end_ns, user_ns, system_ns, exit_code from readers order by reader"  # noqa: E501
     assert [tuple(row.values()) for row in ask(tmp_path, sql)] == [
         (1, 41, 1, "late", "late", 0, 62, 10, 14, 3),
         (2, 47, 41, "python", "python 'a b.py'", 30, 63, 5, 7, -9),
@@ -270,16 +275,24 @@ def test_readers_are_processes_and_inherit_their_program(tmp_path: Path, recordi
 
 
 def test_results_of_asynchronous_reads_split_their_runs(tmp_path: Path, recording: Recording) -> None:
-    values = {"thread": 1, "open": 7, "flags": RunFlag.ASYNC, "requested": 100, "size": 100, "tail": 100, "stride": 100}
-    recording.add(RUN, **values, count=7, seq=10, seq_span=6, start_ns=T0 + 50, span_ns=600)
+    values: dict[str, Any] = {
+        "open": 7,
+        "flags": RunFlag.ASYNC,
+        "requested": 100,
+        "size": 100,
+        "tail": 100,
+        "stride": 100,
+    }
+    recording.add(RUN, None, thread=1, **values, count=7, seq=10, seq_span=6, start_ns=T0 + 50, span_ns=600)
     for seq, result in ((16, 31), (12, -5), (13, 0), (99, 1)):
         recording.add(RESULT, thread=1, open=7, seq=seq, result=result)
     recording.end()
     result = take(tmp_path)
     assert result.accesses == 7
-    assert [tuple(row.values()) for row in ask(tmp_path, 'select seq, "offset", size, requested, start_ns from accesses order by seq')] == [
-        (10 + i, 100 * i, {2: 0, 3: 0, 6: 31}.get(i, 100), 100, 50 + 100 * i) for i in range(7)
-    ]
+    assert [
+        tuple(row.values())
+        for row in ask(tmp_path, 'select seq, "offset", size, requested, start_ns from accesses order by seq')
+    ] == [(10 + i, 100 * i, {2: 0, 3: 0, 6: 31}.get(i, 100), 100, 50 + 100 * i) for i in range(7)]
     assert [tuple(row.values()) for row in ask(tmp_path, "select event, op, path, start_ns, value from events")] == [
         ("error", "read", "/data/set/a.bin", 250, 5)
     ]

@@ -94,7 +94,10 @@ def test_a_query_sees_no_variables_of_the_process(store: Store) -> None:
     ],
 )
 def test_wrong_queries_say_what_is_wrong_and_what_to_do(store: Store, sql: str, message: str) -> None:
-    with store, pytest.raises(QueryError, match=r"(?s)" + message + r".*(stepwell query --schema|select \* from)") as caught:
+    with (
+        store,
+        pytest.raises(QueryError, match=r"(?s)" + message + r".*(stepwell query --schema|select \* from)") as caught,
+    ):
         store.query(sql).read_all()
     assert caught.value.exit_code == 2
 

@@ -31,7 +31,7 @@ class Run(NamedTuple):
     op: int
     seq: int
     seq_span: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs
     offset: int
     stride: int
     size: int
@@ -135,9 +135,12 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_views_are_as_described(directory: Path) -> None:
     with stored(directory, []) as store:
-        found = ask(store, """SELECT view_name, list(column_name ORDER BY column_index)
+        found = ask(
+            store,
+            """SELECT view_name, list(column_name ORDER BY column_index)
             FROM duckdb_views() JOIN duckdb_columns() ON view_name = table_name AND duckdb_columns.schema_name = 'main'
-            WHERE NOT duckdb_views.internal GROUP BY ALL ORDER BY ALL""")
+            WHERE NOT duckdb_views.internal GROUP BY ALL ORDER BY ALL""",
+        )
         assert found == sorted((view.name, list(view.columns)) for view in VIEWS)
     for view in VIEWS:
         assert f"{view.name}: {view.doc}" in schema_text()
@@ -206,7 +209,9 @@ def test_totals_agree_everywhere(directory: Path, runs: list[Run]) -> None:
     transferred = sum(access.size for run in runs for access in expand(run))
     with stored(directory, runs) as store:
         assert ask(store, "SELECT accesses, bytes FROM traces") == [(accesses, transferred)]
-        assert ask(store, "SELECT coalesce(sum(accesses), 0), coalesce(sum(bytes), 0) FROM datasets") == [(accesses, transferred)]
+        assert ask(store, "SELECT coalesce(sum(accesses), 0), coalesce(sum(bytes), 0) FROM datasets") == [
+            (accesses, transferred)
+        ]
         assert ask(store, "SELECT count(*), coalesce(sum(size), 0) FROM accesses") == [(accesses, transferred)]
 
 
@@ -253,7 +258,9 @@ def test_a_dataset_stops_where_directories_branch() -> None:
 
 
 @given(data=st.data(), count=st.integers(1, 9), stride=st.integers(-5, 5), short=st.integers(0, 10))
-def test_splitting_by_results_changes_only_what_they_say(data: st.DataObject, count: int, stride: int, short: int) -> None:
+def test_splitting_by_results_changes_only_what_they_say(
+    data: st.DataObject, count: int, stride: int, short: int
+) -> None:
     record = np.zeros(1, DTYPES[RUN.kind])
     record["flags"], record["thread"], record["count"] = RunFlag.ASYNC, 3, count
     record["seq"], record["seq_span"], record["span_ns"] = 7, count - 1, (count - 1) * 11
@@ -269,19 +276,15 @@ def test_splitting_by_results_changes_only_what_they_say(data: st.DataObject, co
     taken = Results(results)
 
     def accesses(runs: np.ndarray[Any, np.dtype[np.void]]) -> list[Access]:
-        return sorted(
-            access
-            for row in runs
-            for access in expand(Run(*(int(row[name]) for name in Run._fields)))
-        )
+        return sorted(access for row in runs for access in expand(Run(*(int(row[name]) for name in Run._fields))))
 
-    expected = [
-        access._replace(size=max(changed.get(i, access.size), 0)) for i, access in enumerate(accesses(record))
-    ]
+    expected = [access._replace(size=max(changed.get(i, access.size), 0)) for i, access in enumerate(accesses(record))]
     found = accesses(taken.split(record))
     assert [access[:-1] for access in found] == [access[:-1] for access in expected]
     assert taken.unused == 0
-    assert {(error.start_ns // 11, error.errno) for error in taken.errors} == {(i, -r) for i, r in changed.items() if r < 0}
+    assert {(error.start_ns // 11, error.errno) for error in taken.errors} == {
+        (i, -r) for i, r in changed.items() if r < 0
+    }
 
 
 def test_results_between_measured_numbers_go_to_the_nearest_accesses() -> None:

@@ -65,7 +65,8 @@ class Store:
             raise NoTraceError(f"there are no traces in {path} yet; record one with `stepwell record -- COMMAND`")
         writing = mode == "w"
         memory = min(WRITE_MEMORY if writing else READ_MEMORY, _half_of_memory())
-        config = (_INGEST if writing else _SEALED) | {"memory_limit": f"{memory}B"}
+        config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": f"{memory}B"}
+        config |= _INGEST if writing else _SEALED
         with store_errors(path):
             if writing:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -89,7 +89,8 @@ def translate(error: Exception, path: Path) -> StoreError:
         )
     if "No space left" in text or "disk full" in text.lower() or "max_temp_directory_size" in text:
         return StoreFullError(
-            f"no space is left for the store {path}; free some and run any stepwell command, recordings are kept until then"
+            f"no space is left for the store {path}; free some and run any stepwell command; "
+            "recordings are kept until then"
         )
     if "version number" in text and "database" in text:
         return StoreNewerError(f"the store {path} was written by a newer DuckDB than this one; upgrade Stepwell")

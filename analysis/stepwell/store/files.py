@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from os.path import commonprefix
+from os.path import commonpath
 
 import numpy as np
 import pyarrow as pa
@@ -64,9 +64,7 @@ def datasets(directories: Iterable[str], mounts: Iterable[str]) -> dict[str, str
         trees.setdefault(_top(directory, points), []).append(directory)
     found = {}
     for members in trees.values():
-        common = commonprefix([f"{member.rstrip('/')}/" for member in members])
-        dataset = common[: common.rindex("/")] or "/"
-        found.update(dict.fromkeys(members, dataset))
+        found.update(dict.fromkeys(members, commonpath(members)))
     return found
 
 

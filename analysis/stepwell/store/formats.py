@@ -74,7 +74,7 @@ def _is_json(field: pa.Field) -> bool:
 
 def _plain_column(column: pa.Array, parsed: bool) -> list[Any]:
     """Return a column as what JSON has: most types are that already."""
-    values = column.to_pylist()
+    values: list[Any] = column.to_pylist()
     if parsed:
         return [None if value is None else json.loads(value) for value in values]
     if pa.types.is_integer(column.type) or pa.types.is_string(column.type) or pa.types.is_boolean(column.type):
@@ -103,12 +103,13 @@ def _plain(value: Any) -> Any:
 
 
 def _csv_type(kind: pa.DataType) -> pa.DataType:
-    return (
-        pa.string() if pa.types.is_nested(kind) or pa.types.is_dictionary(kind) or pa.types.is_decimal(kind) else kind
-    )
+    known = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return kind if known or pa.types.is_timestamp(kind) or pa.types.is_null(kind) else pa.string()
 
 
 def _csv_column(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if column.type == kind:
+        return column
     if pa.types.is_nested(column.type):
         return pa.array([None if value is None else json.dumps(_plain(value)) for value in column.to_pylist()], kind)
-    return column.cast(kind)
+    return pa.array([None if value is None else str(_plain(value)) for value in column.to_pylist()], kind)

@@ -285,7 +285,7 @@ class _Ingest:
             "trace": self._trace,
             "uuid": self._uuid,
             "command": shlex.join(command) if command else None,
-            **{name: meta.get(name) for name in ("scope", "cwd", "host", "kernel", "collector", "version", "exit_code")},
+            **{key: meta.get(key) for key in ("scope", "cwd", "host", "kernel", "collector", "version", "exit_code")},
             "started": int(meta.get("start_realtime_ns", 0)) // 1000,
             "duration_ns": last_ns if end is None else int(end) - self._origin_ns,
             "status": "interrupted" if end is None or meta.get("interrupted") else "complete",

@@ -17,11 +17,11 @@ SCHEMA_VERSION = 1
 """Raised when a table changes; an older store is migrated, a newer one refused."""
 
 
-def _enum(members: type[Op] | type[EventKind]) -> str:
+def _enum(members: type[Op | EventKind]) -> str:
     return ", ".join(f"'{member.name.lower()}'" for member in members)
 
 
-def enum_case(column: str, members: type[Op] | type[EventKind], type_name: str) -> str:
+def enum_case(column: str, members: type[Op | EventKind], type_name: str) -> str:
     """Return the SQL that turns a member's number into DuckDB's enum; NULL for unknown numbers."""
     whens = " ".join(f"WHEN {int(member)} THEN '{member.name.lower()}'::{type_name}" for member in members)
     return f"CASE {column} {whens} END"

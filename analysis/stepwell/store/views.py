@@ -184,7 +184,7 @@ VIEWS = (
             "dev": "device of the file system, major * 2^20 + minor",
             "ino": "inode number",
             "generation": "inode generation: tells apart files that reuse an inode number",
-            "path": "path as the reader saw it; major:minor:inode when unknown; begins with ... when its start is missing",
+            "path": "path as the reader saw it; major:minor:inode when unknown; after ... when its start is missing",
             "size": "largest size or end of an access seen, in bytes",
             "dataset": "directory that holds the dataset; NULL when the path is unknown",
             "filesystem": "type of the file system",
@@ -287,7 +287,8 @@ VIEWS = (
             coalesce(sum(r.accesses), 0)::BIGINT AS accesses, coalesce(sum(r.bytes), 0) AS bytes,
             min(r.first_ns) AS first_ns, max(r.last_ns) AS last_ns
             FROM stored.file f LEFT JOIN (
-                SELECT trace, file, reader, sum(count) AS accesses, sum(count::BIGINT * size - size_minus_tail) AS bytes,
+                SELECT trace, file, reader, sum(count) AS accesses,
+                    sum(count::BIGINT * size - size_minus_tail) AS bytes,
                     min(start_ns) AS first_ns, max(start_ns + span_ns) AS last_ns
                 FROM stored.run WHERE count > 0 GROUP BY ALL
             ) r USING (trace, file) GROUP BY ALL""",
