@@ -111,7 +111,7 @@ static __always_inline void begin_close(struct sw_task *t, struct task_struct *t
 	known = bpf_map_lookup_elem(&opens, &address);
 	if (!known || !known->open || !is_last_reference(file))
 		return;
-	end_slots(t, address);
+	end_file(t, address, known->ops);
 	t->file = address;
 	t->other = known->open;
 	begin_call(t, task, call);
@@ -132,8 +132,11 @@ static __always_inline void begin_transfer(struct sw_task *t, struct task_struct
 		if (t->position == ~0ULL && call >= CALL_PREADV) /* preadv2 at the descriptor's position */
 			call = call == CALL_PREADV ? CALL_READV : CALL_WRITEV;
 	}
-	if (call < CALL_PREAD)
+	if (call < CALL_PREAD) {
 		t->position = file->f_pos;
+		if (!control.shared && (task->files->count.counter > 1 || !is_last_reference(file)))
+			control.shared = 1;
+	}
 	begin_call(t, task, call);
 }
 
@@ -273,7 +276,6 @@ static __always_inline void end_open(struct sw_task *t, struct task_struct *task
 	if (!file || !is_regular(file))
 		return;
 	address = (__u64)file;
-	end_slots(t, address);
 	fresh.inode = (__u64)file->f_inode;
 	fresh.ino = file->f_inode->i_ino;
 	fresh.open = send_open(address, t->thread, t->start_ns, now - t->start_ns, 0);
@@ -451,7 +453,10 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 	return 0;
 }
 
-/* Pages are looked up with the position's lock held: here the descriptor's position is this thread's own. */
+/*
+ * Pages are looked up with the position's lock held: here the descriptor's position is this thread's own. Attached only
+ * while descriptors are shared.
+ */
 SEC("tp_btf/mm_filemap_get_pages")
 int BPF_PROG(get_pages, struct address_space *mapping)
 {
@@ -586,7 +591,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (!t)
 		return 0;
 	settle_fault(t, task);
-	end_slots(t, 0);
+	end_thread_runs(t);
 	send_thread_end(task, t, 1);
 	t->call = CALL_NONE;
 	return 0;
@@ -619,14 +624,16 @@ int sweep_tasks(struct bpf_iter__task *context)
 	return 0;
 }
 
-static long flush_head(void *map, struct sw_key *key, struct sw_slot *slot, struct sw_flush *flush)
+static long flush_head(void *map, struct sw_key *key, __u32 *number, struct sw_flush *flush)
 {
-	struct sw_run *run = &slot->head.run;
-	__u64 begun = run->start_ns;
-	__u64 last = begun + run->span_ns;
+	struct sw_slot *slot = bpf_map_lookup_elem(&slots, number);
+	__u64 begun;
 
-	if (last < flush->idle_before_ns)
-		end_slot(key);
+	if (!slot)
+		return 0;
+	begun = slot->head.run.start_ns;
+	if (begun + slot->head.run.span_ns < flush->idle_before_ns)
+		end_slot(key, *number);
 	else if (begun < flush->begun_before_ns && lock_slot(slot)) {
 		flush_slot(slot);
 		unlock_slot(slot);

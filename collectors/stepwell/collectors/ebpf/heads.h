@@ -45,23 +45,13 @@ static __always_inline int is_slot_of(struct sw_slot *slot, struct sw_key *key)
 	return slot->key.file == key->file && slot->key.thread == key->thread && slot->key.op == key->op;
 }
 
-/* A fresh slot for `key`, or NULL when the map is full. */
-static __always_inline struct sw_slot *add_slot(struct sw_key *key, struct sw_open_file *known)
+/* Prepare an empty run for the accesses of `key`. */
+static __always_inline void init_head(struct sw_head *head, struct sw_key *key, __u64 open)
 {
-	struct sw_slot *slot = (struct sw_slot *)scratch();
-
-	if (!slot)
-		return 0;
-	__builtin_memset(slot, 0, sizeof(*slot));
-	slot->key = *key;
-	slot->inode = known->inode;
-	slot->ino = known->ino;
-	slot->head.run.op = key->op & 0xff;
-	slot->head.run.thread = key->thread;
-	slot->head.run.open = known->open;
-	if (bpf_map_update_elem(&heads, key, slot, BPF_ANY))
-		return 0;
-	return bpf_map_lookup_elem(&heads, key);
+	__builtin_memset(head, 0, sizeof(*head));
+	head->run.op = key->op & 0xff;
+	head->run.thread = key->thread;
+	head->run.open = open;
 }
 
 /* Send one access by itself. */
@@ -71,10 +61,7 @@ static __always_inline void send_single(struct sw_key *key, __u64 open, struct s
 
 	if (!head)
 		return;
-	__builtin_memset(head, 0, sizeof(*head));
-	head->run.op = key->op & 0xff;
-	head->run.thread = key->thread;
-	head->run.open = open;
+	init_head(head, key, open);
 	sw_begin(head, access);
 	send_run(0, &head->run, sw_seal(&head->run));
 	COUNT(uncoalesced, 1);
@@ -92,35 +79,92 @@ static __always_inline void flush_slot(struct sw_slot *slot)
 	sw_clear_times(run);
 }
 
-/* End the run of `key`: nothing more will come for it. */
-static __always_inline void end_slot(struct sw_key *key)
+/* End the run of `key` in slot `number`: nothing more will come for it, and the slot is free. */
+static __always_inline void end_slot(struct sw_key *key, __u32 number)
 {
-	struct sw_slot *slot = bpf_map_lookup_elem(&heads, key);
+	struct sw_slot *slot = bpf_map_lookup_elem(&slots, &number);
 
 	if (!slot || !lock_slot(slot))
 		return;
-	if (is_slot_of(slot, key)) {
-		flush_slot(slot);
-		slot->key.thread = 0; /* whoever still holds this slot sees that it is no longer his */
+	if (!is_slot_of(slot, key)) {
 		unlock_slot(slot);
-		bpf_map_delete_elem(&heads, key);
-	} else {
-		unlock_slot(slot);
+		return;
+	}
+	flush_slot(slot);
+	slot->key.file = 0; /* whoever still holds this slot sees that it is no longer his */
+	unlock_slot(slot);
+	bpf_map_delete_elem(&heads, key);
+	bpf_map_push_elem(&free_slots, &number, 0);
+}
+
+static __always_inline void end_key(struct sw_key *key)
+{
+	__u32 *number = bpf_map_lookup_elem(&heads, key);
+
+	if (number)
+		end_slot(key, *number);
+}
+
+/* The slot of `key`, found or made; NULL when all are taken. */
+static __always_inline struct sw_slot *find_slot(struct sw_key *key, struct sw_open_file *known, __u32 *number)
+{
+	__u32 *there = bpf_map_lookup_elem(&heads, key);
+	struct sw_slot *slot;
+
+	if (there) {
+		*number = *there;
+		slot = bpf_map_lookup_elem(&slots, number);
+		if (slot && slot->head.run.open == known->open && is_slot_of(slot, key))
+			return slot;
+		end_slot(key, *number);
+	}
+	if (bpf_map_pop_elem(&free_slots, number))
+		return 0;
+	slot = bpf_map_lookup_elem(&slots, number);
+	if (!slot)
+		return 0;
+	if (!lock_slot(slot))
+		return 0;
+	slot->key = *key;
+	slot->inode = known->inode;
+	slot->ino = known->ino;
+	init_head(&slot->head, key, known->open);
+	unlock_slot(slot);
+	if (bpf_map_update_elem(&heads, key, number, BPF_ANY)) {
+		slot->key.file = 0;
+		bpf_map_push_elem(&free_slots, number, 0);
+		return 0;
+	}
+	known->ops |= 1ULL << (key->op & 7);
+	return slot;
+}
+
+/* The thread closes an open file for good: its own runs on it end. */
+static __always_inline void end_file(struct sw_task *t, __u64 file, __u64 ops)
+{
+	struct sw_key key = {.file = file, .thread = t->thread};
+
+	for (__u32 op = SW_READ; op <= SW_COPY; op++) {
+		if (!(ops & (1ULL << op)))
+			continue;
+		key.op = op;
+		end_key(&key);
+		key.op = op | SW_LATENCIES;
+		end_key(&key);
 	}
 }
 
-/* End the thread's runs on one open file, or on all files when it is 0. */
-static __always_inline void end_slots(struct sw_task *t, __u64 file)
+/* The thread ends: its latest runs end. Runs on other files it had end when they are found idle. */
+static __always_inline void end_thread_runs(struct sw_task *t)
 {
-	for (__u32 i = 0; i < KEYS; i++) {
-		struct sw_key key = t->key[i];
+	for (__u32 i = 0; i < CACHED; i++) {
+		struct sw_key key = {.file = t->cached[i].file, .thread = t->thread, .op = t->cached[i].op};
 
-		if (!key.file || (file && key.file != file))
+		if (!key.file)
 			continue;
-		end_slot(&key);
+		end_slot(&key, t->cached[i].slot);
 		key.op |= SW_LATENCIES;
-		end_slot(&key);
-		t->key[i].file = 0;
+		end_key(&key);
 	}
 }
 
@@ -141,18 +185,22 @@ static __always_inline void count_access(struct sw_access *access)
 static __always_inline int add_access(struct sw_task *t, struct file *file, __u32 op, struct sw_access *access)
 {
 	struct sw_key key = {.file = (__u64)file, .thread = t->thread, .op = op};
-	struct sw_slot *slot = bpf_map_lookup_elem(&heads, &key);
+	struct sw_cached *cached = &t->cached[((key.file >> 8) + op) & (CACHED - 1)];
 	struct sw_open_file *known;
+	struct sw_slot *slot = 0;
 
-	if (!slot || !is_same_file(slot->inode, slot->ino, file)) {
-		if (slot)
-			end_slot(&key);
+	if (cached->file == key.file && cached->op == op)
+		slot = bpf_map_lookup_elem(&slots, &cached->slot);
+	if (!slot || !is_slot_of(slot, &key) || !is_same_file(slot->inode, slot->ino, file)) {
+		__u32 number = 0;
+
 		known = open_of(file, t, access->start_ns);
 		if (!known || !known->open)
 			return 0;
-		slot = add_slot(&key, known);
-		t->key[t->keys & (KEYS - 1)] = key;
-		t->keys += 1;
+		slot = find_slot(&key, known, &number);
+		cached->file = slot ? key.file : 0;
+		cached->op = op;
+		cached->slot = number;
 	}
 	access->seq = __sync_fetch_and_add(&t->seq, 1);
 	count_access(access);
@@ -173,14 +221,9 @@ static __always_inline int add_access(struct sw_task *t, struct file *file, __u3
 static __always_inline void add_latency(struct sw_key *issued, struct sw_open_file *known, __u64 latency_ns, __u64 now)
 {
 	struct sw_key key = {.file = issued->file, .thread = issued->thread, .op = issued->op | SW_LATENCIES};
-	struct sw_slot *slot = bpf_map_lookup_elem(&heads, &key);
+	__u32 number = 0;
+	struct sw_slot *slot = find_slot(&key, known, &number);
 
-	if (slot && slot->head.run.open != known->open) {
-		end_slot(&key);
-		slot = 0;
-	}
-	if (!slot)
-		slot = add_slot(&key, known);
 	if (slot && lock_slot(slot)) {
 		struct sw_run *run = &slot->head.run;
 

@@ -35,9 +35,9 @@ enum sw_sweep { SW_SWEEP_BEGIN, SW_SWEEP_END };
 struct sw_control {
 	uint32_t sweep; /* enum sw_sweep: what the task iterator does */
 	uint32_t resweep; /* a process moved between cgroups: run the iterator again */
-	uint64_t next_open;
+	uint32_t shared; /* reads at the position of a descriptor that others may move: get_pages is needed */
 	uint32_t next_thread;
-	uint32_t reserved;
+	uint64_t next_open;
 };
 
 /* Per processor; summed by the loader. In accesses unless said otherwise. */
@@ -57,7 +57,7 @@ struct sw_counters {
 };
 
 struct sw_key {
-	uint64_t file; /* address of the open file; never leaves the machine's memory */
+	uint64_t file; /* address of the open file, 0 in a free slot; never leaves the machine's memory */
 	uint32_t thread;
 	uint32_t op; /* enum sw_op, with SW_LATENCIES for latencies of asynchronous accesses */
 };

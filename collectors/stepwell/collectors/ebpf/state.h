@@ -8,7 +8,14 @@
 const volatile struct sw_knobs knobs SEC(".rodata.knobs") = {};
 struct sw_control control; /* all of .bss */
 
-#define KEYS 16
+#define CACHED 16 /* a power of two */
+
+/* Where a thread found its open run for a file and kind of access the last time. */
+struct sw_cached {
+	__u64 file;
+	__u32 op;
+	__u32 slot;
+};
 
 /* A page fault that is not yet an access: a fault on the page may follow one on the range around it. */
 struct sw_fault {
@@ -40,9 +47,9 @@ struct sw_task {
 	__u64 async_wait_ns;
 	__u64 begin_system_ns;
 	__u64 begin_run_ns;
-	__u32 keys; /* how many keys were ever noted; the last KEYS of them are kept */
 	__u32 dormant; /* not recorded until execve */
-	struct sw_key key[KEYS]; /* this thread's open runs, to be flushed at close and exit */
+	__u32 reserved;
+	struct sw_cached cached[CACHED]; /* spares the look-up by key; also what to flush at exit */
 };
 
 struct {
@@ -60,18 +67,36 @@ struct {
 	__type(value, __u8);
 } targets SEC(".maps");
 
+/* The open runs; user space reads them where they lie. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* this and the two maps below: set by the loader */
+	__type(key, __u32);
+	__type(value, struct sw_slot);
+} slots SEC(".maps");
+
+/* Which slot a key has. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 32768); /* set by the loader */
+	__uint(max_entries, 1);
 	__type(key, struct sw_key);
-	__type(value, struct sw_slot);
+	__type(value, __u32);
 } heads SEC(".maps");
+
+/* Slots that are free; filled by the loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} free_slots SEC(".maps");
 
 /* Open files by address. */
 struct sw_open_file {
 	__u64 open; /* 0: not below the directory that is asked for */
 	__u64 inode;
 	__u64 ino;
+	__u64 ops; /* kinds of access that some thread made, as bits */
 };
 
 struct {

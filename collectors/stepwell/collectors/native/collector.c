@@ -19,13 +19,14 @@
 
 #define MAX_LINKS 24
 #define POLL_MS 50
-#define CROWDED 4 /* with fewer than one in CROWDED places free, idle runs end early */
-#define CROWDED_IDLE_NS 1000000000ULL
+#define CROWDED_IDLE_NS 1000000000ULL /* when the map of open runs was full, idle ones end this early */
 
 struct sw_collector {
 	struct bpf_object *object;
 	struct bpf_link *links[MAX_LINKS];
 	int link_count;
+	struct bpf_link *positions; /* get_pages, attached while it is needed */
+	struct sw_slot *slots;
 	struct ring_buffer *ring;
 	struct sw_control *control;
 	struct sw_options options;
@@ -133,6 +134,17 @@ static void flush_heads(struct sw_collector *c, uint64_t idle_before_ns, uint64_
 	bpf_prog_test_run_opts(bpf_program__fd(program), &options);
 }
 
+/* Positions of shared descriptors cost every read of the machine a little: watched only where there are any. */
+static void watch_positions(struct sw_collector *c, int wanted)
+{
+	if (wanted && !c->positions) {
+		c->positions = bpf_program__attach(bpf_object__find_program_by_name(c->object, "get_pages"));
+	} else if (!wanted && c->positions) {
+		bpf_link__destroy(c->positions);
+		c->positions = NULL;
+	}
+}
+
 /* Once a second: end idle runs, send old ones, and mark threads that came into the cgroup. */
 static void housekeep(struct sw_collector *c, uint64_t *uncoalesced)
 {
@@ -147,6 +159,7 @@ static void housekeep(struct sw_collector *c, uint64_t *uncoalesced)
 		*uncoalesced = totals.kernel.uncoalesced;
 	}
 	flush_heads(c, now - idle, now - c->options.age_ns);
+	watch_positions(c, c->control->shared);
 	if (c->options.filter.scope == SW_SCOPE_CGROUP && c->control->resweep) {
 		c->control->resweep = 0;
 		run_sweep(c, SW_SWEEP_BEGIN, error);
@@ -161,6 +174,8 @@ static void *drain(void *context)
 
 	while (!atomic_load(&c->stopping)) {
 		ring_buffer__poll(c->ring, POLL_MS);
+		if (c->control->shared)
+			watch_positions(c, 1);
 		pthread_mutex_lock(&c->lock);
 		ring_buffer__consume(c->ring);
 		sw_spool_flush(&c->spool);
@@ -173,10 +188,16 @@ static void *drain(void *context)
 	return NULL;
 }
 
+static size_t slot_bytes(const struct sw_collector *c)
+{
+	return (size_t)c->options.heads * sizeof(struct sw_slot);
+}
+
 static int set_up(struct sw_collector *c, char *error)
 {
 	struct sw_options *o = &c->options;
 	struct sw_knobs knobs = {.filter = o->filter, .wakeup_bytes = o->ring_bytes / 8};
+	static const char *const sized[] = {"slots", "heads", "free_slots"};
 	struct bpf_map *map;
 
 	c->object = bpf_object__open_file(o->object, NULL);
@@ -188,7 +209,8 @@ static int set_up(struct sw_collector *c, char *error)
 	if (!map || bpf_map__set_initial_value(map, &knobs, sizeof(knobs)))
 		return fail(error, -EINVAL, "%s and this library are of different versions", o->object);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, "ring"), o->ring_bytes);
-	bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, "heads"), o->heads);
+	for (size_t i = 0; i < sizeof(sized) / sizeof(*sized); i++)
+		bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, sized[i]), o->heads);
 	said[0] = 0;
 	if (bpf_object__load(c->object)) {
 		int code = -errno;
@@ -206,6 +228,13 @@ static int set_up(struct sw_collector *c, char *error)
 			  bpf_object__find_map_fd_by_name(c->object, ".bss"), 0);
 	if (c->control == MAP_FAILED)
 		return fail(error, -errno, "cannot map the programs' variables: %s", strerror(errno));
+	c->slots = mmap(NULL, slot_bytes(c), PROT_READ, MAP_SHARED, bpf_object__find_map_fd_by_name(c->object, "slots"), 0);
+	if (c->slots == MAP_FAILED)
+		return fail(error, -errno, "cannot map the open runs: %s", strerror(errno));
+	map = bpf_object__find_map_by_name(c->object, "free_slots");
+	for (uint32_t i = 0; i < o->heads; i++)
+		if (bpf_map__update_elem(map, NULL, 0, &i, sizeof(i), BPF_ANY))
+			return fail(error, -errno, "cannot list the free places: %s", strerror(errno));
 	c->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(c->object, "ring"), take, &c->spool, NULL);
 	if (!c->ring)
 		return fail(error, -errno, "cannot map the ring buffer: %s", strerror(errno));
@@ -242,13 +271,15 @@ int sw_collector_start(struct sw_collector *c, char *error)
 		struct bpf_link *link;
 
 		if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING ||
-		    bpf_program__get_expected_attach_type(program) == BPF_TRACE_ITER)
+		    bpf_program__get_expected_attach_type(program) == BPF_TRACE_ITER ||
+		    !strcmp(bpf_program__name(program), "get_pages"))
 			continue;
 		link = bpf_program__attach(program);
 		if (!link)
 			return fail(error, -errno, "cannot attach %s: %s", bpf_program__name(program), strerror(errno));
 		c->links[c->link_count++] = link;
 	}
+	watch_positions(c, 1);
 	if (run_sweep(c, SW_SWEEP_BEGIN, error))
 		return -errno;
 	if (pthread_create(&c->drain, NULL, drain, c))
@@ -290,26 +321,21 @@ int sw_collector_totals(struct sw_collector *c, struct sw_totals *totals)
 
 long sw_collector_open_runs(struct sw_collector *c, struct sw_run *runs, size_t max)
 {
-	int map = bpf_object__find_map_fd_by_name(c->object, "heads");
-	uint32_t room = 4096, position, got;
-	struct sw_key *keys = malloc(room * sizeof(*keys));
-	struct sw_slot *slots = malloc(room * sizeof(*slots));
-	void *from = NULL;
 	size_t count = 0;
-	int code = 0;
 
-	while (keys && slots && !code && count < max) {
-		got = room;
-		code = bpf_map_lookup_batch(map, from, &position, keys, slots, &got, NULL);
-		if (code && errno != ENOENT)
-			break;
-		for (uint32_t i = 0; i < got && count < max; i++)
-			if (slots[i].closed == slots[i].opened && slots[i].head.run.count)
-				runs[count++] = slots[i].head.run;
-		from = &position;
+	for (uint32_t i = 0; i < c->options.heads && count < max; i++) {
+		const volatile struct sw_slot *slot = &c->slots[i];
+		uint32_t closed = slot->closed;
+		struct sw_slot copy;
+
+		if (!slot->key.file || !slot->head.run.count)
+			continue;
+		atomic_thread_fence(memory_order_acquire);
+		memcpy(&copy, (const void *)slot, sizeof(copy));
+		atomic_thread_fence(memory_order_acquire);
+		if (slot->opened == closed && copy.key.file)
+			runs[count++] = copy.head.run;
 	}
-	free(keys);
-	free(slots);
 	return count;
 }
 
@@ -334,6 +360,7 @@ static void end_drain(struct sw_collector *c)
 
 static void detach(struct sw_collector *c)
 {
+	watch_positions(c, 0);
 	while (c->link_count)
 		bpf_link__destroy(c->links[--c->link_count]);
 }
@@ -357,6 +384,8 @@ void sw_collector_free(struct sw_collector *c)
 		return;
 	detach(c);
 	end_drain(c);
+	if (c->slots && c->slots != MAP_FAILED)
+		munmap(c->slots, slot_bytes(c));
 	if (c->control && c->control != MAP_FAILED)
 		munmap(c->control, sizeof(*c->control));
 	ring_buffer__free(c->ring);
