@@ -81,7 +81,7 @@ class Reader:
     command: Annotated[str, "last command line seen"]
     threads: Annotated[int, "threads that made accesses"]
     files: Annotated[int, "files it accessed"]
-    top_file: Annotated[str, "path of the file it transferred most bytes of"]
+    top_directory: Annotated[str, "directory it transferred most bytes from and to"]
     accesses: Annotated[int, "accesses"]
     bytes: Annotated[int, "bytes transferred"]
     unique_bytes: Annotated[int, "bytes of files it touched at least once"]

@@ -71,19 +71,22 @@ VOLUMES = (
         sum(bytes)::BIGINT AS bytes, sum(latency_ns)::BIGINT AS latency_ns,
         min(start_ns)::BIGINT AS first_ns, max(start_ns)::BIGINT AS last_ns
     FROM run GROUP BY reader, file
-), named AS (
-    SELECT pair.*, coalesce(dataset, '') AS dataset FROM pair
-    LEFT JOIN (SELECT file, dataset FROM files WHERE trace = $1) USING (file)
+), named AS MATERIALIZED (
+    SELECT pair.*, coalesce(dataset, '') AS dataset, regexp_replace(coalesce(path, ''), '[^/]*$', '') AS directory
+    FROM pair LEFT JOIN (SELECT file, dataset, path FROM files WHERE trace = $1) USING (file)
+), mostly AS (
+    SELECT reader, max_by(directory, bytes) AS top_directory
+    FROM (SELECT reader, directory, sum(bytes) AS bytes FROM named GROUP BY ALL) GROUP BY reader
 )
 SELECT reader, dataset, file, count(DISTINCT file) AS files, count(DISTINCT reader) AS readers,
     sum(runs)::BIGINT AS runs, sum(accesses)::BIGINT AS accesses, sum(bytes)::BIGINT AS bytes,
     sum(latency_ns)::BIGINT AS latency_ns, min(first_ns) AS first_ns, max(last_ns) AS last_ns,
-    max_by(file, bytes) AS most
-FROM named GROUP BY GROUPING SETS ((reader), (reader, dataset), (dataset), (dataset, file))
+    any_value(top_directory) AS top_directory
+FROM named JOIN mostly USING (reader) GROUP BY GROUPING SETS ((reader), (reader, dataset), (dataset), (dataset, file))
 ORDER BY bytes DESC, accesses DESC, reader, dataset, file
 """
 )
-"""Who read what: rows per reader, reader and dataset, dataset, file; keys a row is not about are NULL; `most` is the file with the most bytes."""
+"""Who read what: rows per reader, reader and dataset, dataset, file; keys a row is not about are NULL."""
 
 FILES = """
 SELECT file, path, coalesce(size, 0)::BIGINT AS size, coalesce(filesystem, '') AS filesystem,

@@ -45,7 +45,10 @@ SLICES = 160
 """Slices of time in timeline and heat strip: what a wide terminal or a page has room for."""
 
 LINES = 2_000
-"""Most lines in one picture: more cannot be told apart."""
+"""Most runs in one picture: more cannot be told apart."""
+
+ALL_LINES = 36_000
+"""Most runs in all pictures together: a page of them stays within a few megabytes."""
 
 Row = dict[str, Any]
 
@@ -90,7 +93,7 @@ def summarize(store: Queryable, trace: int, *, rows: int = 48, pictures: int = 2
     files = [_file(row, about, opens, unique) for row in volumes if row["file"] is not None]
     operations = [Operation(**row) for row in _rows(store, queries.OPERATIONS, trace)]
     threads = _rows(store, queries.THREADS, trace, end)
-    readers = _readers(_rows(store, queries.READERS, trace, end), threads, volumes, unique, about)
+    readers = _readers(_rows(store, queries.READERS, trace, end), threads, volumes, unique)
     sizes = [RequestSize(**row) for row in _rows(store, queries.SIZES, trace)]
     timeline, heat = _over_time(store, trace, end, files, rows)
     return Summary(
@@ -161,9 +164,7 @@ def _file(row: Row, about: dict[int, Row], opens: dict[int, int], unique: _Uniqu
     )
 
 
-def _readers(
-    found: list[Row], threads: list[Row], volumes: list[Row], unique: _Unique, about: dict[int, Row]
-) -> list[Reader]:
+def _readers(found: list[Row], threads: list[Row], volumes: list[Row], unique: _Unique) -> list[Reader]:
     of_reader: dict[int, list[Row]] = defaultdict(list)
     for row in threads:
         of_reader[row["reader"]].append(row)
@@ -176,7 +177,7 @@ def _readers(
             **facts[row["reader"]],
             threads=len(of_reader[row["reader"]]),
             files=row["files"],
-            top_file=about[row["most"]]["path"] if row["most"] in about else "unknown",
+            top_directory=row["top_directory"],
             accesses=row["accesses"],
             bytes=row["bytes"],
             unique_bytes=min(touched[row["reader"]], row["bytes"]),
@@ -283,7 +284,7 @@ def _integers(values: np.ndarray[Any, Any]) -> tuple[int, ...]:
 def _pictures(store: Queryable, trace: int, files: list[File], most: int) -> tuple[Picture, ...]:
     chosen = files_of_interest(files)[:most]
     lines: dict[int, list[Row]] = defaultdict(list)
-    for row in _rows(store, queries.PICTURES, trace, [file.file for file in chosen], LINES):
+    for row in _rows(store, queries.PICTURES, trace, [file.file for file in chosen], min(LINES, ALL_LINES // most)):
         lines[row["file"]].append(row)
     columns = ("reader", "write", "line", "start_ns", "end_ns", "offset", "last")
     return tuple(
@@ -299,13 +300,14 @@ def _pictures(store: Queryable, trace: int, files: list[File], most: int) -> tup
 
 
 def files_of_interest(files: list[File]) -> list[File]:
-    """Return `files` with the most telling first: by share of bytes or accesses, and of each directory one at a time."""
+    """Return `files`, the most telling first: by share of bytes or accesses, the k-th of one directory by 1/k of that."""
     octets = max(sum(file.bytes for file in files), 1)
     accesses = max(sum(file.accesses for file in files), 1)
+    shares = [(max(file.bytes / octets, file.accesses / accesses), file) for file in files]
     seen: Counter[str] = Counter()
-    turns = []
-    for file in sorted(files, key=lambda file: -max(file.bytes / octets, file.accesses / accesses)):
+    ranked = []
+    for share, file in sorted(shares, key=lambda pair: -pair[0]):
         directory = file.path.rpartition("/")[0]
-        turns.append((seen[directory], file))
         seen[directory] += 1
-    return [file for _, file in sorted(turns, key=lambda turn: turn[0])]
+        ranked.append((share / seen[directory], file))
+    return [file for _, file in sorted(ranked, key=lambda pair: -pair[0])]

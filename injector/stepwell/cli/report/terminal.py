@@ -155,7 +155,7 @@ def _processes(summary: Summary, console: Console) -> None:
         stall = stall_share(reader.stall_ns, reader.wall_ns)
         table.add_row(
             _start(reader.command, 40) if wide else _start(reader.comm, 12),
-            fit(reader.top_file, console.width - (104 if wide else 60)),
+            fit(reader.top_directory, console.width - (104 if wide else 60)),
             str(reader.pid),
             count(reader.accesses),
             size(reader.bytes),

@@ -1,0 +1,230 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  // Okabe and Ito, "Color Universal Design" (2008): told apart with every kind of colour vision.
+  const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a90c", "#888888"];
+  const OPS = ["read", "mmap", "sendfile", "splice", "copy", "write"];
+  // The processes that moved most bytes have a colour of their own, the same in every picture.
+  const COLOURED = new Map(data.order.slice(0, PALETTE.length - 1).map((reader, i) => [reader, [data.readers[reader], PALETTE[i]]]));
+  const OTHERS = ["other processes", PALETTE.at(-1)];
+  const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+  const seconds = (microseconds) => microseconds / 1e6;
+
+  function unit(bytes) {
+    const step = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(bytes, 1)) / 10)));
+    return [1024 ** step, UNITS[step]];
+  }
+
+  function size(bytes) {
+    const [scale, name] = unit(bytes);
+    return `${+(bytes / scale).toPrecision(3)} ${name}`;
+  }
+
+  function time(ns) {
+    const [scale, name] = ns < 1e3 ? [1, "ns"] : ns < 1e6 ? [1e3, "us"] : ns < 1e9 ? [1e6, "ms"] : [1e9, "s"];
+    return `${+(ns / scale).toPrecision(3)} ${name}`;
+  }
+
+  // Rows may not share a label: equal ones would become one row.
+  function distinct(labels) {
+    const seen = new Set();
+    return labels.map((label) => {
+      let name = label.length > 46 ? "…" + label.slice(-45) : label;
+      while (seen.has(name)) name += "\u200b";
+      seen.add(name);
+      return name;
+    });
+  }
+
+  const across = (field = "t") => ({
+    field, type: "quantitative", title: "seconds", scale: { domain: [0, seconds(data.duration)], nice: false },
+  });
+  const byOp = (ops) => ({
+    field: "op", type: "nominal", title: null, legend: ops.length > 1 ? { orient: "top" } : null,
+    scale: { domain: OPS.filter((op) => ops.includes(op)), range: OPS.map((op, i) => [op, PALETTE[i]]).filter(([op]) => ops.includes(op)).map(([, colour]) => colour) },
+  });
+
+  function rate() {
+    const { slice, read, written } = data.timeline;
+    const [scale, name] = unit(Math.max(...read, ...written) / seconds(slice));
+    const values = [];
+    for (const [op, cells] of [["read", read], ["write", written]]) {
+      if (cells.some((bytes) => bytes > 0)) {
+        cells.forEach((bytes, i) => values.push({ op, t: seconds(i * slice), u: seconds((i + 1) * slice), v: bytes / seconds(slice) / scale }));
+      }
+    }
+    const ops = [...new Set(values.map((row) => row.op))];
+    return {
+      height: 140, data: { values }, mark: { type: "area", interpolate: "step-after", opacity: 0.75 },
+      encoding: { x: across(), y: { field: "v", type: "quantitative", title: `${name}/s`, stack: false }, color: byOp(ops) },
+    };
+  }
+
+  function stall() {
+    const { slice, stall: cells } = data.timeline;
+    return {
+      height: 80, data: { values: cells.map((us, i) => ({ t: seconds(i * slice), v: us / slice })) },
+      mark: { type: "area", interpolate: "step-after", color: PALETTE[5], opacity: 0.75 },
+      encoding: { x: across(), y: { field: "v", type: "quantitative", title: "threads" } },
+    };
+  }
+
+  function heat() {
+    const { slice } = data.timeline;
+    const labels = distinct(data.heat.map((row) => row.label));
+    const values = data.heat.flatMap(({ label, cells }, row) => cells.flatMap((bytes, i) => bytes ? [{
+      t: seconds(i * slice), u: seconds((i + 1) * slice), row: labels[row], path: label, v: bytes / seconds(slice), text: `${size(bytes / seconds(slice))}/s`,
+    }] : []));
+    const highest = Math.max(...values.map((row) => row.v));
+    return {
+      height: 15 * labels.length, data: { values }, mark: { type: "rect" },
+      encoding: {
+        x: across(), x2: { field: "u" },
+        y: { field: "row", type: "ordinal", title: null, sort: labels, scale: { domain: labels, paddingInner: 0.12 }, axis: { labelLimit: 340, labelFont: "monospace", labelFontSize: 11, grid: false, ticks: false } },
+        color: {
+          field: "v", type: "quantitative", title: "bytes/s",
+          scale: { type: "log", scheme: dark.matches ? "viridis" : "yellowgreenblue", domain: [highest / 1e4, highest], clamp: true },
+          legend: { orient: "top", gradientLength: 200, format: ".2~s" },
+        },
+        tooltip: [{ field: "path", title: "files" }, { field: "text", title: "rate" }, { field: "t", title: "from s", format: ".3f" }],
+      },
+    };
+  }
+
+  function picture(figure) {
+    const it = data.pictures[+figure.dataset.index];
+    const [scale, name] = unit(it.size);
+    const known = it.reader.filter((reader) => COLOURED.has(reader));
+    const names = [...new Set(known)].map((reader) => COLOURED.get(reader));
+    if (known.length < it.reader.length) names.push(OTHERS);
+    const values = [];
+    it.start.forEach((start, i) => {
+      const colour = COLOURED.get(it.reader[i]) || OTHERS;
+      const row = { who: colour[0], process: data.readers[it.reader[i]] || `process ${it.reader[i]}`, op: it.write[i] ? "write" : "read" };
+      const [t, u, from, to] = [seconds(start), seconds(it.end[i]), it.offset[i] / scale, it.last[i] / scale];
+      if (it.line[i] || (t === u && to - from > it.size / scale / 100)) values.push({ ...row, t, u, from, to, line: true });
+      else {
+        values.push({ ...row, t, u: t, from, to: from, line: false });
+        if (u !== t) values.push({ ...row, t: u, u, from: to, to, line: false });
+      }
+    });
+    const tooltip = [{ field: "process", title: "process" }, { field: "op", title: "access" }, { field: "t", title: "s", format: ".4f" }, { field: "from", title: name, format: ".4f" }];
+    const y = { field: "from", type: "quantitative", title: name, scale: { domain: [0, it.size / scale], nice: false } };
+    const color = { field: "who", type: "nominal", title: null, scale: { domain: names.map(([who]) => who), range: names.map(([, hue]) => hue) }, legend: names.length > 1 ? { orient: "bottom", columns: 4, symbolType: "stroke", symbolStrokeWidth: 3 } : null };
+    return {
+      height: 150, data: { values },
+      layer: [
+        { transform: [{ filter: "datum.line" }], mark: { type: "rule", strokeWidth: 1.6, strokeCap: "round" }, encoding: { x: across(), x2: { field: "u" }, y, y2: { field: "to" }, color, tooltip } },
+        { transform: [{ filter: "!datum.line" }], mark: { type: "square", size: 5, opacity: 0.9 }, encoding: { x: across(), y, color, tooltip } },
+      ],
+    };
+  }
+
+  function bars(rows, names, title) {
+    const ops = [...new Set(rows.map((row) => row.op))];
+    return {
+      height: 16 * names.length, data: { values: rows }, mark: { type: "bar" },
+      encoding: {
+        y: { field: "name", type: "ordinal", sort: names, scale: { domain: names }, title: null, axis: { grid: false, ticks: false, labelLimit: 200 } },
+        x: { field: "v", type: "quantitative", title, axis: { format: "~s", tickCount: 5 } },
+        color: byOp(ops),
+        tooltip: [{ field: "op", title: "access" }, { field: "name", title: "bucket" }, { field: "text", title }],
+      },
+    };
+  }
+
+  const bySize = (column, title, text) => {
+    const lows = [...new Set(data.sizes.map((row) => row[1]))].sort((a, b) => a - b);
+    const name = (low) => (low < 2 ? size(low) : `${size(low)} – ${size(2 * low)}`);
+    return bars(data.sizes.map((row) => ({ op: row[0], name: name(row[1]), v: row[column], text: text(row[column]) })), lows.map(name), title);
+  };
+  const byShape = (column, title, text) =>
+    bars(data.shapes.map((row) => ({ op: row[0], name: row[1], v: row[column], text: text(row[column]) })), ["consecutive", "strided", "backward", "single"], title);
+  const whole = (number) => number.toLocaleString("en");
+
+  function latency() {
+    const values = data.latencies.flatMap(([op, counts]) => counts.flatMap((count, k) => count ? [{
+      op, low: 2 ** (k + 8), high: 2 ** (k + 9), count, floor: 0.5, text: `${k ? time(2 ** (k + 8)) : 0} to ${time(2 ** (k + 9))}`,
+    }] : []));
+    const edges = values.flatMap((row) => [row.low, row.high]);
+    const ops = [...new Set(values.map((row) => row.op))];
+    return {
+      height: 160, data: { values }, mark: { type: "bar", opacity: 0.75, binSpacing: 0 },
+      encoding: {
+        x: {
+          field: "low", type: "quantitative", title: null, scale: { type: "log", domain: [Math.min(...edges), Math.max(...edges)], nice: false },
+          axis: { values: [...Array(8).keys()].map((k) => 10 ** (k + 3)), labelExpr: "datum.value < 1e6 ? datum.value / 1e3 + ' us' : datum.value < 1e9 ? datum.value / 1e6 + ' ms' : datum.value / 1e9 + ' s'" },
+        },
+        x2: { field: "high" },
+        y: { field: "count", type: "quantitative", title: "accesses", stack: false, scale: { type: "log", domainMin: 0.5 }, axis: { format: "~s", tickCount: 4 } },
+        y2: { field: "floor" },
+        color: byOp(ops), tooltip: [{ field: "op", title: "access" }, { field: "text", title: "took" }, { field: "count", title: "accesses", format: "," }],
+      },
+    };
+  }
+
+  const charts = {
+    rate, stall, heat, picture, latency,
+    "sizes": () => bySize(2, "accesses", whole),
+    "size-bytes": () => bySize(3, "bytes", size),
+    "shapes": () => byShape(2, "accesses", whole),
+    "shape-bytes": () => byShape(3, "bytes", size),
+  };
+
+  function config() {
+    const style = getComputedStyle(document.documentElement);
+    const [text, quiet, line] = ["--text", "--quiet", "--line"].map((name) => style.getPropertyValue(name).trim());
+    return {
+      background: "transparent", view: { stroke: line },
+      axis: { labelColor: quiet, titleColor: quiet, gridColor: line, domainColor: line, tickColor: line, titleFontWeight: "normal", labelFontSize: 11, gridOpacity: 0.6 },
+      legend: { labelColor: text, titleColor: quiet, titleFontWeight: "normal" },
+    };
+  }
+
+  const drawn = new Map();
+
+  function draw(figure) {
+    if (drawn.has(figure)) return drawn.get(figure);
+    const spec = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", autosize: { type: "fit-x", contains: "padding" }, config: config(), ...charts[figure.dataset.chart](figure) };
+    const promise = vegaEmbed(figure.querySelector(".plot"), spec, { actions: false, renderer: "canvas" }).then((result) => {
+      figure.dataset.drawn = "";
+      return result;
+    });
+    drawn.set(figure, promise);
+    return promise;
+  }
+
+  // A chart far from what is on the screen gives its memory back and keeps its place.
+  function forget(figure) {
+    const promise = drawn.get(figure);
+    if (!promise) return;
+    drawn.delete(figure);
+    delete figure.dataset.drawn;
+    promise.then((result) => {
+      if (drawn.has(figure)) return;
+      const plot = figure.querySelector(".plot");
+      plot.style.minHeight = `${plot.offsetHeight}px`;
+      result.finalize();
+      plot.replaceChildren();
+    });
+  }
+
+  const figures = [...document.querySelectorAll("figure[data-chart]")];
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries) (entry.isIntersecting ? draw : forget)(entry.target);
+  }, { rootMargin: "600px 0px" });
+  figures.forEach((figure) => near.observe(figure));
+
+  dark.addEventListener("change", () => {
+    for (const figure of [...drawn.keys()]) {
+      drawn.get(figure).then((result) => result.finalize());
+      drawn.delete(figure);
+      draw(figure);
+    }
+  });
+  addEventListener("beforeprint", () => {
+    near.disconnect();
+    figures.forEach(draw);
+  });
+})();

@@ -1,0 +1,101 @@
+"""The report as one HTML page that needs nothing else: style, scripts and data are inside.
+
+The charts are Vega-Lite's; its JavaScript comes with vl-convert, so that no network is needed, neither here nor where
+the page is read.  Everything that is text in the trace reaches the page through Jinja's escaping or as JSON without
+"<", so that no file name can become markup.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import vl_convert
+
+from stepwell.cli import format as form
+from stepwell.cli.report import words
+from stepwell.cli.report.plots import printable
+
+if TYPE_CHECKING:
+    from stepwell.analysis import Summary
+    from stepwell.analysis.model import Picture
+
+
+def page(summary: Summary) -> str:
+    """Return the page for one trace."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("stepwell.cli.report", "assets"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    environment.filters |= {
+        "count": form.count,
+        "size": form.size,
+        "duration": form.duration,
+        "percent": form.percent,
+    }
+    source = environment.loader
+    assert source is not None
+
+    def asset(name: str) -> str:
+        return source.get_source(environment, name)[0]
+
+    return environment.get_template("page.html").render(
+        summary=summary,
+        words=words,
+        style=_Raw(asset("page.css")),
+        vega=_Raw(vl_convert.javascript_bundle().replace("</script", r"<\/script")),
+        script=_Raw(asset("page.js")),
+        data=_Raw(_json(_data(summary))),
+    )
+
+
+class _Raw(str):
+    """Text that is not to be escaped: our own files, and JSON made safe."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return self
+
+
+def _json(value: object) -> str:
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def _data(summary: Summary) -> dict[str, Any]:
+    """Return what the charts draw; times in microseconds, so that the page stays small."""
+    return {
+        "duration": summary.trace.duration_ns // 1000,
+        "timeline": {
+            "slice": summary.timeline.slice_ns / 1000,
+            "read": summary.timeline.read_bytes,
+            "written": summary.timeline.written_bytes,
+            "stall": [ns // 1000 for ns in summary.timeline.stall_ns],
+        },
+        "heat": [{"label": row.label, "cells": row.cells} for row in summary.heat],
+        "pictures": [_picture(picture) for picture in summary.pictures],
+        "order": [reader.reader for reader in summary.readers],
+        "readers": {reader.reader: f"{reader.comm} {reader.pid}" for reader in summary.readers},
+        "sizes": [[row.op, row.low, row.accesses, row.bytes] for row in summary.size_buckets],
+        "shapes": [[row.op, row.shape, row.accesses, row.bytes] for row in summary.shapes],
+        "latencies": [[row.op, row.counts] for row in summary.latencies],
+    }
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    return {
+        "size": max(picture.size, *picture.last, *picture.offset),
+        "reader": picture.reader,
+        "write": [int(write) for write in picture.write],
+        "line": [int(line) for line in picture.line],
+        "start": [ns // 1000 for ns in picture.start_ns],
+        "end": [ns // 1000 for ns in picture.end_ns],
+        "offset": picture.offset,
+        "last": picture.last,
+    }
