@@ -12,19 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.kernel.tool import SECONDS, Stepwell, ended
 
 from stepwell.cli import facts
 
 pytestmark = pytest.mark.kernel
-
-SECONDS = 60
-STEPWELL = [sys.executable, "-c", "from stepwell.cli.main import main; main()"]
 
 READER = """
 import os, sys
@@ -34,69 +29,12 @@ for i in range(23):
 """
 
 
-@dataclass
-class Stepwell:
-    """The command line with a store of its own."""
-
-    store: Path
-
-    @property
-    def spools(self) -> list[Path]:
-        return sorted(Path(f"{self.store}.spool").glob("*.spool"))
-
-    def argv(self, *arguments: str) -> list[str]:
-        return [*STEPWELL, "--store", str(self.store), *arguments]
-
-    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.argv(*arguments), check=False, capture_output=True, text=True, timeout=SECONDS, **options
-        )
-
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.argv(*arguments),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **options,
-        )
-
-    def query(self, sql: str) -> list[dict[str, Any]]:
-        done = self.run("query", sql, "-o", "json")
-        assert done.returncode == 0, done.stderr
-        answer: list[dict[str, Any]] = json.loads(done.stdout)
-        return answer
-
-
-@pytest.fixture
-def stepwell(tmp_path: Path) -> Stepwell:
-    return Stepwell(tmp_path / "store.duckdb")
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     path = tmp_path / "data" / "file"
     path.parent.mkdir()
     path.write_bytes(os.urandom(23 * 5003))
     return path
-
-
-def wait_until(condition: Any, what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        select.select([], [], [], 0.02)
-
-
-@contextlib.contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """End a process whatever happens to the test."""
-    try:
-        with process:
-            yield process
-    finally:
-        process.kill()
 
 
 def test_every_access_of_a_command(stepwell: Stepwell, data: Path, tmp_path: Path) -> None:
