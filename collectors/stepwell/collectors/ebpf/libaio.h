@@ -1,0 +1,81 @@
+/* Linux's own asynchronous I/O (libaio): requests are read from the caller's memory when they are handed over. */
+#ifndef STEPWELL_LIBAIO_H
+#define STEPWELL_LIBAIO_H
+
+#include "async.h"
+#include "calls.h"
+#include "vector.h"
+
+#define MAX_IOCBS 4096
+
+struct iocb_batch {
+	__u64 array;
+	__u64 count;
+};
+
+static long issue_iocb(__u32 i, struct iocb_batch *batch)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sw_task *t = traced(task);
+	struct sw_request_key id = {};
+	struct iocb one;
+	struct file *file;
+	__u32 op;
+
+	if (!t || i >= batch->count)
+		return 1;
+	if (bpf_probe_read_user(&id.id, sizeof(id.id), (void *)(batch->array + i * sizeof(__u64))) ||
+	    bpf_probe_read_user(&one, sizeof(one), (void *)id.id)) {
+		COUNT(lost_vector, 1);
+		return 0;
+	}
+	if (one.opcode == AIO_PREAD || one.opcode == AIO_PREADV)
+		op = SW_READ;
+	else if (one.opcode == AIO_PWRITE || one.opcode == AIO_PWRITEV)
+		op = SW_WRITE;
+	else
+		return 0;
+	id.process = task->tgid;
+	if (one.opcode >= AIO_PREADV)
+		one.bytes = iovec_bytes(one.buffer, one.bytes);
+	file = file_of_fd(task, one.fd);
+	if (file && is_regular(file))
+		issue(t, file, &id, op, one.offset, one.bytes);
+	return 0;
+}
+
+static long complete_event(__u32 i, struct iocb_batch *batch)
+{
+	struct sw_request_key id = {.process = bpf_get_current_pid_tgid() >> 32};
+	struct io_event one;
+
+	if (i >= batch->count)
+		return 1;
+	if (bpf_probe_read_user(&one, sizeof(one), (void *)(batch->array + i * sizeof(one)))) {
+		COUNT(lost_vector, 1);
+		return 0;
+	}
+	id.id = one.iocb;
+	complete(&id, one.result);
+	return 0;
+}
+
+static __always_inline void end_aio(struct sw_task *t, struct task_struct *task, __u32 call, struct pt_regs *regs,
+				    long result, __u64 now)
+{
+	struct iocb_batch batch = {.count = result};
+
+	if (call != CALL_IO_SUBMIT && task->nvcsw != t->switches)
+		t->async_wait_ns += now - t->start_ns;
+	if (result <= 0)
+		return;
+	if (call == CALL_IO_SUBMIT) {
+		batch.array = ARG3(regs);
+		bpf_loop(MAX_IOCBS, issue_iocb, &batch, 0);
+	} else if (call != CALL_URING_ENTER) {
+		batch.array = ARG4(regs);
+		bpf_loop(MAX_IOCBS, complete_event, &batch, 0);
+	}
+}
+
+#endif

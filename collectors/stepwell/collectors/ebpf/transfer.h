@@ -1,0 +1,245 @@
+/* Reading, writing, opening and closing by system calls: what is noted when a call begins, and done when it ends. */
+#ifndef STEPWELL_TRANSFER_H
+#define STEPWELL_TRANSFER_H
+
+#include "calls.h"
+#include "vector.h"
+
+#define EINTR 4
+#define EAGAIN 11
+
+static __always_inline void begin_call(struct sw_task *t, struct task_struct *task, __u32 call)
+{
+	t->call = call;
+	t->argument = 0;
+	t->filled = 0;
+	t->switches = task->nvcsw;
+	t->start_ns = bpf_ktime_get_ns();
+}
+
+/* The offset of one side of a copying call: where the caller's variable says, or the descriptor's position. */
+static __always_inline __u64 side_position(struct file *file, __u64 user)
+{
+	__u64 position = file->f_pos;
+
+	if (user && bpf_probe_read_user(&position, sizeof(position), (void *)user))
+		COUNT(lost_vector, 1);
+	return position;
+}
+
+/* Begin a call that moves bytes from `in` to `out` inside the kernel. Only regular files are looked at. */
+static __always_inline void begin_copy(struct sw_task *t, struct task_struct *task, __u32 call, __u64 in, __u64 in_user,
+				       __u64 out, __u64 out_user, __u64 bytes)
+{
+	struct file *file = file_of_fd(task, in);
+	struct file *other = file_of_fd(task, out);
+
+	t->file = 0;
+	t->other = 0;
+	if (file && is_regular(file)) {
+		t->file = (__u64)file;
+		t->position = side_position(file, in_user);
+	}
+	if (other && is_regular(other)) {
+		t->other = (__u64)other;
+		t->other_position = side_position(other, out_user);
+	}
+	t->requested = bytes;
+	if (t->file || t->other)
+		begin_call(t, task, call);
+}
+
+/* The descriptor `fd` is about to be closed. */
+static __always_inline void begin_close(struct sw_task *t, struct task_struct *task, __u32 call, __u64 fd)
+{
+	struct file *file = file_of_fd(task, fd);
+	__u64 address = (__u64)file;
+	struct sw_open_file *known;
+
+	if (!file || !is_regular(file))
+		return;
+	known = bpf_map_lookup_elem(&opens, &address);
+	if (!known || !known->open || !is_last_reference(file))
+		return;
+	end_file(t, address, known->ops);
+	t->file = address;
+	t->other = known->open;
+	begin_call(t, task, call);
+}
+
+static __always_inline void begin_transfer(struct sw_task *t, struct task_struct *task, __u32 call,
+					   struct pt_regs *regs)
+{
+	struct file *file = file_of_fd(task, ARG1(regs));
+
+	if (!file || !is_regular(file))
+		return;
+	t->file = (__u64)file;
+	t->requested = ARG3(regs);
+	if (call == CALL_READV || call == CALL_WRITEV || call == CALL_PREADV || call == CALL_PWRITEV)
+		t->requested = iovec_bytes(ARG2(regs), t->requested);
+	if (call >= CALL_PREAD) {
+		t->position = ARG4(regs);
+		if (t->position == ~0ULL && call >= CALL_PREADV) /* preadv2 at the descriptor's position */
+			call = call == CALL_PREADV ? CALL_READV : CALL_WRITEV;
+	}
+	if (call < CALL_PREAD) {
+		t->position = file->f_pos;
+		if (!control.shared && (task->files->count.counter > 1 || !is_last_reference(file)))
+			control.shared = 1;
+	}
+	begin_call(t, task, call);
+}
+
+/*
+ * Where an access at the descriptor's position began. Somebody else may have moved it meanwhile (a shared descriptor):
+ * then the position seen when pages were looked up is right, because the position's lock was held.
+ */
+static __always_inline void fix_position(struct sw_task *t, struct file *file, __u64 moved, int writes,
+					 struct sw_access *access)
+{
+	__u64 end = file->f_pos;
+
+	if (end - moved == access->offset || t->argument)
+		return;
+	if (writes && (file->f_flags & O_APPEND))
+		access->offset = end - moved;
+	else
+		access->flags |= SW_ESTIMATED_OFFSET;
+}
+
+static __always_inline void end_error(struct sw_task *t, struct file *file, __u32 op, long result, __u64 now)
+{
+	struct sw_open_file *known;
+
+	if (result < -511 || result == -EINTR || result == -EAGAIN) /* -512 and below restart the call */
+		return;
+	known = open_of(file, t, now);
+	if (known && known->open)
+		send_event(t, 6 /* error */, op, known->open, -result);
+}
+
+static __always_inline void end_transfer(struct sw_task *t, struct task_struct *task, __u32 call, long result,
+					 __u64 now)
+{
+	struct file *file = typed(t->file, struct file);
+	int writes = call == CALL_WRITE || call == CALL_WRITEV || call == CALL_PWRITE || call == CALL_PWRITEV;
+	struct sw_access access = {};
+
+	if (result < 0) {
+		end_error(t, file, writes ? SW_WRITE : SW_READ, result, now);
+		return;
+	}
+	access.start_ns = t->start_ns;
+	access.latency_ns = now - t->start_ns;
+	access.offset = t->position;
+	access.requested = t->requested;
+	access.size = result;
+	access.filled = t->filled;
+	access.waited = task->nvcsw != t->switches;
+	if (call < CALL_PREAD)
+		fix_position(t, file, result, writes, &access);
+	else if (writes && (file->f_flags & O_APPEND)) /* Linux appends whatever the offset says */
+		access.offset = file->f_inode->i_size - result;
+	add_access(t, file, writes ? SW_WRITE : SW_READ, &access);
+}
+
+static __always_inline void end_copy(struct sw_task *t, struct task_struct *task, __u32 call, long result, __u64 now)
+{
+	struct sw_access access = {};
+	__u32 op = call == CALL_SENDFILE ? SW_SENDFILE : call == CALL_SPLICE ? SW_SPLICE : SW_COPY;
+
+	if (result < 0) {
+		if (t->file)
+			end_error(t, typed(t->file, struct file), op, result, now);
+		return;
+	}
+	access.start_ns = t->start_ns;
+	access.latency_ns = now - t->start_ns;
+	access.requested = t->requested;
+	access.size = result;
+	access.filled = t->filled;
+	access.waited = task->nvcsw != t->switches;
+	if (t->file) {
+		access.offset = t->position;
+		add_access(t, typed(t->file, struct file), op, &access);
+	}
+	if (t->other) {
+		struct file *other = typed(t->other, struct file);
+
+		access.offset = other->f_flags & O_APPEND ? other->f_pos - result : t->other_position;
+		access.filled = 0;
+		add_access(t, other, SW_WRITE, &access);
+	}
+}
+
+/* A descriptor was just opened: a new open file, whatever was at its address before. */
+static __always_inline void end_open(struct sw_task *t, struct task_struct *task, long result, __u64 now)
+{
+	struct sw_open_file fresh = {};
+	struct file *file;
+	__u64 address;
+
+	if (result < 0)
+		return;
+	file = file_of_fd(task, result);
+	if (!file || !is_regular(file))
+		return;
+	address = (__u64)file;
+	fresh.inode = (__u64)file->f_inode;
+	fresh.ino = file->f_inode->i_ino;
+	fresh.open = send_open(address, t->thread, t->start_ns, now - t->start_ns, 0);
+	bpf_map_update_elem(&opens, &address, &fresh, BPF_ANY);
+}
+
+static __always_inline void end_close(struct sw_task *t)
+{
+	__u64 address = t->file;
+
+	bpf_map_delete_elem(&opens, &address);
+	send_event(t, 0 /* close */, 0, t->other, 0);
+}
+
+/* truncate or sync through a descriptor */
+static __always_inline void end_on_descriptor(struct sw_task *t, struct task_struct *task, __u32 kind, __u64 fd,
+					      __s64 value, __u64 now)
+{
+	struct file *file = file_of_fd(task, fd);
+	struct sw_open_file *known;
+
+	if (!file || !is_regular(file))
+		return;
+	known = open_of(file, t, now);
+	if (known && known->open)
+		send_event(t, kind, 0, known->open, value);
+}
+
+/* Calls that name files by path. With --under they are not told of: whether a name is below is not known here. */
+static __always_inline void end_named(struct sw_task *t, __u32 call, struct pt_regs *regs)
+{
+	const __s32 here = -100; /* AT_FDCWD */
+
+	if (knobs.filter.under_ino)
+		return;
+	switch (call) {
+	case CALL_UNLINK:
+		send_path_event(t, 1 /* unlink */, ARG1(regs), here, 0);
+		break;
+	case CALL_UNLINKAT:
+		send_path_event(t, 1, ARG2(regs), ARG1(regs), 0);
+		break;
+	case CALL_RENAME:
+		send_path_event(t, 2 /* from */, ARG1(regs), here, 0);
+		send_path_event(t, 3 /* to */, ARG2(regs), here, 0);
+		break;
+	case CALL_RENAMEAT:
+		send_path_event(t, 2, ARG2(regs), ARG1(regs), 0);
+		send_path_event(t, 3, ARG4(regs), ARG3(regs), 0);
+		break;
+	case CALL_TRUNCATE:
+		send_path_event(t, 4 /* truncate */, ARG1(regs), here, ARG2(regs));
+		break;
+	}
+}
+
+#endif
