@@ -24,7 +24,7 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 	if (!t)
 		return 0;
 	if (t->fault.mapping)
-		settle_fault(t, task);
+		settle_fault(t);
 	t->call = CALL_NONE;
 	if (number < 0 || number >= CALLS || is_compat(task)) {
 		COUNT(compat, 1);
@@ -150,7 +150,7 @@ int BPF_PROG(map_pages, struct address_space *mapping, unsigned long first, unsi
 
 	if (!t || t->call)
 		return 0;
-	settle_fault(t, task);
+	settle_fault(t);
 	hold_fault(t, task, (__u64)mapping, first, last, 1);
 	return 0;
 }
@@ -165,7 +165,7 @@ int BPF_PROG(filemap_fault, struct address_space *mapping, unsigned long index)
 		return 0;
 	if (t->fault.around && t->fault.mapping == (__u64)mapping && t->fault.first <= index && index <= t->fault.last)
 		t->fault.mapping = 0;
-	settle_fault(t, task);
+	settle_fault(t);
 	hold_fault(t, task, (__u64)mapping, index, index, 0);
 	return 0;
 }
@@ -244,7 +244,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 
 	if (!t)
 		return 0;
-	settle_fault(t, task);
+	settle_fault(t);
 	end_thread_runs(t);
 	send_thread_end(task, t, 1);
 	t->call = CALL_NONE;

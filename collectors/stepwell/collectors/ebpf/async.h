@@ -8,7 +8,14 @@
 #include "heads.h"
 
 /* io_uring's opcodes, which are its ABI. */
-enum { URING_READV = 1, URING_WRITEV = 2, URING_READ_FIXED = 4, URING_WRITE_FIXED = 5, URING_READ = 22, URING_WRITE = 23 };
+enum {
+	URING_READV = 1,
+	URING_WRITEV = 2,
+	URING_READ_FIXED = 4,
+	URING_WRITE_FIXED = 5,
+	URING_READ = 22,
+	URING_WRITE = 23
+};
 enum { URING_READ_MULTISHOT = 49 };
 #define URING_FIXED_FILE 1 /* REQ_F_FIXED_FILE */
 
@@ -46,32 +53,32 @@ static __always_inline __u64 expected_size(struct file *file, __u32 op, __u64 of
 	return requested < end - offset ? requested : end - offset;
 }
 
-static __always_inline void issue(struct sw_task *t, struct file *file, struct sw_request_key *id, __u32 op,
-				  __u64 offset, __u64 requested)
+static __always_inline void issue(struct sw_task *t, __u64 address, struct sw_request_key *id, __u32 op, __u64 offset,
+				  __u64 requested)
 {
 	struct sw_request request = {};
 
-	request.key.file = (__u64)file;
+	request.key.file = address;
 	request.key.thread = t->thread;
 	request.key.op = op;
 	request.access.start_ns = bpf_ktime_get_ns();
 	request.access.offset = offset;
 	request.access.requested = requested;
-	request.access.size = expected_size(file, op, offset, requested);
+	request.access.size = expected_size(typed(address, struct file), op, offset, requested);
 	request.access.flags = SW_ASYNC;
-	if (add_access(t, file, op, &request.access))
+	if (add_access(t, address, op, &request.access))
 		bpf_map_update_elem(&requests, id, &request, BPF_ANY);
 }
 
-static __always_inline void complete(struct sw_request_key *id, __s64 result)
+WHOLE int complete(struct sw_request_key *id, __s64 result)
 {
-	struct sw_request *request = bpf_map_lookup_elem(&requests, id);
+	struct sw_request *request = id ? bpf_map_lookup_elem(&requests, id) : 0;
 	struct sw_result record = {.kind = SW_RESULT};
 	struct sw_open_file *known;
 	__u64 now = bpf_ktime_get_ns();
 
 	if (!request)
-		return;
+		return 0;
 	known = bpf_map_lookup_elem(&opens, &request->key.file);
 	if (known && known->open) {
 		add_latency(&request->key, known, now - request->access.start_ns, now);
@@ -87,6 +94,7 @@ static __always_inline void complete(struct sw_request_key *id, __s64 result)
 		COUNT(unmatched, 1);
 	}
 	bpf_map_delete_elem(&requests, id);
+	return 0;
 }
 
 static __always_inline int uring_op(__u8 opcode)
@@ -106,10 +114,10 @@ static __always_inline int uring_op(__u8 opcode)
 }
 
 /* The request's file; at submission the kernel has looked at the descriptor's number only. */
-static __always_inline struct file *uring_file(struct task_struct *task, struct io_kiocb *request)
+static __always_inline __u64 uring_file(struct task_struct *task, struct io_kiocb *request)
 {
 	if (!(request->flags & URING_FIXED_FILE))
-		return file_of_fd(task, request->cqe.fd);
+		return address_of_fd(task, request->cqe.fd);
 	if (bpf_core_type_exists(struct io_rsrc_data) && bpf_core_field_exists(struct io_rsrc_data, nodes)) {
 		struct io_rsrc_data *data = &request->ctx->file_table.data;
 		__u64 node;
@@ -117,7 +125,7 @@ static __always_inline struct file *uring_file(struct task_struct *task, struct 
 		if ((__u32)request->cqe.fd >= data->nr)
 			return 0;
 		node = load((__u64)data->nodes + (__u64)request->cqe.fd * 8);
-		return typed(typed(node, struct io_rsrc_node)->file_ptr & ~7ULL, struct file);
+		return typed(node, struct io_rsrc_node)->file_ptr & ~7ULL;
 	}
 	return 0;
 }
@@ -127,7 +135,8 @@ static __always_inline void uring_issue(struct sw_task *t, struct task_struct *t
 	struct io_rw *rw = typed(request, struct io_rw);
 	struct sw_request_key id = {.id = (__u64)request};
 	int op = uring_op(request->opcode);
-	struct file *file = uring_file(task, request);
+	__u64 address = uring_file(task, request);
+	struct file *file = typed(address, struct file);
 	__u64 requested = rw->len;
 	__s64 offset = rw->kiocb.ki_pos;
 
@@ -137,7 +146,7 @@ static __always_inline void uring_issue(struct sw_task *t, struct task_struct *t
 		requested = typed(request->async_data, struct io_async_rw)->iter.count;
 	if (offset == -1)
 		offset = file->f_pos;
-	issue(t, file, &id, op, offset, requested);
+	issue(t, address, &id, op, offset, requested);
 }
 
 #endif

@@ -8,7 +8,8 @@ static __always_inline int send(void *record, __u64 bytes)
 {
 	__u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
 
-	return bpf_ringbuf_output(&ring, record, bytes, waiting < knobs.wakeup_bytes ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
+	return bpf_ringbuf_output(&ring, record, bytes,
+				  waiting < knobs.wakeup_bytes ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 }
 
 static __always_inline void send_record(void *record, __u64 bytes)
@@ -30,7 +31,7 @@ static __always_inline void send_run(void *context, struct sw_run *run, __u32 by
 }
 
 /* Tell of an open file, with its path. Returns its number, 0 when it is not below the directory that is asked for. */
-static __noinline __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency_ns, __u32 state)
+WHOLE __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency_ns, __u32 state)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct file *file = typed(address, struct file);
@@ -90,7 +91,7 @@ static __always_inline void send_event(struct sw_task *t, __u32 kind, __u32 op, 
 }
 
 /* An event on a path argument at `user`, relative to `directory` (a descriptor, or AT_FDCWD). */
-static __noinline int send_path_event(struct sw_task *t, __u32 kind, __u64 user, __s32 directory, __s64 value)
+WHOLE int send_path_event(struct sw_task *t, __u32 kind, __u64 user, __s32 directory, __s64 value)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sw_scratch *s = scratch();

@@ -20,8 +20,8 @@ static __always_inline __u64 off_cpu(struct task_struct *task)
 	return task->se.exec_start - task->se.sum_exec_runtime - task->sched_info.run_delay;
 }
 
-/* The open file that the current process has mapped as `mapping`; 0 when it cannot be found out now. */
-static __noinline __u64 find_mapping(__u64 mapping)
+/* Look through the current process's areas for the open file that it has mapped, and note it. */
+static __noinline int find_mapping(struct sw_mapping_key *key)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct bpf_iter_task_vma it;
@@ -32,54 +32,50 @@ static __noinline __u64 find_mapping(__u64 mapping)
 		return 0;
 	bpf_iter_task_vma_new(&it, task, 0);
 	while ((area = bpf_iter_task_vma_next(&it))) {
-		if (area->vm_file && (__u64)area->vm_file->f_mapping == mapping) {
+		if (area->vm_file && (__u64)area->vm_file->f_mapping == key->mapping) {
 			found = (__u64)area->vm_file;
+			bpf_map_update_elem(&mappings, key, &found, BPF_ANY);
 			break;
 		}
 	}
 	bpf_iter_task_vma_destroy(&it);
-	return found;
+	return found != 0;
 }
 
-static __always_inline struct file *mapped_file(struct task_struct *task, __u64 mapping)
+/* The open file that the current process has mapped as `mapping`; 0 when it cannot be found out now. */
+static __always_inline __u64 mapped_file(struct task_struct *task, __u64 mapping)
 {
 	struct sw_mapping_key key = {.mapping = mapping, .process = (__u64)task->mm};
 	__u64 *known = bpf_map_lookup_elem(&mappings, &key);
-	__u64 address;
 
-	if (known) {
-		struct file *file = typed(*known, struct file);
-
-		if ((__u64)file->f_mapping == mapping)
-			return file;
-	}
-	address = find_mapping(mapping);
-	if (!address)
+	if (known && (__u64)typed(*known, struct file)->f_mapping == mapping)
+		return *known;
+	if (!find_mapping(&key))
 		return 0;
-	bpf_map_update_elem(&mappings, &key, &address, BPF_ANY);
-	return typed(address, struct file);
+	known = bpf_map_lookup_elem(&mappings, &key);
+	return known ? *known : 0;
 }
 
 /* Turn the held fault into an access. */
-static __always_inline void settle_fault(struct sw_task *t, struct task_struct *task)
+WHOLE int settle_fault(struct sw_task *t)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct sw_access access = {};
-	struct file *file;
-	__u64 end;
+	__u64 address, end;
 
-	if (!t->fault.mapping)
-		return;
-	file = mapped_file(task, t->fault.mapping);
+	if (!t || !t->fault.mapping)
+		return 0;
+	address = mapped_file(task, t->fault.mapping);
 	t->fault.mapping = 0;
-	if (!file) {
+	if (!address) {
 		COUNT(unmapped, 1);
-		return;
+		return 0;
 	}
 	access.start_ns = t->fault.start_ns;
 	access.offset = t->fault.first << knobs.page_shift;
 	access.requested = (t->fault.last - t->fault.first + 1) << knobs.page_shift;
 	access.size = access.requested;
-	end = file->f_inode->i_size;
+	end = typed(address, struct file)->f_inode->i_size;
 	if (access.offset + access.size > end)
 		access.size = access.offset < end ? end - access.offset : 0;
 	access.flags = t->fault.around ? SW_FAULT_AROUND : 0;
@@ -88,7 +84,7 @@ static __always_inline void settle_fault(struct sw_task *t, struct task_struct *
 		access.waited = 1;
 		access.latency_ns = off_cpu(task) - t->fault.off_cpu;
 	}
-	add_access(t, file, SW_MMAP, &access);
+	return add_access(t, address, SW_MMAP, &access);
 }
 
 static __always_inline void hold_fault(struct sw_task *t, struct task_struct *task, __u64 mapping, __u64 first,

@@ -11,9 +11,9 @@ static __always_inline int is_same_file(__u64 inode, __u64 ino, struct file *fil
 }
 
 /* What is known of an open file; it is told of when first seen. NULL when the map has no room at all. */
-static __always_inline struct sw_open_file *open_of(struct file *file, struct sw_task *t, __u64 start_ns)
+static __always_inline struct sw_open_file *open_of(__u64 address, struct sw_task *t, __u64 start_ns)
 {
-	__u64 address = (__u64)file;
+	struct file *file = typed(address, struct file);
 	struct sw_open_file *known = bpf_map_lookup_elem(&opens, &address);
 	struct sw_open_file fresh = {};
 
@@ -181,20 +181,25 @@ static __always_inline void count_access(struct sw_access *access)
 		c->estimated += 1;
 }
 
-/* Record one access of thread `t` on `file`. Returns 0 when the file is not one to record. */
-static __always_inline int add_access(struct sw_task *t, struct file *file, __u32 op, struct sw_access *access)
+/* Record one access of thread `t` on the open file at `address`. Returns 0 when the file is not one to record. */
+WHOLE int add_access(struct sw_task *t, __u64 address, __u32 op, struct sw_access *access)
 {
-	struct sw_key key = {.file = (__u64)file, .thread = t->thread, .op = op};
-	struct sw_cached *cached = &t->cached[((key.file >> 8) + op) & (CACHED - 1)];
+	struct file *file = typed(address, struct file);
+	struct sw_key key = {.file = address, .op = op};
 	struct sw_open_file *known;
+	struct sw_cached *cached;
 	struct sw_slot *slot = 0;
 
+	if (!t || !access)
+		return 0;
+	key.thread = t->thread;
+	cached = &t->cached[((key.file >> 8) + op) & (CACHED - 1)];
 	if (cached->file == key.file && cached->op == op)
 		slot = bpf_map_lookup_elem(&slots, &cached->slot);
 	if (!slot || !is_slot_of(slot, &key) || !is_same_file(slot->inode, slot->ino, file)) {
 		__u32 number = 0;
 
-		known = open_of(file, t, access->start_ns);
+		known = open_of(address, t, access->start_ns);
 		if (!known || !known->open)
 			return 0;
 		slot = find_slot(&key, known, &number);
@@ -212,7 +217,7 @@ static __always_inline int add_access(struct sw_task *t, struct file *file, __u3
 		}
 		unlock_slot(slot);
 	}
-	known = open_of(file, t, access->start_ns);
+	known = open_of(address, t, access->start_ns);
 	send_single(&key, known ? known->open : 0, access);
 	return 1;
 }

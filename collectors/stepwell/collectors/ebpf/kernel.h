@@ -40,13 +40,19 @@ static __always_inline __u64 load(__u64 address)
 	return typed(address, struct qstr)->hash_len;
 }
 
-static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 fd)
+/* The open file that a descriptor leads to; 0 when there is none. */
+static __always_inline __u64 address_of_fd(struct task_struct *task, __u64 fd)
 {
 	struct fdtable *table = task->files->fdt;
 
 	if (fd >= table->max_fds)
 		return 0;
-	return typed(load((__u64)table->fd + fd * 8), struct file);
+	return load((__u64)table->fd + fd * 8);
+}
+
+static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 fd)
+{
+	return typed(address_of_fd(task, fd), struct file);
 }
 
 static __always_inline int is_regular(struct file *file)

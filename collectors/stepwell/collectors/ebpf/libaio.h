@@ -20,6 +20,7 @@ static long issue_iocb(__u32 i, struct iocb_batch *batch)
 	struct sw_request_key id = {};
 	struct iocb one;
 	struct file *file;
+	__u64 address;
 	__u32 op;
 
 	if (!t || i >= batch->count)
@@ -38,9 +39,10 @@ static long issue_iocb(__u32 i, struct iocb_batch *batch)
 	id.process = task->tgid;
 	if (one.opcode >= AIO_PREADV)
 		one.bytes = iovec_bytes(one.buffer, one.bytes);
-	file = file_of_fd(task, one.fd);
+	address = address_of_fd(task, one.fd);
+	file = typed(address, struct file);
 	if (file && is_regular(file))
-		issue(t, file, &id, op, one.offset, one.bytes);
+		issue(t, address, &id, op, one.offset, one.bytes);
 	return 0;
 }
 

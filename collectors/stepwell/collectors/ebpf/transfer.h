@@ -108,13 +108,13 @@ static __always_inline void fix_position(struct sw_task *t, struct file *file, _
 		access->flags |= SW_ESTIMATED_OFFSET;
 }
 
-static __always_inline void end_error(struct sw_task *t, struct file *file, __u32 op, long result, __u64 now)
+static __always_inline void end_error(struct sw_task *t, __u32 op, long result, __u64 now)
 {
 	struct sw_open_file *known;
 
 	if (result < -511 || result == -EINTR || result == -EAGAIN) /* -512 and below restart the call */
 		return;
-	known = open_of(file, t, now);
+	known = open_of(t->file, t, now);
 	if (known && known->open)
 		send_event(t, 6 /* error */, op, known->open, -result);
 }
@@ -127,7 +127,7 @@ static __always_inline void end_transfer(struct sw_task *t, struct task_struct *
 	struct sw_access access = {};
 
 	if (result < 0) {
-		end_error(t, file, writes ? SW_WRITE : SW_READ, result, now);
+		end_error(t, writes ? SW_WRITE : SW_READ, result, now);
 		return;
 	}
 	access.start_ns = t->start_ns;
@@ -141,7 +141,7 @@ static __always_inline void end_transfer(struct sw_task *t, struct task_struct *
 		fix_position(t, file, result, writes, &access);
 	else if (writes && (file->f_flags & O_APPEND)) /* Linux appends whatever the offset says */
 		access.offset = file->f_inode->i_size - result;
-	add_access(t, file, writes ? SW_WRITE : SW_READ, &access);
+	add_access(t, t->file, writes ? SW_WRITE : SW_READ, &access);
 }
 
 static __always_inline void end_copy(struct sw_task *t, struct task_struct *task, __u32 call, long result, __u64 now)
@@ -151,7 +151,7 @@ static __always_inline void end_copy(struct sw_task *t, struct task_struct *task
 
 	if (result < 0) {
 		if (t->file)
-			end_error(t, typed(t->file, struct file), op, result, now);
+			end_error(t, op, result, now);
 		return;
 	}
 	access.start_ns = t->start_ns;
@@ -162,14 +162,14 @@ static __always_inline void end_copy(struct sw_task *t, struct task_struct *task
 	access.waited = task->nvcsw != t->switches;
 	if (t->file) {
 		access.offset = t->position;
-		add_access(t, typed(t->file, struct file), op, &access);
+		add_access(t, t->file, op, &access);
 	}
 	if (t->other) {
 		struct file *other = typed(t->other, struct file);
 
 		access.offset = other->f_flags & O_APPEND ? other->f_pos - result : t->other_position;
 		access.filled = 0;
-		add_access(t, other, SW_WRITE, &access);
+		add_access(t, t->other, SW_WRITE, &access);
 	}
 }
 
@@ -182,10 +182,10 @@ static __always_inline void end_open(struct sw_task *t, struct task_struct *task
 
 	if (result < 0)
 		return;
-	file = file_of_fd(task, result);
-	if (!file || !is_regular(file))
+	address = address_of_fd(task, result);
+	file = typed(address, struct file);
+	if (!address || !is_regular(file))
 		return;
-	address = (__u64)file;
 	fresh.inode = (__u64)file->f_inode;
 	fresh.ino = file->f_inode->i_ino;
 	fresh.open = send_open(address, t->thread, t->start_ns, now - t->start_ns, 0);
@@ -204,12 +204,12 @@ static __always_inline void end_close(struct sw_task *t)
 static __always_inline void end_on_descriptor(struct sw_task *t, struct task_struct *task, __u32 kind, __u64 fd,
 					      __s64 value, __u64 now)
 {
-	struct file *file = file_of_fd(task, fd);
+	__u64 address = address_of_fd(task, fd);
 	struct sw_open_file *known;
 
-	if (!file || !is_regular(file))
+	if (!address || !is_regular(typed(address, struct file)))
 		return;
-	known = open_of(file, t, now);
+	known = open_of(address, t, now);
 	if (known && known->open)
 		send_event(t, kind, 0, known->open, value);
 }

@@ -33,7 +33,7 @@ static long add_iovec(__u32 i, struct iovec_sum *sum)
 }
 
 /* Bytes asked for by an iovec array of the caller. */
-static __noinline __u64 iovec_bytes(__u64 user, __u64 count)
+WHOLE __u64 iovec_bytes(__u64 user, __u64 count)
 {
 	struct iovec_sum sum = {.user = user, .count = count};
 

@@ -1,15 +1,18 @@
 /* Loads the programs, attaches them, and drains the ring buffer into the spool file in a thread of its own. */
+#define _GNU_SOURCE
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,7 +37,7 @@ struct sw_collector {
 	pthread_mutex_t lock; /* the spool, and whoever drains */
 	pthread_t drain;
 	int draining;
-	atomic_int stopping;
+	int stop; /* an eventfd: the drain is to end */
 	int processors;
 };
 
@@ -56,20 +59,27 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-/* The last lines that libbpf had to say, for the error message. */
-static __thread char said[SW_ERROR_BYTES];
+/* The last that libbpf had to say, for the error message: the verifier's reason stands at the end of its log. */
+static __thread char said[SW_ERROR_BYTES * 3 / 4];
 
 static int remember(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	size_t used = strlen(said);
+	size_t used = strlen(said), bytes, room = sizeof(said) - 1;
+	char *text;
 
-	if (level > LIBBPF_WARN)
+	if (level > LIBBPF_WARN || vasprintf(&text, format, arguments) < 0)
 		return 0;
-	if (used > sizeof(said) / 2) {
-		memmove(said, said + used / 2, used - used / 2 + 1);
-		used -= used / 2;
+	bytes = strlen(text);
+	if (bytes > room)
+		bytes = room;
+	if (used > room - bytes) {
+		memmove(said, said + used - (room - bytes), room - bytes);
+		used = room - bytes;
 	}
-	return vsnprintf(said + used, sizeof(said) - used, format, arguments);
+	memcpy(said + used, text + strlen(text) - bytes, bytes);
+	said[used + bytes] = 0;
+	free(text);
+	return 0;
 }
 
 /* The program that was running already has no exec record: its command line is read from /proc. */
@@ -171,9 +181,11 @@ static void *drain(void *context)
 	struct sw_collector *c = context;
 	uint64_t next = now_ns() + 1000000000ULL;
 	uint64_t uncoalesced = 0;
+	struct pollfd events[] = {{.fd = c->stop, .events = POLLIN},
+				  {.fd = ring_buffer__epoll_fd(c->ring), .events = POLLIN}};
 
-	while (!atomic_load(&c->stopping)) {
-		ring_buffer__poll(c->ring, POLL_MS);
+	do {
+		poll(events, 2, POLL_MS);
 		if (c->control->shared)
 			watch_positions(c, 1);
 		pthread_mutex_lock(&c->lock);
@@ -184,7 +196,7 @@ static void *drain(void *context)
 			housekeep(c, &uncoalesced);
 			next = now_ns() + 1000000000ULL;
 		}
-	}
+	} while (!(events[0].revents & POLLIN));
 	return NULL;
 }
 
@@ -228,7 +240,8 @@ static int set_up(struct sw_collector *c, char *error)
 			  bpf_object__find_map_fd_by_name(c->object, ".bss"), 0);
 	if (c->control == MAP_FAILED)
 		return fail(error, -errno, "cannot map the programs' variables: %s", strerror(errno));
-	c->slots = mmap(NULL, slot_bytes(c), PROT_READ, MAP_SHARED, bpf_object__find_map_fd_by_name(c->object, "slots"), 0);
+	c->slots = mmap(NULL, slot_bytes(c), PROT_READ, MAP_SHARED, bpf_object__find_map_fd_by_name(c->object, "slots"),
+			0);
 	if (c->slots == MAP_FAILED)
 		return fail(error, -errno, "cannot map the open runs: %s", strerror(errno));
 	map = bpf_object__find_map_by_name(c->object, "free_slots");
@@ -252,8 +265,9 @@ int sw_collector_open(const struct sw_options *options, struct sw_collector **ou
 	c->options = *options;
 	c->spool.file = options->spool;
 	c->processors = libbpf_num_possible_cpus();
+	c->stop = eventfd(0, EFD_CLOEXEC);
 	pthread_mutex_init(&c->lock, NULL);
-	code = set_up(c, error);
+	code = c->stop < 0 ? fail(error, -errno, "no file descriptor: %s", strerror(errno)) : set_up(c, error);
 	if (code) {
 		sw_collector_free(c);
 		return code;
@@ -353,14 +367,13 @@ static void end_drain(struct sw_collector *c)
 {
 	if (!c->draining)
 		return;
-	atomic_store(&c->stopping, 1);
+	eventfd_write(c->stop, 1);
 	pthread_join(c->drain, NULL);
 	c->draining = 0;
 }
 
 static void detach(struct sw_collector *c)
 {
-	watch_positions(c, 0);
 	while (c->link_count)
 		bpf_link__destroy(c->links[--c->link_count]);
 }
@@ -371,6 +384,7 @@ int sw_collector_stop(struct sw_collector *c, char *error)
 
 	detach(c);
 	end_drain(c);
+	watch_positions(c, 0);
 	code = run_sweep(c, SW_SWEEP_END, error);
 	flush_heads(c, UINT64_MAX, UINT64_MAX);
 	ring_buffer__consume(c->ring);
@@ -384,10 +398,13 @@ void sw_collector_free(struct sw_collector *c)
 		return;
 	detach(c);
 	end_drain(c);
+	watch_positions(c, 0);
 	if (c->slots && c->slots != MAP_FAILED)
 		munmap(c->slots, slot_bytes(c));
 	if (c->control && c->control != MAP_FAILED)
 		munmap(c->control, sizeof(*c->control));
+	if (c->stop >= 0)
+		close(c->stop);
 	ring_buffer__free(c->ring);
 	bpf_object__close(c->object);
 	sw_spool_free(&c->spool);
@@ -406,8 +423,8 @@ int sw_probe(const char *object, const char *name, char *error)
 	o = bpf_object__open_file(object, NULL);
 	if (!o)
 		return fail(error, -errno, "cannot read %s: %s", object, strerror(errno));
-	bpf_object__for_each_program(program, o) bpf_program__set_autoload(program,
-									     !strcmp(bpf_program__name(program), name));
+	bpf_object__for_each_program(program, o)
+		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
 	if (!bpf_object__find_program_by_name(o, name))
 		code = fail(error, -ENOENT, "no program %s", name);
 	else if (bpf_object__load(o))

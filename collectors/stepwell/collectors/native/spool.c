@@ -27,10 +27,14 @@ static const struct {
 	size_t bytes;
 	int has_text;
 } kinds[SW_KINDS] = {
-	[SW_RUN] = {SW_RUN_BYTES, 0},	  [SW_RUN_SHORT] = {SW_RUN_SHORT_BYTES, 0},
-	[SW_THREAD] = {SW_THREAD_BYTES, 0}, [SW_EXEC] = {SW_EXEC_BYTES, 1},
-	[SW_THREAD_END] = {SW_THREAD_END_BYTES, 0}, [SW_OPEN] = {SW_OPEN_BYTES, 1},
-	[SW_EVENT] = {SW_EVENT_BYTES, 1}, [SW_RESULT] = {SW_RESULT_BYTES, 0},
+	[SW_RUN] = {SW_RUN_BYTES, 0},
+	[SW_RUN_SHORT] = {SW_RUN_SHORT_BYTES, 0},
+	[SW_THREAD] = {SW_THREAD_BYTES, 0},
+	[SW_EXEC] = {SW_EXEC_BYTES, 1},
+	[SW_THREAD_END] = {SW_THREAD_END_BYTES, 0},
+	[SW_OPEN] = {SW_OPEN_BYTES, 1},
+	[SW_EVENT] = {SW_EVENT_BYTES, 1},
+	[SW_RESULT] = {SW_RESULT_BYTES, 0},
 };
 
 size_t sw_record_bytes(uint32_t kind)
