@@ -48,7 +48,10 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 		begin_close(t, task, call, ARG1(regs));
 		break;
 	case CALL_DUP:
-		begin_close(t, task, call, ARG2(regs));
+		begin_dup(t, task, ARG1(regs), ARG2(regs));
+		break;
+	case CALL_CLOSE_RANGE:
+		close_range(t, ARG1(regs), ARG2(regs), ARG3(regs));
 		break;
 	default:
 		begin_call(t, task, call);

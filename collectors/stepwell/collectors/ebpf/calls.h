@@ -20,6 +20,7 @@ enum call {
 	CALL_OPEN,
 	CALL_CLOSE,
 	CALL_DUP, /* dup2, dup3: closes the target */
+	CALL_CLOSE_RANGE,
 	CALL_UNLINK,
 	CALL_UNLINKAT,
 	CALL_RENAME,
@@ -53,6 +54,7 @@ static const __u8 calls[CALLS] = {
 	[__NR_openat2] = CALL_OPEN,
 	[__NR_close] = CALL_CLOSE,
 	[__NR_dup3] = CALL_DUP,
+	[__NR_close_range] = CALL_CLOSE_RANGE,
 	[__NR_unlinkat] = CALL_UNLINKAT,
 	[__NR_renameat2] = CALL_RENAMEAT,
 	[__NR_truncate] = CALL_TRUNCATE,

@@ -135,17 +135,18 @@ static __always_inline struct sw_slot *find_slot(struct sw_key *key, struct sw_o
 		bpf_map_push_elem(&free_slots, number, 0);
 		return 0;
 	}
-	known->ops |= 1ULL << (key->op & 7);
+	known->ops |= 1U << (key->op & 7);
+	known->thread = !known->thread || known->thread == key->thread ? key->thread : SEVERAL;
 	return slot;
 }
 
 /* The thread closes an open file for good: its own runs on it end. */
-static __always_inline void end_file(struct sw_task *t, __u64 file, __u64 ops)
+static __always_inline void end_file(struct sw_task *t, __u64 file, __u32 ops)
 {
 	struct sw_key key = {.file = file, .thread = t->thread};
 
 	for (__u32 op = SW_READ; op <= SW_COPY; op++) {
-		if (!(ops & (1ULL << op)))
+		if (!(ops & (1U << op)))
 			continue;
 		key.op = op;
 		end_key(&key);
@@ -194,7 +195,7 @@ WHOLE int add_access(struct sw_task *t, __u64 address, __u32 op, struct sw_acces
 		return 0;
 	key.thread = t->thread;
 	cached = &t->cached[((key.file >> 8) + op) & (CACHED - 1)];
-	if (cached->file == key.file && cached->op == op)
+	if (cached->file == key.file && cached->op == op && cached->epoch == control.epoch)
 		slot = bpf_map_lookup_elem(&slots, &cached->slot);
 	if (!slot || !is_slot_of(slot, &key) || !is_same_file(slot->inode, slot->ino, file)) {
 		__u32 number = 0;
@@ -206,6 +207,7 @@ WHOLE int add_access(struct sw_task *t, __u64 address, __u32 op, struct sw_acces
 		cached->file = slot ? key.file : 0;
 		cached->op = op;
 		cached->slot = number;
+		cached->epoch = control.epoch;
 	}
 	access->seq = __sync_fetch_and_add(&t->seq, 1);
 	count_access(access);

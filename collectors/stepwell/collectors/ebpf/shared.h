@@ -38,6 +38,8 @@ struct sw_control {
 	uint32_t shared; /* reads at the position of a descriptor that others may move: get_pages is needed */
 	uint32_t next_thread;
 	uint64_t next_open;
+	uint32_t epoch; /* grows when an address may be another open file's without the threads that used it knowing */
+	uint32_t reserved;
 };
 
 /* Per processor; summed by the loader. In accesses unless said otherwise. */

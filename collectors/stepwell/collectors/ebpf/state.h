@@ -21,6 +21,8 @@ struct sw_cached {
 	__u64 file;
 	__u32 op;
 	__u32 slot;
+	__u32 epoch; /* of control: worthless when that has changed */
+	__u32 reserved;
 };
 
 /* A page fault that is not yet an access: a fault on the page may follow one on the range around it. */
@@ -102,8 +104,11 @@ struct sw_open_file {
 	__u64 open; /* 0: not below the directory that is asked for */
 	__u64 inode;
 	__u64 ino;
-	__u64 ops; /* kinds of access that some thread made, as bits */
+	__u32 ops; /* kinds of access that some thread made, as bits */
+	__u32 thread; /* the one that has open runs, SEVERAL, or 0 */
 };
+
+#define SEVERAL (~0U)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

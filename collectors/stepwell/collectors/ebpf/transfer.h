@@ -7,6 +7,7 @@
 
 #define EINTR 4
 #define EAGAIN 11
+#define MAX_DESCRIPTORS (1 << 20)
 
 static __always_inline void begin_call(struct sw_task *t, struct task_struct *task, __u32 call)
 {
@@ -49,22 +50,36 @@ static __always_inline void begin_copy(struct sw_task *t, struct task_struct *ta
 		begin_call(t, task, call);
 }
 
-/* The descriptor `fd` is about to be closed. */
-static __always_inline void begin_close(struct sw_task *t, struct task_struct *task, __u32 call, __u64 fd)
+/* The descriptor `fd` is about to be closed. Returns the number of its open file if that ends with it, otherwise 0. */
+WHOLE __u64 end_descriptor(struct sw_task *t, __u64 address)
 {
-	struct file *file = file_of_fd(task, fd);
-	__u64 address = (__u64)file;
+	struct file *file = typed(address, struct file);
 	struct sw_open_file *known;
 
-	if (!file || !is_regular(file))
-		return;
+	if (!t || !address || !is_regular(file) || !is_last_reference(file))
+		return 0;
 	known = bpf_map_lookup_elem(&opens, &address);
-	if (!known || !known->open || !is_last_reference(file))
-		return;
+	if (!known || (known->thread && known->thread != t->thread))
+		control.epoch += 1;
+	if (!known || !known->open)
+		return 0;
 	end_file(t, address, known->ops);
-	t->file = address;
-	t->other = known->open;
-	begin_call(t, task, call);
+	return known->open;
+}
+
+static __always_inline void begin_close(struct sw_task *t, struct task_struct *task, __u32 call, __u64 fd)
+{
+	t->file = address_of_fd(task, fd);
+	t->other = end_descriptor(t, t->file);
+	if (t->other)
+		begin_call(t, task, call);
+}
+
+/* dup2 and dup3 close their target, unless they fail or it is the same. */
+static __always_inline void begin_dup(struct sw_task *t, struct task_struct *task, __u64 from, __u64 to)
+{
+	if (from != to && address_of_fd(task, from))
+		begin_close(t, task, CALL_DUP, to);
 }
 
 static __always_inline void begin_transfer(struct sw_task *t, struct task_struct *task, __u32 call,
@@ -102,9 +117,8 @@ static __always_inline void fix_position(struct sw_task *t, struct file *file, _
 
 	if (end - moved == access->offset || t->argument)
 		return;
-	if (writes && (file->f_flags & O_APPEND))
-		access->offset = end - moved;
-	else
+	access->offset = end - moved; /* rather moved while this thread waited for the lock than since */
+	if (!writes || !(file->f_flags & O_APPEND))
 		access->flags |= SW_ESTIMATED_OFFSET;
 }
 
@@ -177,6 +191,7 @@ static __always_inline void end_copy(struct sw_task *t, struct task_struct *task
 static __always_inline void end_open(struct sw_task *t, struct task_struct *task, long result, __u64 now)
 {
 	struct sw_open_file fresh = {};
+	struct sw_open_file *stale;
 	struct file *file;
 	__u64 address;
 
@@ -186,6 +201,9 @@ static __always_inline void end_open(struct sw_task *t, struct task_struct *task
 	file = typed(address, struct file);
 	if (!address || !is_regular(file))
 		return;
+	stale = bpf_map_lookup_elem(&opens, &address);
+	if (stale && stale->thread)
+		control.epoch += 1;
 	fresh.inode = (__u64)file->f_inode;
 	fresh.ino = file->f_inode->i_ino;
 	fresh.open = send_open(address, t->thread, t->start_ns, now - t->start_ns, 0);
@@ -195,9 +213,42 @@ static __always_inline void end_open(struct sw_task *t, struct task_struct *task
 static __always_inline void end_close(struct sw_task *t)
 {
 	__u64 address = t->file;
+	struct sw_open_file *known = bpf_map_lookup_elem(&opens, &address);
 
-	bpf_map_delete_elem(&opens, &address);
+	if (known && known->open == t->other) /* else another thread has opened a file there already */
+		bpf_map_delete_elem(&opens, &address);
 	send_event(t, 0 /* close */, 0, t->other, 0);
+}
+
+struct descriptors {
+	__u64 first;
+	__u64 last;
+};
+
+static long close_one(__u32 i, struct descriptors *range)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sw_task *t = traced(task);
+
+	if (!t || range->first + i > range->last || range->first + i >= task->files->fdt->max_fds)
+		return 1;
+	t->file = address_of_fd(task, range->first + i);
+	t->other = end_descriptor(t, t->file);
+	if (t->other)
+		end_close(t);
+	return 0;
+}
+
+/* All descriptors of a range are about to be closed, unless the flags make it a setting or another table's matter. */
+static __always_inline void close_range(struct sw_task *t, __u64 first, __u64 last, __u64 flags)
+{
+	struct descriptors range = {first, last};
+
+	if (flags)
+		return;
+	t->start_ns = bpf_ktime_get_ns();
+	t->end_ns = t->start_ns;
+	bpf_loop(MAX_DESCRIPTORS, close_one, &range, 0);
 }
 
 /* truncate or sync through a descriptor */
