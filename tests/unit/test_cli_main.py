@@ -28,7 +28,7 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys\n"
         "from stepwell.cli.main import cli\n"
         "cli(['--help'], standalone_mode=False)\n"
-        "print(sorted({'duckdb', 'numpy', 'pyarrow', 'rich', 'altair'} & set(sys.modules)))\n"
+        "print(sorted({'duckdb', 'numpy', 'pyarrow', 'rich', 'jinja2'} & set(sys.modules)))\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     shown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment)

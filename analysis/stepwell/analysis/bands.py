@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,10 @@ def bands(paths: list[str], weights: list[int], rows: int) -> list[Band]:
     for depth, files in done:
         common = "/".join(parts[files[0]][:depth])
         found += [
-            Band(paths[files[low]] if len(files) == 1 else f"{common}/* ({_range(low, high, len(files))})", tuple(files[low:high]))
+            Band(
+                paths[files[low]] if len(files) == 1 else f"{common}/* ({_range(low, high, len(files))})",
+                tuple(files[low:high]),
+            )
             for low, high in _shares(len(files), cut.get(files[0], 1))
         ]
     return sorted(found, key=lambda band: order_of[band.files[0]])
@@ -79,7 +83,7 @@ def _cut(groups: list[list[int]], spare: int) -> dict[int, int]:
 
 def _shares(files: int, number: int) -> list[tuple[int, int]]:
     edges = [files * k // number for k in range(number + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _range(low: int, high: int, files: int) -> str:

@@ -17,7 +17,9 @@ SELECT trace, uuid::VARCHAR AS uuid, coalesce(command, '') AS command, coalesce(
 FROM traces WHERE trace = $1
 """
 
-LOSSES = "SELECT hop, sum(count)::BIGINT AS count FROM losses WHERE trace = $1 GROUP BY hop HAVING sum(count) > 0 ORDER BY hop"
+LOSSES = """
+SELECT hop, sum(count)::BIGINT AS count FROM losses WHERE trace = $1 GROUP BY hop HAVING sum(count) > 0 ORDER BY hop
+"""
 
 OPENS = "SELECT file, count(*) AS opens FROM opens WHERE trace = $1 GROUP BY file"
 
@@ -122,6 +124,7 @@ ORDER BY accesses DESC, op, stride, requested LIMIT 10
 """
 )
 
+
 def _bucket(latency: str) -> str:
     """Return the SQL for the histogram bucket of a latency; the first and the last one are open."""
     exponent = f"floor(log2(greatest({latency}, 1)))::INTEGER"
@@ -174,8 +177,8 @@ PICTURES = (
     RUNS
     + """, drawn AS (
     SELECT file, unnest(max_by(
-        struct_pack(reader := reader, write := op = 'write', line := count > 2 OR stride = size, start_ns := start_ns::BIGINT,
-            end_ns := start_ns::BIGINT + span_ns::BIGINT, "offset" := "offset"::BIGINT,
+        struct_pack(reader := reader, write := op = 'write', line := count > 2 OR stride = size,
+            start_ns := start_ns::BIGINT, end_ns := start_ns::BIGINT + span_ns::BIGINT, "offset" := "offset"::BIGINT,
             last := "offset"::BIGINT + stride * (count - 1) + tail::BIGINT),
         ln((hash(thread, seq) % 1000003 + 1) / 1000004.0) / greatest(bytes, 1), $3)) AS one
     FROM run WHERE count > 0 AND list_contains($2, file) GROUP BY file

@@ -119,7 +119,7 @@ def summarize(store: Queryable, trace: int, *, rows: int = 48, pictures: int = 2
         operations=tuple(operations),
         readers=tuple(readers[:LISTED]),
         threads=tuple(Thread(**{k: v for k, v in row.items() if k != "wait_ns"}) for row in threads[:LISTED]),
-        datasets=_datasets(volumes, files, about, unique)[:LISTED],
+        datasets=_datasets(volumes, files, about)[:LISTED],
         usage=_usage(volumes, unique)[:LISTED],
         files=tuple(files[:LISTED]),
         sizes=tuple(sizes[:20]),
@@ -141,7 +141,8 @@ def _ask(store: Queryable, sql: str, *values: int | list[int]) -> pa.Table:
 
 
 def _rows(store: Queryable, sql: str, *values: int | list[int]) -> list[Row]:
-    return _ask(store, sql, *values).to_pylist()
+    rows: list[Row] = _ask(store, sql, *values).to_pylist()
+    return rows
 
 
 def _file(row: Row, about: dict[int, Row], opens: dict[int, int], unique: _Unique) -> File:
@@ -191,7 +192,7 @@ def _readers(found: list[Row], threads: list[Row], volumes: list[Row], unique: _
     ]
 
 
-def _datasets(volumes: list[Row], files: list[File], about: dict[int, Row], unique: _Unique) -> tuple[Dataset, ...]:
+def _datasets(volumes: list[Row], files: list[File], about: dict[int, Row]) -> tuple[Dataset, ...]:
     members: dict[str, list[File]] = defaultdict(list)
     for file in files:
         members[file.dataset].append(file)
@@ -300,7 +301,7 @@ def _pictures(store: Queryable, trace: int, files: list[File], most: int) -> tup
 
 
 def files_of_interest(files: list[File]) -> list[File]:
-    """Return `files`, the most telling first: by share of bytes or accesses, the k-th of one directory by 1/k of that."""
+    """Return the most telling first: by share of bytes or accesses, the k-th of one directory by 1/k of that."""
     octets = max(sum(file.bytes for file in files), 1)
     accesses = max(sum(file.accesses for file in files), 1)
     shares = [(max(file.bytes / octets, file.accesses / accesses), file) for file in files]

@@ -45,10 +45,13 @@ def unique_sql(one_in: int, exact_pieces: int = EXACT_PIECES) -> str:
     def picked(*chunks: str) -> str:
         return "true" if exact else " OR ".join(f"hash(file, {chunk}) % one_in::UBIGINT = 0" for chunk in chunks)
 
-    ends = picked(*(f"({at}) >> {bits}" for at in ("start", "start + size - 1", "start + stride", "start + stride + size - 1")))
+    ends = picked(
+        *(f"({at}) >> {bits}" for at in ("start", "start + size - 1", "start + stride", "start + stride + size - 1"))
+    )
     return f"""
 WITH quota AS (
-    SELECT file, CASE WHEN sum(pieces) OVER (ORDER BY pieces, file) <= {exact_pieces} THEN 1 ELSE {one_in} END::BIGINT AS one_in
+    SELECT file, CASE WHEN sum(pieces) OVER (ORDER BY pieces, file) <= {exact_pieces} THEN 1
+        ELSE {one_in} END::BIGINT AS one_in
     FROM ({_PIECES})
 ), run AS (
     -- the last access of a run may be cut short: then it stands for itself

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from stepwell.cli.place import say, trace_number
+
 if TYPE_CHECKING:
     from stepwell.cli.place import Place
 
 
-@click.command()
-@click.option("--trace", default="last", show_default=True, metavar="ID", help="Trace to report; see `stepwell traces`.")
+@click.command(
+    epilog="""\b
+Examples:
+  stepwell report                             the last trace, in the terminal
+  stepwell report -o html > report.html       as a page that needs no network
+  stepwell report --trace 7 -o json | jq .totals
+  stepwell report --schema                    what the JSON's fields mean"""
+)
+@click.option(
+    "--trace", default="last", show_default=True, metavar="ID", help="Trace to report; see `stepwell traces`."
+)
 @click.option(
     "-o",
     "--output",
@@ -26,7 +38,7 @@ if TYPE_CHECKING:
     "--file",
     "path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file. Default: standard output; for html stepwell-trace-ID.html here.",
+    help="Write to this file. Default: standard output; html on a terminal goes to stepwell-trace-ID.html.",
 )
 @click.option(
     "--pictures",
@@ -34,35 +46,31 @@ if TYPE_CHECKING:
     metavar="N",
     help="Files that get a picture of their own.  [default: 4 in the terminal, else 24]",
 )
+@click.option("--schema", is_flag=True, help="Show the JSON Schema of -o json instead.")
 @click.pass_obj
-def report(place: Place, trace: str, form: str, path: Path | None, pictures: int | None) -> None:
+def report(place: Place, trace: str, form: str, path: Path | None, pictures: int | None, schema: bool) -> None:
     """Show what a trace holds: who read which files, where in them, how fast, and how long it waited."""
     from stepwell.analysis import summarize
-    from stepwell.cli.place import trace_number
+    from stepwell.cli.report import document, page, terminal
 
+    if schema:
+        _write(document.schema(), path)
+        return
+    shown = {"rows": terminal.ROWS, "pictures": terminal.PICTURES} if form == "table" else {}
+    if pictures:
+        shown["pictures"] = pictures
     with place.reading() as store:
         number = trace_number(store, trace)
-        if form == "table":
-            from stepwell.cli.report import terminal
-
-            summary = summarize(store, number, rows=terminal.ROWS, pictures=pictures or terminal.PICTURES)
-        else:
-            summary = summarize(store, number, pictures=pictures or 24)
-    if form == "html":
-        from stepwell.cli.report.page import page
-
-        path = path or Path(f"stepwell-trace-{number}.html")
-        path.write_text(page(summary), encoding="utf-8")
-        click.echo(path)
-    elif form == "json":
-        from stepwell.cli.report.document import document
-
-        _write(document(summary), path)
+        summary = summarize(store, number, **shown)
+    if form == "json":
+        _write(document.document(summary), path)
+    elif form == "html":
+        if path is None and sys.stdout.isatty():
+            path = Path(f"stepwell-trace-{number}.html")
+            say(f"the page is {path.absolute()}")
+        _write(page.page(summary), path)
     else:
-        from rich.console import Console
-
-        with click.open_file(path or "-", "w", encoding="utf-8") as stream:
-            terminal.render(summary, Console(file=stream, highlight=False, markup=False, emoji=False))
+        terminal.write(summary, path)
 
 
 def _write(text: str, path: Path | None) -> None:

@@ -48,7 +48,7 @@ def page(summary: Summary) -> str:
         summary=summary,
         words=words,
         style=_Raw(asset("page.css")),
-        vega=_Raw(vl_convert.javascript_bundle().replace("</script", r"<\/script")),
+        vega=_Raw(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed").replace("</script", r"<\/script")),
         script=_Raw(asset("page.js")),
         data=_Raw(_json(_data(summary))),
     )

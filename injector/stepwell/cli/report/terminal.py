@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+from rich.console import Console
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -15,8 +17,7 @@ from stepwell.trace.definition import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.console import Console
+    from pathlib import Path
 
     from stepwell.analysis import Summary
     from stepwell.analysis.model import Picture
@@ -32,6 +33,12 @@ LISTED = 12
 
 _PICTURE_ROWS = 6
 _SHADE_STYLES = ("bright_black", "blue", "cyan", "yellow", "bold bright_yellow")
+
+
+def write(summary: Summary, path: Path | None) -> None:
+    """Write the report of one trace to a file, or to standard output."""
+    with click.open_file(path or "-", "w", encoding="utf-8") as stream:
+        render(summary, Console(file=stream, highlight=False, markup=False, emoji=False))
 
 
 def render(summary: Summary, console: Console) -> None:
@@ -76,7 +83,11 @@ def _over_time(summary: Summary, console: Console) -> None:
     rows = (
         ("read", resample(timeline.read_bytes, columns), throughput),
         ("written", resample(timeline.written_bytes, columns), throughput),
-        ("threads in accesses", [ns / 1e9 for ns in resample(timeline.stall_ns, columns)], lambda value: f"{value:.1f}"),
+        (
+            "threads in accesses",
+            [ns / 1e9 for ns in resample(timeline.stall_ns, columns)],
+            lambda value: f"{value:.1f}",
+        ),
     )
     for name, cells, unit in rows:
         highest = max(cells)
@@ -93,7 +104,9 @@ def _heat(summary: Summary, console: Console) -> None:
     columns = max(10, console.width - labels - 14)
     rows = [(row, resample(row.cells, columns)) for row in summary.heat]
     highest = max(max(cells) for _, cells in rows)
-    _heading(console, "Files over time", f"{SHADES[0]} nothing to {SHADES[-1]} {size(highest)} in a column, logarithmic")
+    _heading(
+        console, "Files over time", f"{SHADES[0]} nothing to {SHADES[-1]} {size(highest)} in a column, logarithmic"
+    )
     for row, cells in rows:
         line = Text(f"{fit(row.label, labels):<{labels}} ")
         for cell in cells:
@@ -247,7 +260,12 @@ def _sizes(low: int) -> str:
 
 def _latency(summary: Summary, console: Console) -> None:
     for latency in summary.latencies:
-        quantiles = (("median", latency.p50_ns), ("90 %", latency.p90_ns), ("99 %", latency.p99_ns), ("max", latency.max_ns))
+        quantiles = (
+            ("median", latency.p50_ns),
+            ("90 %", latency.p90_ns),
+            ("99 %", latency.p99_ns),
+            ("max", latency.max_ns),
+        )
         _heading(
             console, f"Latency of {latency.op}", ", ".join(f"{name} {duration(value)}" for name, value in quantiles)
         )

@@ -37,9 +37,10 @@ def story(summary: Summary) -> list[str]:
     totals, trace = summary.totals, summary.trace
     if not totals.accesses:
         return [
-            "No access to a regular file was seen. Check that the command reads files at all (pipes, sockets and devices"
-            " do not count), that it was still running, and that a filter such as --under names what it reads;"
-            " `stepwell doctor` tells what this machine cannot see."
+            "No access to a regular file was seen.",
+            "Check that the command reads files at all: pipes, sockets and devices do not count.",
+            "Check that it was still running, and that a filter such as --under names what it reads.",
+            "`stepwell doctor` tells what this machine cannot see.",
         ]
     seconds = max(trace.duration_ns, 1) / 1e9
     sentences = []
@@ -70,7 +71,8 @@ def story(summary: Summary) -> list[str]:
 def warnings(summary: Summary) -> list[str]:
     """Return what is missing from the trace or less exact than it should be; empty when all is well."""
     found = [
-        f"LOST: {plural(loss.count, 'record')} at hop {loss.hop}; all numbers below are too low." for loss in summary.losses
+        f"LOST: {plural(loss.count, 'record')} at hop {loss.hop}; all numbers below are too low."
+        for loss in summary.losses
     ]
     found += [f"degraded: {what}, {plural(number, 'time')}" for what, number in summary.degraded.items() if number]
     return found

@@ -1,0 +1,60 @@
+"""The report for programs: the summary as one JSON object, and the JSON Schema that describes it.
+
+Both follow from `stepwell.analysis.model`: names and order are those of its fields, meanings their annotations.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, is_dataclass
+from inspect import cleandoc
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from stepwell.analysis import Summary
+
+VERSION = 1
+"""Raised when a field changes its meaning or goes away; fields may be added without."""
+
+_TYPES = {int: "integer", str: "string", bool: "boolean", NoneType: "null"}
+
+
+def document(summary: Summary) -> str:
+    """Return the report of one trace as JSON text in ASCII."""
+    return json.dumps({"version": VERSION} | asdict(summary)) + "\n"
+
+
+def schema() -> str:
+    """Return the JSON Schema (draft 2020-12) of what `document` returns."""
+    from stepwell.analysis import Summary
+
+    described = _of(Summary)
+    version = {"const": VERSION, "description": "version of this form of the report"}
+    described["properties"] = {"version": version} | described["properties"]
+    described["required"] = list(described["properties"])
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "stepwell report -o json"}
+    return json.dumps(about | described, indent=2) + "\n"
+
+
+def _of(kind: Any) -> dict[str, Any]:
+    """Return the schema of a type of the model."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _of(arguments[0]) | {"description": arguments[1]}
+    if origin is tuple:
+        return {"type": "array", "items": _of(arguments[0])}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _of(arguments[1])}
+    if origin is UnionType:
+        return {"type": [_TYPES[one] for one in arguments]}
+    if not is_dataclass(kind):
+        return {"type": _TYPES[kind]}
+    fields = {name: _of(of) for name, of in get_type_hints(kind, include_extras=True).items()}
+    return {
+        "type": "object",
+        "description": cleandoc(kind.__doc__ or ""),
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+    }
