@@ -148,7 +148,9 @@ THREAD = Record(
         Field("ppid", "u32", "process id of the parent"),
         Field("uid", "u32", "real user id in the initial namespace"),
         Field("start_ns", "u64", "when tracing of the thread began"),
-        Field("process_start_ns", "u64", "start of the process since boot (CLOCK_BOOTTIME); with pid it names the process"),
+        Field(
+            "process_start_ns", "u64", "start of the process since boot (CLOCK_BOOTTIME); with pid it names the process"
+        ),
         Field("cgroup", "u64", "id of the thread's cgroup in the unified (v2) hierarchy"),
         Field("mount_namespace", "u32", "inode number of the mount namespace"),
         Field("existed", "u32", "1 if the thread ran before tracing began"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -103,7 +106,7 @@ def markdown() -> str:
         lines += ["", f"## {record.name} (kind {record.kind}, {dtype(record).itemsize} bytes)", ""]
         lines += [record.doc[0].upper() + record.doc[1:] + ".", ""]
         lines += ["| offset | field | type | meaning |", "| ---: | --- | --- | --- |"]
-        layout = dtype(record).fields or {}
+        layout: Mapping[str, Any] = dtype(record).fields or {}
         for field in record.fields:
             kind = field.ctype if field.length == 1 else f"{field.ctype}[{field.length}]"
             lines.append(f"| {layout[field.name][1]} | `{field.name}` | {kind} | {field.doc} |")

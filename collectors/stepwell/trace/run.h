@@ -27,7 +27,7 @@ struct sw_access {
 	uint64_t requested;
 	uint64_t size;
 	uint32_t filled; /* pages put into the page cache */
-	uint8_t waited;	 /* the thread slept */
+	uint8_t waited; /* the thread slept */
 	uint8_t flags;
 };
 
@@ -216,23 +216,23 @@ SW_INLINE uint32_t sw_seal(struct sw_run *run)
  * Add one access. `emit(context, run, bytes)` receives every run that it ends, in the order of their accesses. A macro,
  * because BPF knows no function pointers.
  */
-#define sw_add(head, access, emit, context)                                       \
-	do {                                                                      \
-		if ((head)->run.count && !sw_fits(&(head)->run, access)) {        \
-			if (sw_yields(&(head)->run, access)) {                    \
-				struct sw_access second;                          \
-				sw_shed(head, &second);                           \
+#define sw_add(head, access, emit, context)                                         \
+	do {                                                                        \
+		if ((head)->run.count && !sw_fits(&(head)->run, access)) {          \
+			if (sw_yields(&(head)->run, access)) {                      \
+				struct sw_access second;                            \
+				sw_shed(head, &second);                             \
 				emit(context, &(head)->run, sw_seal(&(head)->run)); \
-				sw_begin(head, &second);                          \
-			} else {                                                  \
+				sw_begin(head, &second);                            \
+			} else {                                                    \
 				emit(context, &(head)->run, sw_seal(&(head)->run)); \
-				(head)->run.count = 0;                            \
-			}                                                         \
-		}                                                                 \
-		if ((head)->run.count)                                            \
-			sw_extend(head, access);                                  \
-		else                                                              \
-			sw_begin(head, access);                                   \
+				(head)->run.count = 0;                              \
+			}                                                           \
+		}                                                                   \
+		if ((head)->run.count)                                              \
+			sw_extend(head, access);                                    \
+		else                                                                \
+			sw_begin(head, access);                                     \
 	} while (0)
 
 #endif

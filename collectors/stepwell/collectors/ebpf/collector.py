@@ -11,7 +11,7 @@ import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -95,8 +95,8 @@ class Collector:
     """
 
     name = "ebpf tp_btf"
-    coverage: list[str] = list(COVERAGE)
-    overhead: list[str] = list(OVERHEAD)
+    coverage: ClassVar[list[str]] = list(COVERAGE)
+    overhead: ClassVar[list[str]] = list(OVERHEAD)
 
     def __init__(self, scope: Scope, spool: Path) -> None:
         """Create the spool file and load the programs.
@@ -202,7 +202,9 @@ def _load() -> ctypes.CDLL:
     try:
         return library()
     except OSError as error:
-        raise CollectorError(f"the native library cannot be loaded: {error}. Install libelf (Debian: libelf1).") from error
+        raise CollectorError(
+            f"the native library cannot be loaded: {error}. Install libelf (Debian: libelf1)."
+        ) from error
 
 
 def _create_spool(path: Path) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 COVERAGE = (
-    "mmap: an access is a page fault; touches of pages already mapped are not seen, nor which page of a range that the "
-    "kernel mapped around a fault was touched (usually 64 KiB)",
+    "mmap: an access is a page fault; touches of pages already mapped are not seen",
+    "mmap: which page of a range that the kernel mapped around a fault (usually 64 KiB) was touched is not seen",
     "mmap: the latency of a fault is the time the thread slept in it; faults that did not sleep have latency 0",
     "mmap: stores into a shared mapping are not told apart from loads",
     "asynchronous reads: offsets in the order of submission; latencies by stream, not by run",
@@ -16,6 +16,6 @@ COVERAGE = (
 """Limits of the collector, one sentence each."""
 
 OVERHEAD = (
-    "while recording, every system call on the machine, recorded or not, passes two tracepoints: about 0.1 us each call",
+    "while recording, every system call on the machine, recorded or not, passes two tracepoints: about 0.1 us a call",
 )
 """What other processes pay while a recording runs."""

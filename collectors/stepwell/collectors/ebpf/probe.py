@@ -82,4 +82,9 @@ def _program(name: str, purpose: str) -> Check:
     if code == 0:
         return Check(purpose, True, name)
     reason = os.fsdecode(error.value).strip().splitlines()
-    return Check(purpose, False, f"{name}: {reason[0] if reason else os.strerror(-code)}", "see the kernel's log; Linux 6.11 or later is needed")
+    return Check(
+        purpose,
+        False,
+        f"{name}: {reason[0] if reason else os.strerror(-code)}",
+        "see the kernel's log; Linux 6.11 or later is needed",
+    )
