@@ -120,7 +120,7 @@ int BPF_PROG(get_pages, struct address_space *mapping)
 	struct sw_task *t = traced(bpf_get_current_task_btf());
 
 	if (t && t->call && t->call < CALL_PREAD) {
-		t->position = typed(t->file, struct file)->f_pos;
+		t->position = READ((struct file *)t->file, f_pos);
 		t->argument = 1;
 	}
 	return 0;

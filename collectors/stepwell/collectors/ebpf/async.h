@@ -44,7 +44,7 @@ enum { AIO_PREAD = 0, AIO_PWRITE = 1, AIO_PREADV = 7, AIO_PWRITEV = 8 };
 /* What a transfer at `offset` moves when nothing goes wrong. */
 static __always_inline __u64 expected_size(struct file *file, __u32 op, __u64 offset, __u64 requested)
 {
-	__u64 end = file->f_inode->i_size;
+	__u64 end = READ(READ(file, f_inode), i_size);
 
 	if (op == SW_WRITE)
 		return requested;
@@ -64,7 +64,7 @@ static __always_inline void issue(struct sw_task *t, __u64 address, struct sw_re
 	request.access.start_ns = bpf_ktime_get_ns();
 	request.access.offset = offset;
 	request.access.requested = requested;
-	request.access.size = expected_size(typed(address, struct file), op, offset, requested);
+	request.access.size = expected_size((struct file *)address, op, offset, requested);
 	request.access.flags = SW_ASYNC;
 	if (add_access(t, address, op, &request.access))
 		bpf_map_update_elem(&requests, id, &request, BPF_ANY);
@@ -116,36 +116,38 @@ static __always_inline int uring_op(__u8 opcode)
 /* The request's file; at submission the kernel has looked at the descriptor's number only. */
 static __always_inline __u64 uring_file(struct task_struct *task, struct io_kiocb *request)
 {
-	if (!(request->flags & URING_FIXED_FILE))
-		return address_of_fd(task, request->cqe.fd);
+	if (!(READ(request, flags) & URING_FIXED_FILE))
+		return address_of_fd(task, READ(request, cqe.fd));
 	if (bpf_core_type_exists(struct io_rsrc_data) && bpf_core_field_exists(struct io_rsrc_data, nodes)) {
-		struct io_rsrc_data *data = &request->ctx->file_table.data;
-		__u64 node;
+		struct io_ring_ctx *ring_context = READ(request, ctx);
+		__u64 number = (__u32)READ(request, cqe.fd);
 
-		if ((__u32)request->cqe.fd >= data->nr)
+		if (number >= READ(ring_context, file_table.data.nr))
 			return 0;
-		node = load((__u64)data->nodes + (__u64)request->cqe.fd * 8);
-		return typed(node, struct io_rsrc_node)->file_ptr & ~7ULL;
+		return READ((struct io_rsrc_node *)load((__u64)READ(ring_context, file_table.data.nodes) + number * 8),
+			    file_ptr) &
+		       ~7ULL;
 	}
 	return 0;
 }
 
 static __always_inline void uring_issue(struct sw_task *t, struct task_struct *task, struct io_kiocb *request)
 {
-	struct io_rw *rw = typed(request, struct io_rw);
+	struct io_rw *rw = (struct io_rw *)request;
 	struct sw_request_key id = {.id = (__u64)request};
-	int op = uring_op(request->opcode);
+	__u8 opcode = READ(request, opcode);
+	int op = uring_op(opcode);
 	__u64 address = uring_file(task, request);
-	struct file *file = typed(address, struct file);
-	__u64 requested = rw->len;
-	__s64 offset = rw->kiocb.ki_pos;
+	struct file *file = (struct file *)address;
+	__u64 requested = READ(rw, len);
+	__s64 offset = READ(rw, kiocb.ki_pos);
 
 	if (!file || !is_regular(file))
 		return;
-	if (request->opcode == URING_READV || request->opcode == URING_WRITEV)
-		requested = typed(request->async_data, struct io_async_rw)->iter.count;
+	if (opcode == URING_READV || opcode == URING_WRITEV)
+		requested = READ((struct io_async_rw *)READ(request, async_data), iter.count);
 	if (offset == -1)
-		offset = file->f_pos;
+		offset = READ(file, f_pos);
 	issue(t, address, &id, op, offset, requested);
 }
 

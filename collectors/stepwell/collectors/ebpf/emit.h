@@ -34,9 +34,10 @@ static __always_inline void send_run(void *context, struct sw_run *run, __u32 by
 WHOLE __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency_ns, __u32 state)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct file *file = typed(address, struct file);
+	struct file *file = (struct file *)address;
 	struct dentry *dentry;
 	struct inode *inode;
+	struct super_block *super;
 	struct sw_scratch *s = scratch();
 	struct walk w = {};
 	__u64 open;
@@ -45,27 +46,28 @@ WHOLE __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency
 		return 0;
 	walk_from(&w, file);
 	w.state = state;
-	dentry = typed(w.dentry, struct dentry);
-	inode = dentry->d_inode;
+	dentry = (struct dentry *)w.dentry;
+	inode = READ(dentry, d_inode);
 	if (!inode)
-		inode = file->f_inode;
-	if (!dentry->d_hash.pprev && dentry != dentry->d_parent)
+		inode = READ(file, f_inode);
+	if (!READ(dentry, d_hash.pprev) && dentry != READ(dentry, d_parent))
 		w.state |= STATE_DELETED;
 	walk_path(task, &w);
 	if (knobs.filter.under_ino && !w.under)
 		return 0;
 	open = __sync_fetch_and_add(&control.next_open, 1) + 1;
+	super = READ(inode, i_sb);
 	s->open.kind = SW_OPEN;
 	s->open.thread = thread;
 	s->open.open = open;
 	s->open.start_ns = start_ns;
 	s->open.latency_ns = latency_ns;
-	s->open.ino = inode->i_ino;
-	s->open.size = inode->i_size;
-	s->open.dev = inode->i_sb->s_dev;
-	s->open.generation = inode->i_generation;
-	s->open.magic = inode->i_sb->s_magic;
-	s->open.flags = file->f_flags;
+	s->open.ino = READ(inode, i_ino);
+	s->open.size = READ(inode, i_size);
+	s->open.dev = READ(super, s_dev);
+	s->open.generation = READ(inode, i_generation);
+	s->open.magic = READ(super, s_magic);
+	s->open.flags = READ(file, f_flags);
 	s->open.state = w.state;
 	s->open.reserved = 0;
 	if (w.used <= TEXT_BYTES)

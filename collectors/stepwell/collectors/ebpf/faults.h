@@ -32,7 +32,7 @@ static __noinline int find_mapping(struct sw_mapping_key *key)
 		return 0;
 	bpf_iter_task_vma_new(&it, task, 0);
 	while ((area = bpf_iter_task_vma_next(&it))) {
-		if (area->vm_file && (__u64)area->vm_file->f_mapping == key->mapping) {
+		if (area->vm_file && (__u64)READ(area->vm_file, f_mapping) == key->mapping) {
 			found = (__u64)area->vm_file;
 			bpf_map_update_elem(&mappings, key, &found, BPF_ANY);
 			break;
@@ -48,7 +48,7 @@ static __always_inline __u64 mapped_file(struct task_struct *task, __u64 mapping
 	struct sw_mapping_key key = {.mapping = mapping, .process = (__u64)task->mm};
 	__u64 *known = bpf_map_lookup_elem(&mappings, &key);
 
-	if (known && (__u64)typed(*known, struct file)->f_mapping == mapping)
+	if (known && (__u64)READ((struct file *)*known, f_mapping) == mapping)
 		return *known;
 	if (!find_mapping(&key))
 		return 0;
@@ -75,7 +75,7 @@ WHOLE int settle_fault(struct sw_task *t)
 	access.offset = t->fault.first << knobs.page_shift;
 	access.requested = (t->fault.last - t->fault.first + 1) << knobs.page_shift;
 	access.size = access.requested;
-	end = typed(address, struct file)->f_inode->i_size;
+	end = READ(READ((struct file *)address, f_inode), i_size);
 	if (access.offset + access.size > end)
 		access.size = access.offset < end ? end - access.offset : 0;
 	access.flags = t->fault.around ? SW_FAULT_AROUND : 0;

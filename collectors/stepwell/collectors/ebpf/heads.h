@@ -7,20 +7,20 @@
 /* An address that now holds another inode is another open file. */
 static __always_inline int is_same_file(__u64 inode, __u64 ino, struct file *file)
 {
-	return inode == (__u64)file->f_inode && ino == file->f_inode->i_ino;
+	return inode == (__u64)READ(file, f_inode) && ino == READ((struct inode *)inode, i_ino);
 }
 
 /* What is known of an open file; it is told of when first seen. NULL when the map has no room at all. */
 static __always_inline struct sw_open_file *open_of(__u64 address, struct sw_task *t, __u64 start_ns)
 {
-	struct file *file = typed(address, struct file);
+	struct file *file = (struct file *)address;
 	struct sw_open_file *known = bpf_map_lookup_elem(&opens, &address);
 	struct sw_open_file fresh = {};
 
 	if (known && is_same_file(known->inode, known->ino, file))
 		return known;
-	fresh.inode = (__u64)file->f_inode;
-	fresh.ino = file->f_inode->i_ino;
+	fresh.inode = (__u64)READ(file, f_inode);
+	fresh.ino = READ((struct inode *)fresh.inode, i_ino);
 	fresh.open = send_open(address, t->thread, start_ns, 0, STATE_BEFORE);
 	bpf_map_update_elem(&opens, &address, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&opens, &address);
@@ -185,7 +185,7 @@ static __always_inline void count_access(struct sw_access *access)
 /* Record one access of thread `t` on the open file at `address`. Returns 0 when the file is not one to record. */
 WHOLE int add_access(struct sw_task *t, __u64 address, __u32 op, struct sw_access *access)
 {
-	struct file *file = typed(address, struct file);
+	struct file *file = (struct file *)address;
 	struct sw_key key = {.file = address, .op = op};
 	struct sw_open_file *known;
 	struct sw_cached *cached;

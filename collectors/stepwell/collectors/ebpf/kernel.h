@@ -1,7 +1,6 @@
 /*
- * Reading kernel memory. Pointers that the verifier knows are followed directly; where it does not (elements of the
- * descriptor table, container_of, names), `bpf_rdonly_cast` is used where the kernel has it, because lockdown in
- * confidentiality mode refuses bpf_probe_read_kernel, and bpf_probe_read_kernel elsewhere.
+ * Reading kernel memory. What hangs from the current task is followed directly, because the verifier knows those types;
+ * everything else is read with READ().
  */
 #ifndef STEPWELL_KERNEL_H
 #define STEPWELL_KERNEL_H
@@ -24,7 +23,21 @@ extern int bpf_iter_task_vma_new(struct bpf_iter_task_vma *it, struct task_struc
 extern struct vm_area_struct *bpf_iter_task_vma_next(struct bpf_iter_task_vma *it) __ksym __weak;
 extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym __weak;
 
-#define typed(pointer, type) ((type *)bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(type)))
+/*
+ * A member of a kernel structure at any address; 0 where nothing can be read. Lockdown in confidentiality mode refuses
+ * bpf_probe_read_kernel, and kernels before 6.2 have no bpf_rdonly_cast: each takes what it has.
+ */
+#define READ(pointer, member)                                                                                     \
+	({                                                                                                        \
+		typeof(pointer) from_ = (pointer);                                                                \
+		typeof(from_->member) value_;                                                                     \
+		if (has_function(bpf_rdonly_cast))                                                                \
+			value_ = ((typeof(from_))bpf_rdonly_cast(from_, bpf_core_type_id_kernel(typeof(*from_)))) \
+					 ->member;                                                                \
+		else                                                                                              \
+			bpf_probe_read_kernel(&value_, sizeof(value_), &from_->member);                           \
+		value_;                                                                                           \
+	})
 
 #define S_IFMT 0170000
 #define S_IFREG 0100000
@@ -37,7 +50,7 @@ extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym __wea
 /* Eight bytes at an address. `hash_len` is the one plain 64-bit member at offset 0 that every kernel's qstr has. */
 static __always_inline __u64 load(__u64 address)
 {
-	return typed(address, struct qstr)->hash_len;
+	return READ((struct qstr *)address, hash_len);
 }
 
 /* The open file that a descriptor leads to; 0 when there is none. */
@@ -52,22 +65,22 @@ static __always_inline __u64 address_of_fd(struct task_struct *task, __u64 fd)
 
 static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 fd)
 {
-	return typed(address_of_fd(task, fd), struct file);
+	return (struct file *)address_of_fd(task, fd);
 }
 
 static __always_inline int is_regular(struct file *file)
 {
-	struct inode *inode = file->f_inode;
+	struct inode *inode = READ(file, f_inode);
 
-	return inode && (inode->i_mode & S_IFMT) == S_IFREG;
+	return inode && (READ(inode, i_mode) & S_IFMT) == S_IFREG;
 }
 
 /* Is the descriptor that leads here the last reference to the open file? */
 static __always_inline int is_last_reference(struct file *file)
 {
 	if (bpf_core_field_exists(file->f_ref))
-		return file->f_ref.refcnt.counter == 0; /* FILE_REF_ONEREF */
-	return ((struct file___count *)file)->f_count.counter == 1;
+		return READ(file, f_ref.refcnt.counter) == 0; /* FILE_REF_ONEREF */
+	return READ((struct file___count *)file, f_count.counter) == 1;
 }
 
 #if defined(__TARGET_ARCH_x86)

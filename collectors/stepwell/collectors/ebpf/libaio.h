@@ -40,7 +40,7 @@ static long issue_iocb(__u32 i, struct iocb_batch *batch)
 	if (one.opcode >= AIO_PREADV)
 		one.bytes = iovec_bytes(one.buffer, one.bytes);
 	address = address_of_fd(task, one.fd);
-	file = typed(address, struct file);
+	file = (struct file *)address;
 	if (file && is_regular(file))
 		issue(t, address, &id, op, one.offset, one.bytes);
 	return 0;

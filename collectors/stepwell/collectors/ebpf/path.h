@@ -28,14 +28,14 @@ struct walk {
 
 static __always_inline struct mount *mount_of(__u64 vfsmount)
 {
-	return typed(vfsmount - bpf_core_field_offset(struct mount, mnt), struct mount);
+	return (struct mount *)(vfsmount - bpf_core_field_offset(struct mount, mnt));
 }
 
 /* Append one name; room for the longest is kept behind TEXT_BYTES. */
 static __always_inline void append_name(struct sw_scratch *s, struct walk *w, struct dentry *dentry)
 {
-	__u64 name = (__u64)dentry->d_name.name;
-	__u32 length = dentry->d_name.len & 0xff;
+	__u64 name = (__u64)READ(dentry, d_name.name);
+	__u32 length = READ(dentry, d_name.len) & 0xff;
 	__u32 at = w->used;
 
 	if (at + length >= TEXT_BYTES) {
@@ -56,33 +56,38 @@ static __always_inline void append_name(struct sw_scratch *s, struct walk *w, st
 	w->used = at + 1;
 }
 
+static __always_inline int is_directory_asked_for(struct inode *inode)
+{
+	return inode && READ(inode, i_ino) == knobs.filter.under_ino &&
+	       READ(READ(inode, i_sb), s_dev) == knobs.filter.under_dev;
+}
+
 static long walk_step(__u32 i, struct walk *w)
 {
 	struct sw_scratch *s = scratch();
-	struct dentry *dentry = typed(w->dentry, struct dentry);
+	struct dentry *dentry = (struct dentry *)w->dentry;
 	struct mount *mount = mount_of(w->mount);
-	__u64 parent = (__u64)dentry->d_parent;
+	__u64 parent = (__u64)READ(dentry, d_parent);
 
 	if (!s || w->done)
 		return 1;
-	if (knobs.filter.under_ino && dentry->d_inode && dentry->d_inode->i_ino == knobs.filter.under_ino &&
-	    dentry->d_inode->i_sb->s_dev == knobs.filter.under_dev)
+	if (knobs.filter.under_ino && is_directory_asked_for(READ(dentry, d_inode)))
 		w->under = 1;
 	if (w->dentry == w->root_dentry && w->mount == w->root_mount) {
 		w->done = 1;
 		return 1;
 	}
-	if (w->dentry == (__u64)mount->mnt.mnt_root || w->dentry == parent) {
-		__u64 up = (__u64)mount->mnt_parent;
+	if (w->dentry == (__u64)READ(mount, mnt.mnt_root) || w->dentry == parent) {
+		__u64 up = (__u64)READ(mount, mnt_parent);
 
 		/* The top of a tree that is not below the thread's root: a detached or internal mount, or a name
 		 * outside a chroot. It has no path there. */
-		if (up == (__u64)mount || w->dentry != (__u64)mount->mnt.mnt_root) {
+		if (up == (__u64)mount || w->dentry != (__u64)READ(mount, mnt.mnt_root)) {
 			w->state |= STATE_NO_PATH;
 			w->done = 1;
 			return 1;
 		}
-		w->dentry = (__u64)mount->mnt_mountpoint;
+		w->dentry = (__u64)READ(mount, mnt_mountpoint);
 		w->mount = up + bpf_core_field_offset(struct mount, mnt);
 		return 0;
 	}
@@ -105,14 +110,14 @@ static __always_inline void walk_path(struct task_struct *task, struct walk *w)
 static __always_inline void walk_from(struct walk *w, struct file *file)
 {
 	/* A mapping of an overlay file holds the file below; the one that was opened is kept beside it. */
-	if (bpf_core_field_exists(struct backing_file, user_path) && (file->f_mode & FMODE_BACKING)) {
-		struct backing_file *backing = typed(file, struct backing_file);
+	if (bpf_core_field_exists(struct backing_file, user_path) && (READ(file, f_mode) & FMODE_BACKING)) {
+		struct backing_file *backing = (struct backing_file *)file;
 
-		w->dentry = (__u64)backing->user_path.dentry;
-		w->mount = (__u64)backing->user_path.mnt;
+		w->dentry = (__u64)READ(backing, user_path.dentry);
+		w->mount = (__u64)READ(backing, user_path.mnt);
 	} else {
-		w->dentry = (__u64)file->f_path.dentry;
-		w->mount = (__u64)file->f_path.mnt;
+		w->dentry = (__u64)READ(file, f_path.dentry);
+		w->mount = (__u64)READ(file, f_path.mnt);
 	}
 }
 

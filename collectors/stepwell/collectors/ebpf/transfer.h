@@ -21,7 +21,7 @@ static __always_inline void begin_call(struct sw_task *t, struct task_struct *ta
 /* The offset of one side of a copying call: where the caller's variable says, or the descriptor's position. */
 static __always_inline __u64 side_position(struct file *file, __u64 user)
 {
-	__u64 position = file->f_pos;
+	__u64 position = READ(file, f_pos);
 
 	if (user && bpf_probe_read_user(&position, sizeof(position), (void *)user))
 		COUNT(lost_vector, 1);
@@ -53,7 +53,7 @@ static __always_inline void begin_copy(struct sw_task *t, struct task_struct *ta
 /* The descriptor `fd` is about to be closed. Returns the number of its open file if that ends with it, otherwise 0. */
 WHOLE __u64 end_descriptor(struct sw_task *t, __u64 address)
 {
-	struct file *file = typed(address, struct file);
+	struct file *file = (struct file *)address;
 	struct sw_open_file *known;
 
 	if (!t || !address || !is_regular(file) || !is_last_reference(file))
@@ -99,7 +99,7 @@ static __always_inline void begin_transfer(struct sw_task *t, struct task_struct
 			call = call == CALL_PREADV ? CALL_READV : CALL_WRITEV;
 	}
 	if (call < CALL_PREAD) {
-		t->position = file->f_pos;
+		t->position = READ(file, f_pos);
 		if (!control.shared && (task->files->count.counter > 1 || !is_last_reference(file)))
 			control.shared = 1;
 	}
@@ -113,12 +113,12 @@ static __always_inline void begin_transfer(struct sw_task *t, struct task_struct
 static __always_inline void fix_position(struct sw_task *t, struct file *file, __u64 moved, int writes,
 					 struct sw_access *access)
 {
-	__u64 end = file->f_pos;
+	__u64 end = READ(file, f_pos);
 
 	if (end - moved == access->offset || t->argument)
 		return;
 	access->offset = end - moved; /* rather moved while this thread waited for the lock than since */
-	if (!writes || !(file->f_flags & O_APPEND))
+	if (!writes || !(READ(file, f_flags) & O_APPEND))
 		access->flags |= SW_ESTIMATED_OFFSET;
 }
 
@@ -136,7 +136,7 @@ static __always_inline void end_error(struct sw_task *t, __u32 op, long result, 
 static __always_inline void end_transfer(struct sw_task *t, struct task_struct *task, __u32 call, long result,
 					 __u64 now)
 {
-	struct file *file = typed(t->file, struct file);
+	struct file *file = (struct file *)t->file;
 	int writes = call == CALL_WRITE || call == CALL_WRITEV || call == CALL_PWRITE || call == CALL_PWRITEV;
 	struct sw_access access = {};
 
@@ -153,8 +153,8 @@ static __always_inline void end_transfer(struct sw_task *t, struct task_struct *
 	access.waited = task->nvcsw != t->switches;
 	if (call < CALL_PREAD)
 		fix_position(t, file, result, writes, &access);
-	else if (writes && (file->f_flags & O_APPEND)) /* Linux appends whatever the offset says */
-		access.offset = file->f_inode->i_size - result;
+	else if (writes && (READ(file, f_flags) & O_APPEND)) /* Linux appends whatever the offset says */
+		access.offset = READ(READ(file, f_inode), i_size) - result;
 	add_access(t, t->file, writes ? SW_WRITE : SW_READ, &access);
 }
 
@@ -179,9 +179,9 @@ static __always_inline void end_copy(struct sw_task *t, struct task_struct *task
 		add_access(t, t->file, op, &access);
 	}
 	if (t->other) {
-		struct file *other = typed(t->other, struct file);
+		struct file *other = (struct file *)t->other;
 
-		access.offset = other->f_flags & O_APPEND ? other->f_pos - result : t->other_position;
+		access.offset = READ(other, f_flags) & O_APPEND ? READ(other, f_pos) - result : t->other_position;
 		access.filled = 0;
 		add_access(t, t->other, SW_WRITE, &access);
 	}
@@ -198,14 +198,14 @@ static __always_inline void end_open(struct sw_task *t, struct task_struct *task
 	if (result < 0)
 		return;
 	address = address_of_fd(task, result);
-	file = typed(address, struct file);
+	file = (struct file *)address;
 	if (!address || !is_regular(file))
 		return;
 	stale = bpf_map_lookup_elem(&opens, &address);
 	if (stale && stale->thread)
 		control.epoch += 1;
-	fresh.inode = (__u64)file->f_inode;
-	fresh.ino = file->f_inode->i_ino;
+	fresh.inode = (__u64)READ(file, f_inode);
+	fresh.ino = READ((struct inode *)fresh.inode, i_ino);
 	fresh.open = send_open(address, t->thread, t->start_ns, now - t->start_ns, 0);
 	bpf_map_update_elem(&opens, &address, &fresh, BPF_ANY);
 }
@@ -258,7 +258,7 @@ static __always_inline void end_on_descriptor(struct sw_task *t, struct task_str
 	__u64 address = address_of_fd(task, fd);
 	struct sw_open_file *known;
 
-	if (!address || !is_regular(typed(address, struct file)))
+	if (!address || !is_regular((struct file *)address))
 		return;
 	known = open_of(address, t, now);
 	if (known && known->open)
