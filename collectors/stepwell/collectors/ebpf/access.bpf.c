@@ -281,16 +281,21 @@ int sweep_tasks(struct bpf_iter__task *context)
 	return 0;
 }
 
-static long flush_head(void *map, struct sw_key *key, __u32 *number, struct sw_flush *flush)
+static long flush_slot_at(__u32 i, struct sw_flush *flush)
 {
-	struct sw_slot *slot = bpf_map_lookup_elem(&slots, number);
+	__u32 number = flush->first + i;
+	struct sw_slot *slot = bpf_map_lookup_elem(&slots, &number);
+	struct sw_key key;
 	__u64 begun;
 
 	if (!slot)
+		return 1;
+	key = slot->key;
+	if (!key.file)
 		return 0;
 	begun = slot->head.run.start_ns;
 	if (begun + slot->head.run.span_ns < flush->idle_before_ns)
-		end_slot(key, *number);
+		end_slot(&key, number);
 	else if (begun < flush->begun_before_ns && lock_slot(slot)) {
 		flush_slot(slot);
 		unlock_slot(slot);
@@ -298,12 +303,12 @@ static long flush_head(void *map, struct sw_key *key, __u32 *number, struct sw_f
 	return 0;
 }
 
-/* Run by the loader: end what is idle, send what is old. */
-SEC("syscall")
+/* Run by the loader: end what is idle, send what is old. No tracepoint's: it is never attached. */
+SEC("raw_tp")
 int flush_heads(struct sw_flush *flush)
 {
-	struct sw_flush limits = *flush;
+	struct sw_flush part = *flush;
 
-	bpf_for_each_map_elem(&heads, flush_head, &limits, 0);
+	bpf_loop(part.count, flush_slot_at, &part, 0);
 	return 0;
 }

@@ -5,7 +5,7 @@
 #ifndef STEPWELL_ASYNC_H
 #define STEPWELL_ASYNC_H
 
-#include "heads.h"
+#include "vector.h"
 
 /* io_uring's opcodes, which are its ABI. */
 enum {
@@ -145,7 +145,7 @@ static __always_inline void uring_issue(struct sw_task *t, struct task_struct *t
 	if (!file || !is_regular(file))
 		return;
 	if (opcode == URING_READV || opcode == URING_WRITEV)
-		requested = READ((struct io_async_rw *)READ(request, async_data), iter.count);
+		requested = iovec_bytes(READ(rw, addr), requested);
 	if (offset == -1)
 		offset = READ(file, f_pos);
 	issue(t, address, &id, op, offset, requested);

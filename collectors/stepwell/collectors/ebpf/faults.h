@@ -60,7 +60,7 @@ static __always_inline __u64 mapped_file(struct task_struct *task, __u64 mapping
 WHOLE int settle_fault(struct sw_task *t)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_access access = {};
+	struct sw_access *access;
 	__u64 address, end;
 
 	if (!t || !t->fault.mapping)
@@ -71,20 +71,19 @@ WHOLE int settle_fault(struct sw_task *t)
 		COUNT(unmapped, 1);
 		return 0;
 	}
-	access.start_ns = t->fault.start_ns;
-	access.offset = t->fault.first << knobs.page_shift;
-	access.requested = (t->fault.last - t->fault.first + 1) << knobs.page_shift;
-	access.size = access.requested;
+	access = &t->access;
+	access->start_ns = t->fault.start_ns;
+	access->offset = t->fault.first << knobs.page_shift;
+	access->requested = (t->fault.last - t->fault.first + 1) << knobs.page_shift;
+	access->size = access->requested;
 	end = READ(READ((struct file *)address, f_inode), i_size);
-	if (access.offset + access.size > end)
-		access.size = access.offset < end ? end - access.offset : 0;
-	access.flags = t->fault.around ? SW_FAULT_AROUND : 0;
-	access.filled = t->filled;
-	if (task->nvcsw != t->fault.switches) {
-		access.waited = 1;
-		access.latency_ns = off_cpu(task) - t->fault.off_cpu;
-	}
-	return add_access(t, address, SW_MMAP, &access);
+	if (access->offset + access->size > end)
+		access->size = access->offset < end ? end - access->offset : 0;
+	access->flags = t->fault.around ? SW_FAULT_AROUND : 0;
+	access->filled = t->filled;
+	access->waited = task->nvcsw != t->fault.switches;
+	access->latency_ns = access->waited ? off_cpu(task) - t->fault.off_cpu : 0;
+	return add_access(t, address, SW_MMAP, access);
 }
 
 static __always_inline void hold_fault(struct sw_task *t, struct task_struct *task, __u64 mapping, __u64 first,

@@ -4,7 +4,6 @@
 
 #include "async.h"
 #include "calls.h"
-#include "vector.h"
 
 #define MAX_IOCBS 4096
 

@@ -85,6 +85,8 @@ struct sw_slot {
 struct sw_flush {
 	uint64_t idle_before_ns; /* flush and forget runs without access since then */
 	uint64_t begun_before_ns; /* flush runs that began before then */
+	uint64_t first; /* of this many slots */
+	uint64_t count;
 };
 
 #endif

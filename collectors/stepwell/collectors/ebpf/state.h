@@ -52,6 +52,7 @@ struct sw_task {
 	__u32 filled;
 	__u32 argument;
 	struct sw_fault fault;
+	struct sw_access access; /* the one being recorded */
 	__u64 async_wait_ns;
 	__u64 begin_system_ns;
 	__u64 begin_run_ns;

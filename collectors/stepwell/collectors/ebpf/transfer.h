@@ -133,57 +133,60 @@ static __always_inline void end_error(struct sw_task *t, __u32 op, long result, 
 		send_event(t, 6 /* error */, op, known->open, -result);
 }
 
+/* The access that the call in progress was; kept with the thread, because the programs' stack is small. */
+static __always_inline struct sw_access *access_of_call(struct sw_task *t, struct task_struct *task, long result,
+							__u64 now)
+{
+	struct sw_access *access = &t->access;
+
+	access->start_ns = t->start_ns;
+	access->latency_ns = now - t->start_ns;
+	access->offset = t->position;
+	access->requested = t->requested;
+	access->size = result;
+	access->filled = t->filled;
+	access->waited = task->nvcsw != t->switches;
+	access->flags = 0;
+	return access;
+}
+
 static __always_inline void end_transfer(struct sw_task *t, struct task_struct *task, __u32 call, long result,
 					 __u64 now)
 {
 	struct file *file = (struct file *)t->file;
 	int writes = call == CALL_WRITE || call == CALL_WRITEV || call == CALL_PWRITE || call == CALL_PWRITEV;
-	struct sw_access access = {};
+	struct sw_access *access;
 
 	if (result < 0) {
 		end_error(t, writes ? SW_WRITE : SW_READ, result, now);
 		return;
 	}
-	access.start_ns = t->start_ns;
-	access.latency_ns = now - t->start_ns;
-	access.offset = t->position;
-	access.requested = t->requested;
-	access.size = result;
-	access.filled = t->filled;
-	access.waited = task->nvcsw != t->switches;
+	access = access_of_call(t, task, result, now);
 	if (call < CALL_PREAD)
-		fix_position(t, file, result, writes, &access);
+		fix_position(t, file, result, writes, access);
 	else if (writes && (READ(file, f_flags) & O_APPEND)) /* Linux appends whatever the offset says */
-		access.offset = READ(READ(file, f_inode), i_size) - result;
-	add_access(t, t->file, writes ? SW_WRITE : SW_READ, &access);
+		access->offset = READ(READ(file, f_inode), i_size) - result;
+	add_access(t, t->file, writes ? SW_WRITE : SW_READ, access);
 }
 
 static __always_inline void end_copy(struct sw_task *t, struct task_struct *task, __u32 call, long result, __u64 now)
 {
-	struct sw_access access = {};
 	__u32 op = call == CALL_SENDFILE ? SW_SENDFILE : call == CALL_SPLICE ? SW_SPLICE : SW_COPY;
+	struct file *other = (struct file *)t->other;
+	struct sw_access *access;
 
 	if (result < 0) {
 		if (t->file)
 			end_error(t, op, result, now);
 		return;
 	}
-	access.start_ns = t->start_ns;
-	access.latency_ns = now - t->start_ns;
-	access.requested = t->requested;
-	access.size = result;
-	access.filled = t->filled;
-	access.waited = task->nvcsw != t->switches;
-	if (t->file) {
-		access.offset = t->position;
-		add_access(t, t->file, op, &access);
-	}
+	access = access_of_call(t, task, result, now);
+	if (t->file)
+		add_access(t, t->file, op, access);
 	if (t->other) {
-		struct file *other = (struct file *)t->other;
-
-		access.offset = READ(other, f_flags) & O_APPEND ? READ(other, f_pos) - result : t->other_position;
-		access.filled = 0;
-		add_access(t, t->other, SW_WRITE, &access);
+		access->offset = READ(other, f_flags) & O_APPEND ? READ(other, f_pos) - result : t->other_position;
+		access->filled = 0;
+		add_access(t, t->other, SW_WRITE, access);
 	}
 }
 

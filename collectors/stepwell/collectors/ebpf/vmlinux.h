@@ -245,14 +245,6 @@ struct io_uring_task {
 	struct task_struct *task;
 };
 
-struct iov_iter {
-	unsigned long count;
-};
-
-struct io_async_rw {
-	struct iov_iter iter;
-};
-
 struct io_kiocb {
 	struct file *file;
 	__u8 opcode;
@@ -260,7 +252,6 @@ struct io_kiocb {
 	struct io_cqe cqe;
 	struct io_ring_ctx *ctx;
 	struct io_uring_task *tctx;
-	void *async_data;
 };
 
 struct io_rw {

@@ -22,6 +22,7 @@
 
 #define MAX_LINKS 24
 #define POLL_MS 50
+#define FLUSHED 4096 /* slots at once: the kernel does not reschedule meanwhile */
 #define CROWDED_IDLE_NS 1000000000ULL /* when the map of open runs was full, idle ones end this early */
 
 struct sw_collector {
@@ -137,11 +138,13 @@ static int run_sweep(struct sw_collector *c, enum sw_sweep what, char *error)
 
 static void flush_heads(struct sw_collector *c, uint64_t idle_before_ns, uint64_t begun_before_ns)
 {
-	struct sw_flush flush = {idle_before_ns, begun_before_ns};
+	struct sw_flush flush = {
+		.idle_before_ns = idle_before_ns, .begun_before_ns = begun_before_ns, .count = FLUSHED};
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &flush, .ctx_size_in = sizeof(flush));
-	struct bpf_program *program = bpf_object__find_program_by_name(c->object, "flush_heads");
+	int program = bpf_program__fd(bpf_object__find_program_by_name(c->object, "flush_heads"));
 
-	bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+	for (; flush.first < c->options.heads; flush.first += FLUSHED)
+		bpf_prog_test_run_opts(program, &options);
 }
 
 /* Positions of shared descriptors cost every read of the machine a little: watched only where there are any. */
