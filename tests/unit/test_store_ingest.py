@@ -186,9 +186,10 @@ def test_runs_no_kernel_can_have_meant_are_counted_as_lost(tmp_path: Path, recor
     recording.read(count=3, offset=10, stride=2**62)
     recording.read(offset=2**63 - 14)
     recording.read(count=2, offset=2**63 - 14, stride=-(2**63 - 14))
+    recording.read(count=7, size=2**61)
     recording.end()
-    assert take(tmp_path).lost == 4
-    assert ask(tmp_path, "select hop, count from losses") == [{"hop": "store", "count": 4}]
+    assert take(tmp_path).lost == 5
+    assert ask(tmp_path, "select hop, count from losses") == [{"hop": "store", "count": 5}]
     assert column(tmp_path, 'select "offset" from accesses order by all') == [0, 2**63 - 14, 2**63 - 14]
 
 

@@ -64,13 +64,13 @@ def impossible(columns: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.bool_]] |
     """Tell which runs no kernel can have meant, None if there are none.
 
     Those have an operation that does not exist, or a number of 2^63 or more where Linux has signed ones: file offsets
-    are signed 64-bit numbers (loff_t) and no access ends above the largest.
+    are signed 64-bit numbers (loff_t), no access ends above the largest, and no run transfers more bytes.
     """
     if not len(columns["op"]):
         return None
     largest = {name: int(column.max()) for name, column in columns.items()}
     reach = largest["offset"] + largest["count"] * max(largest["stride"], 0) + largest["size"] + largest["tail"]
-    small = all(largest[name] < 2**63 for name in _NUMBERS) and reach < 2**63
+    small = all(largest[name] < 2**63 for name in _NUMBERS) and max(reach, largest["count"] * largest["size"]) < 2**63
     if small and largest["op"] < len(Op) and columns["stride"].min() >= 0:
         return None
     bad = columns["op"] >= len(Op)
@@ -81,6 +81,7 @@ def impossible(columns: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.bool_]] |
     last = columns["offset"].view(np.int64) + steps * columns["stride"]  # wraps, which `exact` shows
     end = last + np.maximum(columns["size"], columns["tail"]).view(np.int64)
     bad |= (last < 0) | (end < 0) | (np.abs(exact - last) > 2.0**62)
+    bad |= columns["count"].astype(np.float64) * columns["size"].astype(np.float64) >= 2.0**63
     return bad if bad.any() else None
 
 
