@@ -25,7 +25,7 @@ define install
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
 endef
 
-.PHONY: help setup native demo test test-packages lint format bench docs wheel clean
+.PHONY: help setup native demo test test-packages soak lint format bench docs wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -51,6 +51,10 @@ demo: setup  ## record and report a realistic reader; leaves an HTML report
 
 test: setup test-packages  ## run the tests, after installing what they need
 	$(BIN)/pytest -q --ignore tests/bench
+
+soak: setup test-packages  ## look for what breaks the coalescer: SECONDS=600 of fuzzing, then 10,000 examples a property
+	STEPWELL_SOAK_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -q tests/fuzz
+	$(BIN)/pytest -q tests/unit/test_coalescer.py tests/unit/test_spool.py --hypothesis-profile=soak
 
 test-packages:
 	$(call install,$(TEST_PACKAGES))
