@@ -9,7 +9,8 @@ a report of 50 million accesses costs a few scans of the runs.
 
 from __future__ import annotations
 
+from stepwell.analysis.ask import Queryable
 from stepwell.analysis.model import Summary
-from stepwell.analysis.summary import Queryable, summarize
+from stepwell.analysis.summary import summarize
 
 __all__ = ["Queryable", "Summary", "summarize"]

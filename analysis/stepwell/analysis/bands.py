@@ -7,6 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 
+LIGHT = 0.001
+"""A directory with less than this share of all weight stays one row."""
+
 
 @dataclass(frozen=True)
 class Band:
@@ -19,8 +22,9 @@ class Band:
 def bands(paths: list[str], weights: list[int], rows: int) -> list[Band]:
     """Return at most `rows` bands that hold every file once, in the order of their paths.
 
-    The heaviest directory is split into what it contains for as long as that fits.  A directory of very many files
-    cannot be split so; rows left over then cut the largest of those into equal shares of its files in path order.
+    The heaviest directory is split into what it contains for as long as that fits, unless it weighs next to nothing.
+    A directory of very many files
+    cannot be split so; where that leaves most rows over, they cut the largest of those into equal shares of its files.
     """
     order = sorted(range(len(paths)), key=paths.__getitem__)
     if len(paths) <= rows:
@@ -40,24 +44,21 @@ def bands(paths: list[str], weights: list[int], rows: int) -> list[Band]:
     order_of = {i: position for position, i in enumerate(order)}
     add(order)
     while heap:
-        _, _, depth, files = heapq.heappop(heap)
+        negative, _, depth, files = heapq.heappop(heap)
         children: dict[str, list[int]] = defaultdict(list)
         for i in files:
             children[parts[i][depth] if depth < len(parts[i]) else ""].append(i)
-        if len(done) + len(heap) + len(children) <= rows:
+        if -negative >= LIGHT * sum(weights) and len(done) + len(heap) + len(children) <= rows:
             for child in children.values():
                 add(child)
         else:
             done.append((depth, files))
-    cut = _cut([files for _, files in done], rows - len(done))
+    cut = _cut([files for _, files in done], rows - len(done) if len(done) <= rows // 4 else 0)
     found = []
     for depth, files in done:
         common = "/".join(parts[files[0]][:depth])
         found += [
-            Band(
-                paths[files[low]] if len(files) == 1 else f"{common}/* ({_range(low, high, len(files))})",
-                tuple(files[low:high]),
-            )
+            Band(_label([paths[i] for i in files], common, low, high), tuple(files[low:high]))
             for low, high in _shares(len(files), cut.get(files[0], 1))
         ]
     return sorted(found, key=lambda band: order_of[band.files[0]])
@@ -86,5 +87,11 @@ def _shares(files: int, number: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def _range(low: int, high: int, files: int) -> str:
-    return f"{files:,} files" if high - low == files else f"{low + 1:,}-{high:,} of {files:,} files"
+def _label(paths: list[str], directory: str, low: int, high: int) -> str:
+    if len(paths) == 1:
+        return paths[0]
+    return (
+        f"{directory}/* ({len(paths):,} files)"
+        if high - low == len(paths)
+        else (f"{directory}/* {low + 1:,}-{high:,} of {len(paths):,}")
+    )

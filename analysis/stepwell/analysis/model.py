@@ -49,10 +49,26 @@ class Totals:
     accesses: Annotated[int, "accesses of every kind"]
     read_bytes: Annotated[int, "bytes read, by every way of reading"]
     written_bytes: Annotated[int, "bytes written"]
+    around_bytes: Annotated[int, "part of read_bytes: ranges that the kernel mapped around page faults, used or not"]
     unique_bytes: Annotated[int, "bytes of files touched at least once"]
     stall_ns: Annotated[int, "time threads spent inside accesses, or asleep waiting for asynchronous ones"]
+    wait_ns: Annotated[int, "part of it spent asleep"]
     wall_ns: Annotated[int, "time those threads existed while traced, summed"]
     cpu_ns: Annotated[int, "processor time of those threads, user and system"]
+
+
+@dataclass(frozen=True)
+class Software:
+    """Files of programs and libraries, when there is data besides; otherwise all is 0.
+
+    They come last in `files` and `datasets`, share one row of `heat` and have no pictures, unless that was asked for.
+    """
+
+    files: Annotated[int, "files"]
+    accesses: Annotated[int, "accesses"]
+    bytes: Annotated[int, "bytes transferred"]
+    around_bytes: Annotated[int, "of these, ranges that the kernel mapped around page faults, used or not"]
+    unique_bytes: Annotated[int, "bytes touched at least once"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +120,7 @@ class Thread:
     accesses: Annotated[int, "accesses"]
     bytes: Annotated[int, "bytes transferred"]
     stall_ns: Annotated[int, "time spent in accesses or waiting for them"]
+    wait_ns: Annotated[int, "part of it spent asleep"]
     wall_ns: Annotated[int, "time it existed while traced"]
     cpu_ns: Annotated[int, "processor time"]
 
@@ -114,6 +131,7 @@ class Dataset:
 
     dataset: Annotated[str, "its root directory; empty when a file belongs to none"]
     filesystem: Annotated[str, "type of its file system"]
+    software: Annotated[bool, "whether all of its files are software"]
     files: Annotated[int, "files accessed"]
     readers: Annotated[int, "processes that accessed it"]
     size: Annotated[int, "size of those files"]
@@ -143,11 +161,13 @@ class File:
     dataset: Annotated[str, "the dataset it belongs to"]
     size: Annotated[int, "its size"]
     deleted: Annotated[bool, "whether its name was gone when first seen"]
+    software: Annotated[bool, "whether it is part of a program, by the rule of stepwell.analysis.software"]
     readers: Annotated[int, "processes that accessed it"]
     opens: Annotated[int, "open files seen"]
     runs: Annotated[int, "runs"]
     accesses: Annotated[int, "accesses"]
     bytes: Annotated[int, "bytes transferred"]
+    around_bytes: Annotated[int, "of these, ranges that the kernel mapped around page faults, used or not"]
     unique_bytes: Annotated[int, "bytes touched at least once"]
     latency_ns: Annotated[int, "time of all its accesses"]
     first_ns: Annotated[int, "first access"]
@@ -169,7 +189,8 @@ class SizeBucket:
     """Accesses by the power of two their request falls into."""
 
     op: Annotated[str, "kind of access"]
-    low: Annotated[int, "smallest request of the bucket: 0, 1, 2, 4 ..."]
+    low: Annotated[int, "smallest request among them"]
+    high: Annotated[int, "largest request among them"]
     accesses: Annotated[int, "accesses"]
     bytes: Annotated[int, "bytes transferred"]
 
@@ -202,6 +223,7 @@ class Latency:
     """How long accesses of one kind took."""
 
     op: Annotated[str, "kind of access"]
+    untimed: Annotated[int, "accesses without a latency, such as page faults that did not sleep; not counted below"]
     counts: Annotated[tuple[int, ...], "accesses by latency; bucket k is [2^(k+8), 2^(k+9)) ns, open at both ends"]
     mean_ns: Annotated[int, "mean"]
     p50_ns: Annotated[int, "median, interpolated within its bucket"]
@@ -226,6 +248,7 @@ class HeatRow:
 
     label: Annotated[str, "path of the file, or of what the files have in common"]
     files: Annotated[int, "files in the row"]
+    software: Annotated[bool, "whether it is the row of all software"]
     bytes: Annotated[int, "bytes transferred"]
     cells: Annotated[tuple[int, ...], "bytes transferred in each slice of the timeline"]
 
@@ -243,7 +266,7 @@ class Picture:
     runs: Annotated[int, "runs on the file"]
     reader: Annotated[tuple[int, ...], "process"]
     write: Annotated[tuple[bool, ...], "whether it writes"]
-    line: Annotated[tuple[bool, ...], "whether accesses lie on the way, or only at both of its ends"]
+    line: Annotated[tuple[bool, ...], "whether accesses lie on the way, or only at both ends"]
     start_ns: Annotated[tuple[int, ...], "start of its first access"]
     end_ns: Annotated[tuple[int, ...], "start of its last access"]
     offset: Annotated[tuple[int, ...], "offset of its first access"]
@@ -259,6 +282,7 @@ class Summary:
 
     trace: Trace
     totals: Totals
+    software: Software
     losses: Annotated[tuple[Loss, ...], "what is missing; empty when nothing was lost"]
     degraded: Annotated[dict[str, int], "what the collector could not keep, and how often"]
     coverage: Annotated[tuple[str, ...], "what the collector cannot see, in words"]

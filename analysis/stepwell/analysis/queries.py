@@ -6,6 +6,7 @@ is at most as long as there are files, threads or distinct request sizes.
 
 from __future__ import annotations
 
+from stepwell.analysis.software import SOFTWARE
 from stepwell.trace.definition import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, RunFlag
 
 TRACE = """
@@ -36,7 +37,8 @@ OPERATIONS = (
     RUNS
     + """
 SELECT op::VARCHAR AS op, count(*) FILTER (count > 0) AS runs, sum(count)::BIGINT AS accesses,
-    sum(bytes)::BIGINT AS bytes, sum(waited)::BIGINT AS waited, sum(wait_ns)::BIGINT AS wait_ns,
+    sum(bytes)::BIGINT AS bytes,
+    sum(waited)::BIGINT AS waited, sum(wait_ns)::BIGINT AS wait_ns,
     sum(latency_ns)::BIGINT AS latency_ns, max(latency_max_ns)::BIGINT AS latency_max_ns, sum(filled)::BIGINT AS filled
 FROM run GROUP BY op ORDER BY bytes DESC, op
 """
@@ -68,27 +70,37 @@ FROM readers WHERE trace = $1
 
 VOLUMES = (
     RUNS
-    + """, pair AS (
+    + f""", pair AS (
     SELECT reader, file, count(*) FILTER (count > 0) AS runs, sum(count)::BIGINT AS accesses,
         sum(bytes)::BIGINT AS bytes, sum(latency_ns)::BIGINT AS latency_ns,
-        min(start_ns)::BIGINT AS first_ns, max(start_ns)::BIGINT AS last_ns
+        min(start_ns)::BIGINT AS first_ns, max(start_ns)::BIGINT AS last_ns,
+        coalesce(sum(bytes) FILTER (flags & {RunFlag.FAULT_AROUND.value} <> 0), 0)::BIGINT AS around_bytes,
+        bool_and(op = 'mmap') AS mapped, bool_or(op = 'write') AS written
     FROM run GROUP BY reader, file
+), used AS (
+    SELECT file, bool_and(mapped) AS mapped, bool_or(written) AS written FROM pair GROUP BY file
+), fact AS (
+    SELECT file, coalesce(dataset, '') AS dataset, regexp_replace(coalesce(path, ''), '[^/]*$', '') AS directory,
+        {SOFTWARE} AS software
+    FROM used LEFT JOIN (SELECT file, dataset, path FROM files WHERE trace = $1) USING (file)
 ), named AS MATERIALIZED (
-    SELECT pair.*, coalesce(dataset, '') AS dataset, regexp_replace(coalesce(path, ''), '[^/]*$', '') AS directory
-    FROM pair LEFT JOIN (SELECT file, dataset, path FROM files WHERE trace = $1) USING (file)
+    SELECT * FROM pair JOIN fact USING (file)
 ), mostly AS (
-    SELECT reader, max_by(directory, bytes) AS top_directory
-    FROM (SELECT reader, directory, sum(bytes) AS bytes FROM named GROUP BY ALL) GROUP BY reader
+    SELECT reader, max_by(directory, CASE WHEN software THEN bytes - 1e18 ELSE bytes END) AS top_directory
+    FROM (SELECT reader, directory, software, sum(bytes) AS bytes FROM named GROUP BY ALL) GROUP BY reader
 )
 SELECT reader, dataset, file, count(DISTINCT file) AS files, count(DISTINCT reader) AS readers,
     sum(runs)::BIGINT AS runs, sum(accesses)::BIGINT AS accesses, sum(bytes)::BIGINT AS bytes,
     sum(latency_ns)::BIGINT AS latency_ns, min(first_ns) AS first_ns, max(last_ns) AS last_ns,
-    any_value(top_directory) AS top_directory
+    sum(around_bytes)::BIGINT AS around_bytes, any_value(top_directory) AS top_directory, bool_and(software) AS software
 FROM named JOIN mostly USING (reader) GROUP BY GROUPING SETS ((reader), (reader, dataset), (dataset), (dataset, file))
 ORDER BY bytes DESC, accesses DESC, reader, dataset, file
 """
 )
-"""Who read what: rows per reader, reader and dataset, dataset, file; keys a row is not about are NULL."""
+"""Who read what: rows per reader, reader and dataset, dataset, file; keys a row is not about are NULL.
+
+A reader's `top_directory` is one with data in it, if there is any.
+"""
 
 FILES = """
 SELECT file, path, coalesce(size, 0)::BIGINT AS size, coalesce(filesystem, '') AS filesystem,
@@ -145,10 +157,13 @@ LATENCIES = (
     FROM run WHERE histogram IS NOT NULL GROUP BY op
 )
 SELECT op::VARCHAR AS op, bucket::INTEGER AS bucket, sum(number)::BIGINT AS accesses
-FROM bucket GROUP BY ALL HAVING sum(number) > 0 ORDER BY op, bucket
+FROM bucket WHERE NOT (op = 'mmap' AND bucket = 0) GROUP BY ALL HAVING sum(number) > 0 ORDER BY op, bucket
 """
 )
-"""A run of at most two accesses has no histogram: its longest latency and the rest of the sum are its latencies."""
+"""A run of at most two accesses has no histogram: its longest latency and the rest of the sum are its latencies.
+
+Page faults that did not sleep are not timed and have latency 0, which is none.
+"""
 
 SLICES = (
     RUNS
@@ -177,7 +192,7 @@ PICTURES = (
     RUNS
     + """, drawn AS (
     SELECT file, unnest(max_by(
-        struct_pack(reader := reader, write := op = 'write', line := count > 2 OR stride = size,
+        struct_pack(reader := reader, write := op = 'write', line := count <> 2 OR stride = size,
             start_ns := start_ns::BIGINT, end_ns := start_ns::BIGINT + span_ns::BIGINT, "offset" := "offset"::BIGINT,
             last := "offset"::BIGINT + stride * (count - 1) + tail::BIGINT),
         ln((hash(thread, seq) % 1000003 + 1) / 1000004.0) / greatest(bytes, 1), $3)) AS one

@@ -13,6 +13,9 @@ from stepwell.cli.place import say, trace_number
 if TYPE_CHECKING:
     from stepwell.cli.place import Place
 
+_ROOM = {"table": (20, 4), "json": (48, 24), "html": (48, 24)}
+"""Most rows of the heat strip, and most files with a picture of their own, in each form."""
+
 
 @click.command(
     epilog="""\b
@@ -20,7 +23,14 @@ Examples:
   stepwell report                             the last trace, in the terminal
   stepwell report -o html > report.html       as a page that needs no network
   stepwell report --trace 7 -o json | jq .totals
-  stepwell report --schema                    what the JSON's fields mean"""
+  stepwell report --schema                    what the JSON's fields mean
+
+\b
+Files of programs rather than data are put together, as "programs and libraries", unless
+nothing else was read: what nobody wrote to in /bin, /sbin, /lib*, /etc, /boot, the same
+under /usr and /usr/local, in lib/python3*, site-packages and node_modules; shared
+libraries (.so) and .pyc; programs, which were only mapped; what is in /proc and /sys.
+Totals, JSON and the store count them all."""
 )
 @click.option(
     "--trace", default="last", show_default=True, metavar="ID", help="Trace to report; see `stepwell traces`."
@@ -46,29 +56,36 @@ Examples:
     metavar="N",
     help="Files that get a picture of their own.  [default: 4 in the terminal, else 24]",
 )
+@click.option("--software", is_flag=True, help="Show programs and libraries like data; see below.")
 @click.option("--schema", is_flag=True, help="Show the JSON Schema of -o json instead.")
 @click.pass_obj
-def report(place: Place, trace: str, form: str, path: Path | None, pictures: int | None, schema: bool) -> None:
+def report(
+    place: Place, trace: str, form: str, path: Path | None, pictures: int | None, software: bool, schema: bool
+) -> None:
     """Show what a trace holds: who read which files, where in them, how fast, and how long it waited."""
     from stepwell.analysis import summarize
-    from stepwell.cli.report import document, page, terminal
+    from stepwell.cli.report import document, terminal
 
     if schema:
         _write(document.schema(), path)
         return
-    shown = {"rows": terminal.ROWS, "pictures": terminal.PICTURES} if form == "table" else {}
-    if pictures:
-        shown["pictures"] = pictures
+    heat_rows, most_pictures = _ROOM[form]
     with place.reading() as store:
         number = trace_number(store, trace)
-        summary = summarize(store, number, **shown)
+        summary = summarize(
+            store, number, heat_rows=heat_rows, most_pictures=pictures or most_pictures, fold=not software
+        )
     if form == "json":
         _write(document.document(summary), path)
     elif form == "html":
+        from stepwell.cli.report.page import page
+
         if path is None and sys.stdout.isatty():
             path = Path(f"stepwell-trace-{number}.html")
+            _write(page(summary), path)
             say(f"the page is {path.absolute()}")
-        _write(page.page(summary), path)
+        else:
+            _write(page(summary), path)
     else:
         terminal.write(summary, path)
 

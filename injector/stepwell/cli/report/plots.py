@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
 
 SHADES = "·░▒▓█"
 """From nothing to most."""
@@ -18,6 +21,22 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _BRAILLE = 0x2800
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 """Bit of each of the 4 x 2 dots in a Braille character, row by row (Unicode 15.0, block "Braille Patterns")."""
+
+
+ASCII = str.maketrans(
+    dict(zip("·░▒▓█…─▁▂▃▄▅▆▇▏▎▍▌▋▊▉", ".:+*#~-__..++###||||##", strict=False))
+    | {chr(_BRAILLE + dots): "*" if dots else " " for dots in range(256)}
+)
+"""What stands for the pictures' characters where there is nothing but ASCII."""
+
+
+def heading(console: Console, words: str, note: str = "") -> None:
+    """Print the line above a part of the report."""
+    console.print()
+    text = Text(words, style="bold")
+    if note:
+        text.append(f"  {note}", style="not bold bright_black")
+    console.print(Rule(text, align="left", style="bright_black"))
 
 
 def resample(cells: Sequence[float], columns: int) -> list[float]:

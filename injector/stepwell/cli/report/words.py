@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepwell.analysis.software import LABEL
 from stepwell.cli.format import count, duration, percent, plural, size, throughput
 
 if TYPE_CHECKING:
     from stepwell.analysis import Summary
+    from stepwell.analysis.model import Latency
 
 SHAPES = {
     "consecutive": "each access starts where the one before ended",
@@ -16,6 +18,9 @@ SHAPES = {
     "single": "one or two accesses on their own",
 }
 """What the shapes of runs mean."""
+
+WORTH_TELLING = 0.2
+"""Share from which on something deserves a sentence."""
 
 
 def title(summary: Summary) -> str:
@@ -26,46 +31,107 @@ def title(summary: Summary) -> str:
 def facts(summary: Summary) -> str:
     """Return which recording this is: when, where, how long."""
     trace = summary.trace
-    ended = {None: "", 0: ""}.get(trace.exit_code, f", exit code {trace.exit_code}")
+    ended = f", exit code {trace.exit_code}" if trace.exit_code else ""
     cut = ", interrupted" if trace.status == "interrupted" else ""
     when = trace.started.replace("T", " ").replace("+00:00", " UTC")
-    return f"trace {trace.trace}, {when}, {duration(trace.duration_ns)} on {trace.host}{ended}{cut}"
+    return f"trace {trace.trace}, {when}, {duration(trace.duration_ns)} on {trace.host} in {trace.cwd}{ended}{cut}"
 
 
 def story(summary: Summary) -> list[str]:
     """Return the most important sentences, the most important one first."""
-    totals, trace = summary.totals, summary.trace
-    if not totals.accesses:
+    if not summary.totals.accesses:
         return [
             "No access to a regular file was seen.",
             "Check that the command reads files at all: pipes, sockets and devices do not count.",
             "Check that it was still running, and that a filter such as --under names what it reads.",
             "`stepwell doctor` tells what this machine cannot see.",
         ]
-    seconds = max(trace.duration_ns, 1) / 1e9
-    sentences = []
+    return [*_volume(summary), *_time(summary), _waited(summary)]
+
+
+def _volume(summary: Summary) -> list[str]:
+    totals, software = summary.totals, summary.software
+    done = []
     if totals.read_bytes or not totals.written_bytes:
-        sentences.append(f"{size(totals.read_bytes)} read at {throughput(totals.read_bytes / seconds)}")
+        seconds = max(summary.trace.duration_ns, 1) / 1e9
+        done.append(f"{size(totals.read_bytes)} read at {throughput(totals.read_bytes / seconds)}")
     if totals.written_bytes:
-        sentences.append(f"{size(totals.written_bytes)} written")
+        done.append(f"{size(totals.written_bytes)} written")
     about = "" if summary.unique_sampling == 1 else "about "
     parts = [
-        " and ".join(sentences)
-        + f", in {plural(totals.accesses, 'access', 'accesses')} to {plural(totals.files, 'file')}"
-        + f" by {plural(totals.readers, 'process', 'processes')}; {about}{size(totals.unique_bytes)} of it unique."
+        (
+            f"{' and '.join(done)}, in {accesses(totals.accesses)} to {plural(totals.files, 'file')}"
+            f" by {plural(totals.readers, 'process', 'processes')}; {about}{size(totals.unique_bytes)} of it unique."
+        )
     ]
-    slept = sum(reader.wait_ns for reader in summary.readers)
-    parts.append(
-        f"{percent(stall_share(totals.stall_ns, totals.wall_ns))} of the readers' time went into accesses"
-        f" ({duration(totals.stall_ns)} of {duration(totals.wall_ns)}), {duration(slept)} of it asleep;"
-        f" {percent(stall_share(totals.cpu_ns, totals.wall_ns))} was processor time."
-    )
-    waited = sum(operation.waited for operation in summary.operations)
-    parts.append(
-        f"{count(waited)} accesses ({percent(waited / totals.accesses)}) waited for storage or a lock;"
-        " the others were served from the page cache."
-    )
+    if software.files:
+        parts.append(
+            f"Of that, {size(software.bytes)} in {accesses(software.accesses)} to {plural(software.files, 'file')} are"
+            f" {LABEL}, together in one row below."
+        )
+    around = totals.around_bytes - software.around_bytes
+    data = totals.read_bytes - software.bytes
+    if around >= WORTH_TELLING * data > 0:
+        parts.append(
+            f"{size(around)} ({percent(share(around, data))} of the data) are ranges that the kernel"
+            " mapped around page faults of mapped files; how much of them was used cannot be seen."
+        )
     return parts
+
+
+def _time(summary: Summary) -> list[str]:
+    totals = summary.totals
+    elsewhere = max(0, totals.wall_ns - totals.wait_ns - totals.cpu_ns)
+    parts = [
+        (
+            f"Time of the {plural(totals.threads, 'thread')} that made accesses ({duration(totals.wall_ns)}):"
+            f" {percent(share(totals.wait_ns, totals.wall_ns))} asleep in accesses,"
+            f" {percent(share(totals.cpu_ns, totals.wall_ns))} on a processor,"
+            f" {percent(share(elsewhere, totals.wall_ns))} waiting for something else or for a processor."
+        )
+    ]
+    longest = max(summary.readers, key=lambda reader: share(reader.stall_ns, reader.wall_ns))
+    stall = share(longest.stall_ns, longest.wall_ns)
+    if totals.readers > 1 and stall >= WORTH_TELLING:
+        parts.append(f"Held up most: {longest.comm} {longest.pid}, {percent(stall)} of its time in accesses.")
+    return parts
+
+
+def _waited(summary: Summary) -> str:
+    waited = sum(operation.waited for operation in summary.operations)
+    if not waited:
+        return "No access had to wait for storage or a lock."
+    return (
+        f"{accesses(waited)} ({percent(share(waited, summary.totals.accesses))}) waited for storage or a lock;"
+        " what the others asked for was in memory already."
+    )
+
+
+def accesses(number: int) -> str:
+    """Return a number of accesses in words."""
+    return plural(number, "access", "accesses")
+
+
+def latency(found: Latency) -> str:
+    """Return the distribution of latencies in a few numbers."""
+    timed = sum(found.counts)
+    named = {"median": found.p50_ns, "90 %": found.p90_ns, "99 %": found.p99_ns, "max": found.max_ns}
+    text = ", ".join(f"{name} {duration(value)}" for name, value in named.items())
+    if not found.untimed:
+        return text
+    return f"{count(timed)} of {count(timed + found.untimed)} timed" + (
+        f", max {duration(found.max_ns)}" if timed else ""
+    )
+
+
+def request(low: int, high: int) -> str:
+    """Return the sizes of a bucket of requests."""
+    return size(low) if low == high else f"{size(low)} - {size(high)}"
+
+
+def place(path: str, summary: Summary) -> str:
+    """Return a path as seen from where the recording was started, if it is below."""
+    return path.removeprefix(summary.trace.cwd.rstrip("/") + "/") if summary.trace.cwd != "/" else path
 
 
 def warnings(summary: Summary) -> list[str]:
@@ -78,8 +144,8 @@ def warnings(summary: Summary) -> list[str]:
     return found
 
 
-def stall_share(part: int, whole: int) -> float:
-    """Return a share of time, 0 when there was no time."""
+def share(part: int, whole: int) -> float:
+    """Return a share, 0 of nothing."""
     return part / whole if whole else 0.0
 
 

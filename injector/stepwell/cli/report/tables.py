@@ -1,0 +1,113 @@
+"""The tables of the report in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from stepwell.analysis.software import LABEL
+from stepwell.cli.format import count, duration, percent, size
+from stepwell.cli.report.plots import fit, heading, printable
+from stepwell.cli.report.words import place, rest, share
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stepwell.analysis import Summary
+
+LISTED = 12
+"""Most rows of a table."""
+
+
+def start(text: str, columns: int) -> str:
+    """Return `text` cut to `columns` characters; a command is known by its start."""
+    text = printable(text)
+    return text if len(text) <= columns else text[: columns - 1] + "…"
+
+
+def _table(*columns: str) -> Table:
+    """Return a table without lines; a column named with a leading ">" holds numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(
+            column.removeprefix(">"),
+            justify="right" if right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=None if right else 1,
+        )
+    return table
+
+
+def _print(console: Console, table: Table, more: str) -> None:
+    console.print(table)
+    if more:
+        console.print(Text(more, style="bright_black"))
+
+
+def processes(summary: Summary, console: Console) -> None:
+    """Print who read."""
+    shown, totals = summary.readers[:LISTED], summary.totals
+    heading(console, "Processes", "stall: share of its threads' time in accesses")
+    wide = console.width >= 120
+    columns = (">pid", ">accesses", ">bytes", *([">unique"] if wide else []), ">stall", ">cpu")
+    table = _table("command" if wide else "process", "mostly in", *columns)
+    for reader in shown:
+        stall = share(reader.stall_ns, reader.wall_ns)
+        table.add_row(
+            start(reader.command, 40) if wide else start(reader.comm, 12),
+            fit(place(reader.top_directory, summary) or "./", console.width - (104 if wide else 60)),
+            str(reader.pid),
+            count(reader.accesses),
+            size(reader.bytes),
+            *([size(reader.unique_bytes)] if wide else []),
+            Text(percent(stall), style="bold red" if stall >= 0.5 else "yellow" if stall >= 0.2 else ""),
+            percent(share(reader.cpu_ns, reader.wall_ns)),
+        )
+    total = totals.read_bytes + totals.written_bytes
+    _print(console, table, rest(len(shown), totals.readers, sum(r.bytes for r in shown), total, "process", "processes"))
+
+
+def datasets(summary: Summary, console: Console) -> None:
+    """Print which trees of files were read, if several were."""
+    own = [dataset for dataset in summary.datasets if not (summary.software.files and dataset.software)]
+    if len(own) < 2:
+        return
+    heading(console, "Datasets")
+    table = _table("directory", ">files", ">processes", ">accesses", ">bytes", ">unique")
+    for dataset in own[:LISTED]:
+        table.add_row(
+            fit(place(dataset.dataset, summary) or "(unknown)", max(16, console.width - 52)),
+            count(dataset.files),
+            count(dataset.readers),
+            count(dataset.accesses),
+            size(dataset.bytes),
+            size(dataset.unique_bytes),
+        )
+    console.print(table)
+
+
+def files(summary: Summary, console: Console) -> None:
+    """Print which files were read."""
+    totals, software = summary.totals, summary.software
+    shown = [file for file in summary.files if not (software.files and file.software)][:LISTED]
+    heading(console, "Files", "unique: share of the file that was touched; time: in its accesses")
+    table = _table("file", ">size", ">accesses", ">bytes", ">unique", ">time")
+    for file in shown:
+        table.add_row(
+            fit(place(file.path, summary), max(16, console.width - 52)),
+            size(file.size),
+            count(file.accesses),
+            size(file.bytes),
+            percent(min(1.0, share(file.unique_bytes, file.size))) if file.size else "",
+            duration(file.latency_ns),
+        )
+    data = totals.read_bytes + totals.written_bytes - software.bytes
+    more = rest(len(shown), totals.files - software.files, sum(file.bytes for file in shown), data, "file", "files")
+    _print(console, table, more)
+    if software.files:
+        words = f"{LABEL}: {count(software.files)} files, {count(software.accesses)} accesses, {size(software.bytes)}"
+        console.print(Text(f"{words}; --software lists them", style="bright_black"))
