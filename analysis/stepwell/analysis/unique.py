@@ -82,7 +82,7 @@ WITH quota AS (
     -- of accesses with gaps, those that reach into the chunk, counted upwards from the lowest
     SELECT reader, file, one_in, chunk, low + i * abs(stride), low + i * abs(stride) + size
     FROM (
-        SELECT *, unnest(range(greatest(0, ({low_edge} - low - size) // abs(stride) + 1),
+        SELECT *, unnest(range(greatest(0, {low_edge} - low - size + abs(stride)) // abs(stride),
             least(n, ({high_edge} - 1 - low) // abs(stride) + 1))) AS i
         FROM cell WHERE n > 1 AND abs(stride) > size
     )

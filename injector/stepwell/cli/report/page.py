@@ -78,11 +78,13 @@ def _data(summary: Summary) -> dict[str, Any]:
             "written": summary.timeline.written_bytes,
             "stall": [ns // 1000 for ns in summary.timeline.stall_ns],
         },
-        "heat": [{"label": row.label, "cells": row.cells} for row in summary.heat],
+        "heat": [{"label": printable(words.place(row.label, summary)), "cells": row.cells} for row in summary.heat],
         "pictures": [_picture(picture) for picture in summary.pictures],
         "order": [reader.reader for reader in summary.readers],
-        "readers": {reader.reader: f"{reader.comm} {reader.pid}" for reader in summary.readers},
-        "sizes": [[row.op, row.low, row.accesses, row.bytes] for row in summary.size_buckets],
+        "readers": {reader.reader: printable(f"{reader.comm} {reader.pid}") for reader in summary.readers},
+        "sizes": [
+            [row.op, row.low, words.request(row.low, row.high), row.accesses, row.bytes] for row in summary.size_buckets
+        ],
         "shapes": [[row.op, row.shape, row.accesses, row.bytes] for row in summary.shapes],
         "latencies": [[row.op, row.counts] for row in summary.latencies],
     }

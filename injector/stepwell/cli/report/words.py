@@ -119,9 +119,8 @@ def latency(found: Latency) -> str:
     text = ", ".join(f"{name} {duration(value)}" for name, value in named.items())
     if not found.untimed:
         return text
-    return f"{count(timed)} of {count(timed + found.untimed)} timed" + (
-        f", max {duration(found.max_ns)}" if timed else ""
-    )
+    some = f"{count(timed)} of {count(timed + found.untimed)} timed"
+    return f"{some}, max {duration(found.max_ns)}" if timed else some
 
 
 def request(low: int, high: int) -> str:
@@ -131,7 +130,8 @@ def request(low: int, high: int) -> str:
 
 def place(path: str, summary: Summary) -> str:
     """Return a path as seen from where the recording was started, if it is below."""
-    return path.removeprefix(summary.trace.cwd.rstrip("/") + "/") if summary.trace.cwd != "/" else path
+    directory = summary.trace.cwd.rstrip("/")
+    return path.removeprefix(f"{directory}/") if directory else path
 
 
 def warnings(summary: Summary) -> list[str]:

@@ -3,11 +3,13 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   // Okabe and Ito, "Color Universal Design" (2008): told apart with every kind of colour vision.
-  const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a90c", "#888888"];
+  const LIGHT = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a90c", "#888888"];
+  const DARK = ["#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#3d7fc4", "#d55e00", "#f0e442", "#999999"];
+  const palette = (i) => (dark.matches ? DARK : LIGHT).at(i);
   const OPS = ["read", "mmap", "sendfile", "splice", "copy", "write"];
   // The processes that moved most bytes have a colour of their own, the same in every picture.
-  const COLOURED = new Map(data.order.slice(0, PALETTE.length - 1).map((reader, i) => [reader, [data.readers[reader], PALETTE[i]]]));
-  const OTHERS = ["other processes", PALETTE.at(-1)];
+  const COLOURED = new Map(data.order.slice(0, LIGHT.length - 1).map((reader, i) => [reader, [data.readers[reader], i]]));
+  const OTHERS = ["other processes", -1];
   const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
   const seconds = (microseconds) => microseconds / 1e6;
 
@@ -26,11 +28,11 @@
     return `${+(ns / scale).toPrecision(3)} ${name}`;
   }
 
-  // Rows may not share a label: equal ones would become one row.
-  function distinct(labels) {
+  // The end of a path tells more than its start. Rows may not share a label: equal ones would become one row.
+  function distinct(labels, length) {
     const seen = new Set();
     return labels.map((label) => {
-      let name = label.length > 46 ? "…" + label.slice(-45) : label;
+      let name = label.length > length ? "…" + label.slice(1 - length) : label;
       while (seen.has(name)) name += "\u200b";
       seen.add(name);
       return name;
@@ -42,7 +44,7 @@
   });
   const byOp = (ops) => ({
     field: "op", type: "nominal", title: null, legend: ops.length > 1 ? { orient: "top" } : null,
-    scale: { domain: OPS.filter((op) => ops.includes(op)), range: OPS.map((op, i) => [op, PALETTE[i]]).filter(([op]) => ops.includes(op)).map(([, colour]) => colour) },
+    scale: { domain: OPS.filter((op) => ops.includes(op)), range: OPS.map((op, i) => [op, palette(i)]).filter(([op]) => ops.includes(op)).map(([, colour]) => colour) },
   });
 
   function rate() {
@@ -65,27 +67,28 @@
     const { slice, stall: cells } = data.timeline;
     return {
       height: 80, data: { values: cells.map((us, i) => ({ t: seconds(i * slice), v: us / slice })) },
-      mark: { type: "area", interpolate: "step-after", color: PALETTE[5], opacity: 0.75 },
+      mark: { type: "area", interpolate: "step-after", color: palette(5), opacity: 0.75 },
       encoding: { x: across(), y: { field: "v", type: "quantitative", title: "threads" } },
     };
   }
 
-  function heat() {
+  function heat(figure) {
     const { slice } = data.timeline;
-    const labels = distinct(data.heat.map((row) => row.label));
+    const labels = distinct(data.heat.map((row) => row.label), Math.floor(Math.min(46, figure.clientWidth / 18)));
+    const [scale, name] = unit(Math.max(...data.heat.flatMap((row) => row.cells)) / seconds(slice));
     const values = data.heat.flatMap(({ label, cells }, row) => cells.flatMap((bytes, i) => bytes ? [{
-      t: seconds(i * slice), u: seconds((i + 1) * slice), row: labels[row], path: label, v: bytes / seconds(slice), text: `${size(bytes / seconds(slice))}/s`,
+      t: seconds(i * slice), u: seconds((i + 1) * slice), row: labels[row], path: label, v: bytes / seconds(slice) / scale, text: `${size(bytes / seconds(slice))}/s`,
     }] : []));
     const highest = Math.max(...values.map((row) => row.v));
     return {
       height: 15 * labels.length, data: { values }, mark: { type: "rect" },
       encoding: {
         x: across(), x2: { field: "u" },
-        y: { field: "row", type: "ordinal", title: null, sort: labels, scale: { domain: labels, paddingInner: 0.12 }, axis: { labelLimit: 340, labelFont: "monospace", labelFontSize: 11, grid: false, ticks: false } },
+        y: { field: "row", type: "ordinal", title: null, sort: labels, scale: { domain: labels, paddingInner: 0.12 }, axis: { labelLimit: 400, labelFont: "monospace", labelFontSize: 11, grid: false, ticks: false } },
         color: {
-          field: "v", type: "quantitative", title: "bytes/s",
+          field: "v", type: "quantitative", title: `${name}/s`,
           scale: { type: "log", scheme: dark.matches ? "viridis" : "yellowgreenblue", domain: [highest / 1e4, highest], clamp: true },
-          legend: { orient: "top", gradientLength: 200, format: ".2~s" },
+          legend: { orient: "top", gradientLength: 200, format: "~g" },
         },
         tooltip: [{ field: "path", title: "files" }, { field: "text", title: "rate" }, { field: "t", title: "from s", format: ".3f" }],
       },
@@ -103,7 +106,7 @@
       const colour = COLOURED.get(it.reader[i]) || OTHERS;
       const row = { who: colour[0], process: data.readers[it.reader[i]] || `process ${it.reader[i]}`, op: it.write[i] ? "write" : "read" };
       const [t, u, from, to] = [seconds(start), seconds(it.end[i]), it.offset[i] / scale, it.last[i] / scale];
-      if (it.line[i] || (t === u && to - from > it.size / scale / 100)) values.push({ ...row, t, u, from, to, line: true });
+      if (it.line[i]) values.push({ ...row, t, u, from, to, line: true });
       else {
         values.push({ ...row, t, u: t, from, to: from, line: false });
         if (u !== t) values.push({ ...row, t: u, u, from: to, to, line: false });
@@ -111,7 +114,7 @@
     });
     const tooltip = [{ field: "process", title: "process" }, { field: "op", title: "access" }, { field: "t", title: "s", format: ".4f" }, { field: "from", title: name, format: ".4f" }];
     const y = { field: "from", type: "quantitative", title: name, scale: { domain: [0, it.size / scale], nice: false } };
-    const color = { field: "who", type: "nominal", title: null, scale: { domain: names.map(([who]) => who), range: names.map(([, hue]) => hue) }, legend: names.length > 1 ? { orient: "bottom", columns: 4, symbolType: "stroke", symbolStrokeWidth: 3 } : null };
+    const color = { field: "who", type: "nominal", title: null, scale: { domain: names.map(([who]) => who), range: names.map(([, hue]) => palette(hue)) }, legend: names.length > 1 ? { orient: "bottom", columns: 4, symbolType: "stroke", symbolStrokeWidth: 3 } : null };
     return {
       height: 150, data: { values },
       layer: [
@@ -122,12 +125,13 @@
   }
 
   function bars(rows, names, title) {
+    const [scale, name] = title === "bytes" ? unit(Math.max(...rows.map((row) => row.v))) : [1, title];
     const ops = [...new Set(rows.map((row) => row.op))];
     return {
-      height: 16 * names.length, data: { values: rows }, mark: { type: "bar" },
+      height: 16 * names.length, data: { values: rows.map((row) => ({ ...row, v: row.v / scale })) }, mark: { type: "bar" },
       encoding: {
         y: { field: "name", type: "ordinal", sort: names, scale: { domain: names }, title: null, axis: { grid: false, ticks: false, labelLimit: 200 } },
-        x: { field: "v", type: "quantitative", title, axis: { format: "~s", tickCount: 5 } },
+        x: { field: "v", type: "quantitative", title: name, axis: { format: scale === 1 ? "~s" : "~g", tickCount: 5 } },
         color: byOp(ops),
         tooltip: [{ field: "op", title: "access" }, { field: "name", title: "bucket" }, { field: "text", title }],
       },
@@ -135,12 +139,11 @@
   }
 
   const bySize = (column, title, text) => {
-    const lows = [...new Set(data.sizes.map((row) => row[1]))].sort((a, b) => a - b);
-    const name = (low) => (low < 2 ? size(low) : `${size(low)} – ${size(2 * low)}`);
-    return bars(data.sizes.map((row) => ({ op: row[0], name: name(row[1]), v: row[column], text: text(row[column]) })), lows.map(name), title);
+    const names = [...new Set([...data.sizes].sort((a, b) => a[1] - b[1]).map((row) => row[2]))];
+    return bars(data.sizes.map((row) => ({ op: row[0], name: row[2], v: row[column], text: text(row[column]) })), names, title);
   };
   const byShape = (column, title, text) =>
-    bars(data.shapes.map((row) => ({ op: row[0], name: row[1], v: row[column], text: text(row[column]) })), ["consecutive", "strided", "backward", "single"], title);
+    bars(data.shapes.map((row) => ({ op: row[0], name: row[1], v: row[column], text: text(row[column]) })), ["consecutive", "strided", "backward", "single"].filter((shape) => data.shapes.some((row) => row[1] === shape)), title);
   const whole = (number) => number.toLocaleString("en");
 
   function latency() {
@@ -166,8 +169,8 @@
 
   const charts = {
     rate, stall, heat, picture, latency,
-    "sizes": () => bySize(2, "accesses", whole),
-    "size-bytes": () => bySize(3, "bytes", size),
+    "sizes": () => bySize(3, "accesses", whole),
+    "size-bytes": () => bySize(4, "bytes", size),
     "shapes": () => byShape(2, "accesses", whole),
     "shape-bytes": () => byShape(3, "bytes", size),
   };
@@ -185,46 +188,31 @@
   const drawn = new Map();
 
   function draw(figure) {
-    if (drawn.has(figure)) return drawn.get(figure);
+    if (drawn.has(figure)) return;
     const spec = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", autosize: { type: "fit-x", contains: "padding" }, config: config(), ...charts[figure.dataset.chart](figure) };
-    const promise = vegaEmbed(figure.querySelector(".plot"), spec, { actions: false, renderer: "canvas" }).then((result) => {
+    const options = { actions: false, renderer: "canvas" };
+    drawn.set(figure, vegaEmbed(figure.querySelector(".plot"), spec, options).then((result) => {
       figure.dataset.drawn = "";
       return result;
-    });
-    drawn.set(figure, promise);
-    return promise;
+    }));
   }
 
-  // A chart far from what is on the screen gives its memory back and keeps its place.
-  function forget(figure) {
-    const promise = drawn.get(figure);
-    if (!promise) return;
-    drawn.delete(figure);
-    delete figure.dataset.drawn;
-    promise.then((result) => {
-      if (drawn.has(figure)) return;
-      const plot = figure.querySelector(".plot");
-      plot.style.minHeight = `${plot.offsetHeight}px`;
-      result.finalize();
-      plot.replaceChildren();
-    });
-  }
-
+  // What is on the screen comes first, all else when there is time.
   const figures = [...document.querySelectorAll("figure[data-chart]")];
-  const near = new IntersectionObserver((entries) => {
-    for (const entry of entries) (entry.isIntersecting ? draw : forget)(entry.target);
-  }, { rootMargin: "600px 0px" });
+  const near = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)));
   figures.forEach((figure) => near.observe(figure));
+  (function later() {
+    const next = figures.find((figure) => !drawn.has(figure));
+    if (!next) return;
+    draw(next);
+    drawn.get(next).then(() => setTimeout(later));
+  })();
 
   dark.addEventListener("change", () => {
-    for (const figure of [...drawn.keys()]) {
-      drawn.get(figure).then((result) => result.finalize());
+    for (const [figure, promise] of [...drawn]) {
+      promise.then((result) => result.finalize());
       drawn.delete(figure);
       draw(figure);
     }
-  });
-  addEventListener("beforeprint", () => {
-    near.disconnect();
-    figures.forEach(draw);
   });
 })();
