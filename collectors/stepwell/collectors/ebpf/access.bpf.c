@@ -14,23 +14,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 extern struct task_struct *bpf_task_from_pid(__s32 pid) __ksym __weak;
 extern void bpf_task_release(struct task_struct *p) __ksym __weak;
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
+static __always_inline void begin(struct sw_task *t, struct task_struct *task, __u32 call, struct pt_regs *regs)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_task *t = traced(task);
-	__u32 call;
-
-	if (!t)
-		return 0;
-	if (t->fault.mapping)
-		settle_fault(t);
 	t->call = CALL_NONE;
-	if (number < 0 || number >= CALLS || is_compat(task)) {
-		COUNT(compat, 1);
-		return 0;
-	}
-	call = calls[number & (CALLS - 1)];
 	switch (call) {
 	case CALL_NONE:
 		break;
@@ -56,24 +42,18 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 	default:
 		begin_call(t, task, call);
 	}
-	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
+/* `kind` is the call as it is known when the program is compiled, t->call what it turned out to be. */
+static __always_inline void end(struct sw_task *t, struct task_struct *task, __u32 kind, struct pt_regs *regs,
+				long result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_task *t = traced(task);
-	__u64 now;
-	__u32 call;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 call = t->call;
 
-	if (!t || !t->call)
-		return 0;
-	call = t->call;
 	t->call = CALL_NONE;
-	now = bpf_ktime_get_ns();
 	t->end_ns = now;
-	switch (call) {
+	switch (kind) {
 	case CALL_READ ... CALL_PWRITEV:
 		end_transfer(t, task, call, result, now);
 		break;
@@ -105,15 +85,97 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 		break;
 	default:
 		if (result == 0)
-			end_named(t, call, regs);
+			end_named(t, kind, regs);
 	}
+}
+
+/*
+ * System calls where the kernel lets programs be attached to its functions: a pair of programs for each call, so that
+ * nobody pays for any other.
+ */
+#define ON_CALL(number, function, kind)                                 \
+	SEC("fentry/" SYSCALL_PREFIX #function)                         \
+	int BPF_PROG(enter_##number, struct pt_regs *regs)              \
+	{                                                               \
+		struct task_struct *task = bpf_get_current_task_btf();  \
+		struct sw_task *t = traced(task);                       \
+                                                                        \
+		if (t)                                                  \
+			begin(t, task, kind, regs);                     \
+		return 0;                                               \
+	}                                                               \
+	SEC("fexit/" SYSCALL_PREFIX #function)                          \
+	int BPF_PROG(leave_##number, struct pt_regs *regs, long result) \
+	{                                                               \
+		struct task_struct *task = bpf_get_current_task_btf();  \
+		struct sw_task *t = traced(task);                       \
+                                                                        \
+		if (t && t->call)                                       \
+			end(t, task, kind, regs, result);               \
+		return 0;                                               \
+	}
+
+EVERY_CALL(ON_CALL)
+
+/* Transfers of 32-bit programs, which are not looked at. */
+#define ON_COMPAT(function)                                   \
+	SEC("fentry/" COMPAT_PREFIX #function)                \
+	int BPF_PROG(compat_##function, struct pt_regs *regs) \
+	{                                                     \
+		if (traced(bpf_get_current_task_btf()))       \
+			COUNT(compat, 1);                     \
+		return 0;                                     \
+	}
+
+EVERY_COMPAT_CALL(ON_COMPAT)
+
+/* All system calls, elsewhere. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sw_task *t = traced(task);
+
+	if (!t)
+		return 0;
+	if (t->fault.mapping)
+		settle_fault(t);
+	if (number < 0 || number >= CALLS || is_compat(task)) {
+		t->call = CALL_NONE;
+		COUNT(compat, 1);
+		return 0;
+	}
+	begin(t, task, calls[number & (CALLS - 1)], regs);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sw_task *t = traced(task);
+
+	if (t && t->call)
+		end(t, task, t->call, regs, result);
 	return 0;
 }
 
 /*
  * Pages are looked up with the position's lock held: here the descriptor's position is this thread's own. Attached only
- * while descriptors are shared.
+ * while descriptors are shared. Either of these two.
  */
+SEC("fentry/filemap_read")
+int BPF_PROG(read_pages, struct kiocb *request)
+{
+	struct sw_task *t = traced(bpf_get_current_task_btf());
+
+	if (t && t->call && t->call < CALL_PREAD) {
+		t->position = request->ki_pos;
+		t->argument = 1;
+	}
+	return 0;
+}
+
 SEC("tp_btf/mm_filemap_get_pages")
 int BPF_PROG(get_pages, struct address_space *mapping)
 {
@@ -145,6 +207,59 @@ int BPF_PROG(add_to_page_cache, struct folio *folio)
 	return 0;
 }
 
+/* Page faults: on functions where that is allowed, because they know the file and how long it took. */
+SEC("fexit/filemap_map_pages")
+int BPF_PROG(pages_mapped, struct vm_fault *fault, unsigned long first, unsigned long last, unsigned int result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sw_task *t = traced(task);
+	int retried;
+
+	if (!t || t->call || !(result & VM_FAULT_NOPAGE)) /* within a system call it is the kernel's, on a buffer */
+		return 0;
+	retried = t->fault.retried && t->fault.file == (__u64)fault->vma->vm_file && first <= t->fault.first &&
+		  t->fault.first <= last;
+	t->fault.retried = 0;
+	if (retried)
+		return 0;
+	begin_fault(t, task);
+	t->fault.file = (__u64)fault->vma->vm_file;
+	add_fault(t, &t->fault.file, first, last, 1, 0, 0);
+	return 0;
+}
+
+SEC("fentry/filemap_fault")
+int BPF_PROG(fault_begins, struct vm_fault *fault)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sw_task *t = traced(task);
+
+	if (t && !t->call) {
+		begin_fault(t, task);
+		t->fault.file = (__u64)fault->vma->vm_file;
+		t->fault.first = fault->pgoff;
+	}
+	return 0;
+}
+
+SEC("fexit/filemap_fault")
+int BPF_PROG(fault_ends, struct vm_fault *fault, unsigned int result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sw_task *t = traced(task);
+	__u64 page;
+
+	if (!t || t->call || !t->fault.file || (result & VM_FAULT_ERROR))
+		return 0;
+	page = t->fault.first;
+	if (!t->fault.retried || page != t->fault.last)
+		add_fault(t, &t->fault.file, page, page, 0, task->nvcsw != t->fault.switches,
+			  bpf_ktime_get_ns() - t->fault.start_ns);
+	t->fault.last = page;
+	t->fault.retried = (result & VM_FAULT_RETRY) != 0;
+	return 0;
+}
+
 SEC("tp_btf/mm_filemap_map_pages")
 int BPF_PROG(map_pages, struct address_space *mapping, unsigned long first, unsigned long last)
 {
@@ -153,7 +268,6 @@ int BPF_PROG(map_pages, struct address_space *mapping, unsigned long first, unsi
 
 	if (!t || t->call)
 		return 0;
-	settle_fault(t);
 	hold_fault(t, task, (__u64)mapping, first, last, 1);
 	return 0;
 }
@@ -164,46 +278,61 @@ int BPF_PROG(filemap_fault, struct address_space *mapping, unsigned long index)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sw_task *t = traced(task);
 
-	if (!t || t->call) /* a fault inside a system call is the kernel's, on the caller's buffer */
+	if (!t || t->call)
 		return 0;
-	if (t->fault.around && t->fault.mapping == (__u64)mapping && t->fault.first <= index && index <= t->fault.last)
-		t->fault.mapping = 0;
-	settle_fault(t);
 	hold_fault(t, task, (__u64)mapping, index, index, 0);
 	return 0;
 }
 
-SEC("tp_btf/io_uring_submit_req")
-int BPF_PROG(uring_submit, struct io_kiocb *request)
+static __always_inline void submit(struct io_kiocb *request)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *owner;
 	struct sw_task *t;
 
-	if (uring_op(request->opcode) < 0)
-		return 0;
+	if (uring_op(READ(request, opcode)) < 0)
+		return;
 	t = traced(task);
 	if (t) {
 		uring_issue(t, task, request);
 	} else if ((task->flags & PF_IO_WORKER) && has_function(bpf_task_from_pid)) {
 		/* the ring's own thread submits for the one that made it */
-		struct task_struct *owner = bpf_task_from_pid(request->tctx->task->pid);
-
+		owner = bpf_task_from_pid(uring_owner(request));
 		if (!owner)
-			return 0;
+			return;
 		t = traced(owner);
 		if (t)
 			uring_issue(t, owner, request);
 		bpf_task_release(owner);
 	}
+}
+
+/* io_uring's tracepoints, and below what they were called and given before Linux 6.4 and 6.10. */
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(uring_submit, struct io_kiocb *request)
+{
+	submit(request);
+	return 0;
+}
+
+SEC("tp_btf/io_uring_submit_sqe")
+int BPF_PROG(uring_submit_old, struct io_kiocb *request)
+{
+	submit(request);
 	return 0;
 }
 
 SEC("tp_btf/io_uring_complete")
 int BPF_PROG(uring_complete, struct io_ring_ctx *ring_context, void *request, struct io_uring_cqe *completion)
 {
-	struct sw_request_key id = {.id = (__u64)request};
+	complete((__u64)request, 0, READ(completion, res));
+	return 0;
+}
 
-	complete(&id, completion->res);
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(uring_complete_old, void *ring_context, void *request, __u64 user_data, int result)
+{
+	complete((__u64)request, 0, result);
 	return 0;
 }
 
@@ -275,8 +404,8 @@ int sweep_tasks(struct bpf_iter__task *context)
 			begin_thread(task, 1);
 		return 0;
 	}
-	t = traced(task);
-	if (t)
+	t = known_thread(task);
+	if (t && !t->dormant)
 		send_thread_end(task, t, 0);
 	return 0;
 }

@@ -19,19 +19,7 @@ enum {
 enum { URING_READ_MULTISHOT = 49 };
 #define URING_FIXED_FILE 1 /* REQ_F_FIXED_FILE */
 
-/* libaio's iocb and io_event, which are its ABI. */
-struct iocb {
-	__u64 data;
-	__u32 key;
-	__u32 rw_flags;
-	__u16 opcode;
-	__s16 priority;
-	__u32 fd;
-	__u64 buffer;
-	__u64 bytes;
-	__s64 offset;
-};
-
+/* libaio's io_event, which is its ABI. */
 struct io_event {
 	__u64 data;
 	__u64 iocb;
@@ -70,9 +58,10 @@ static __always_inline void issue(struct sw_task *t, __u64 address, struct sw_re
 		bpf_map_update_elem(&requests, id, &request, BPF_ANY);
 }
 
-WHOLE int complete(struct sw_request_key *id, __s64 result)
+WHOLE int complete(__u64 address, __u64 process, __s64 result)
 {
-	struct sw_request *request = id ? bpf_map_lookup_elem(&requests, id) : 0;
+	struct sw_request_key id = {address, process};
+	struct sw_request *request = bpf_map_lookup_elem(&requests, &id);
 	struct sw_result record = {.kind = SW_RESULT};
 	struct sw_open_file *known;
 	__u64 now = bpf_ktime_get_ns();
@@ -93,7 +82,7 @@ WHOLE int complete(struct sw_request_key *id, __s64 result)
 	} else {
 		COUNT(unmatched, 1);
 	}
-	bpf_map_delete_elem(&requests, id);
+	bpf_map_delete_elem(&requests, &id);
 	return 0;
 }
 
@@ -113,6 +102,14 @@ static __always_inline int uring_op(__u8 opcode)
 	return -1;
 }
 
+/* The thread that made the request's ring. */
+static __always_inline int uring_owner(struct io_kiocb *request)
+{
+	if (bpf_core_field_exists(request->tctx))
+		return READ(READ(READ(request, tctx), task), pid);
+	return READ(READ((struct io_kiocb___task *)request, task), pid);
+}
+
 /* The request's file; at submission the kernel has looked at the descriptor's number only. */
 static __always_inline __u64 uring_file(struct task_struct *task, struct io_kiocb *request)
 {
@@ -127,6 +124,14 @@ static __always_inline __u64 uring_file(struct task_struct *task, struct io_kioc
 		return READ((struct io_rsrc_node *)load((__u64)READ(ring_context, file_table.data.nodes) + number * 8),
 			    file_ptr) &
 		       ~7ULL;
+	}
+	if (bpf_core_type_exists(struct io_fixed_file)) {
+		struct io_ring_ctx___files *ring_context = (struct io_ring_ctx___files *)READ(request, ctx);
+		__u64 number = (__u32)READ(request, cqe.fd);
+
+		if (number >= READ(ring_context, nr_user_files))
+			return 0;
+		return READ(READ(ring_context, file_table.files) + number, file_ptr) & ~7ULL;
 	}
 	return 0;
 }

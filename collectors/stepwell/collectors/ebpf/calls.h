@@ -34,48 +34,73 @@ enum call {
 	CALL_URING_ENTER,
 };
 
+/* Each system call: its number's name, the name of the kernel's function for it, and what it is looked at as. */
+#define EVERY_CALL(CALL)                                       \
+	CALL(read, read, CALL_READ)                            \
+	CALL(write, write, CALL_WRITE)                         \
+	CALL(readv, readv, CALL_READV)                         \
+	CALL(writev, writev, CALL_WRITEV)                      \
+	CALL(pread64, pread64, CALL_PREAD)                     \
+	CALL(pwrite64, pwrite64, CALL_PWRITE)                  \
+	CALL(preadv, preadv, CALL_PREADV)                      \
+	CALL(pwritev, pwritev, CALL_PWRITEV)                   \
+	CALL(preadv2, preadv2, CALL_PREADV)                    \
+	CALL(pwritev2, pwritev2, CALL_PWRITEV)                 \
+	CALL(sendfile, sendfile64, CALL_SENDFILE)              \
+	CALL(splice, splice, CALL_SPLICE)                      \
+	CALL(copy_file_range, copy_file_range, CALL_COPY)      \
+	CALL(openat, openat, CALL_OPEN)                        \
+	CALL(openat2, openat2, CALL_OPEN)                      \
+	CALL(close, close, CALL_CLOSE)                         \
+	CALL(dup3, dup3, CALL_DUP)                             \
+	CALL(close_range, close_range, CALL_CLOSE_RANGE)       \
+	CALL(unlinkat, unlinkat, CALL_UNLINKAT)                \
+	CALL(renameat, renameat, CALL_RENAMEAT)                \
+	CALL(renameat2, renameat2, CALL_RENAMEAT)              \
+	CALL(truncate, truncate, CALL_TRUNCATE)                \
+	CALL(ftruncate, ftruncate, CALL_FTRUNCATE)             \
+	CALL(fsync, fsync, CALL_SYNC)                          \
+	CALL(fdatasync, fdatasync, CALL_SYNC)                  \
+	CALL(sync_file_range, sync_file_range, CALL_SYNC)      \
+	CALL(io_submit, io_submit, CALL_IO_SUBMIT)             \
+	CALL(io_getevents, io_getevents, CALL_IO_GETEVENTS)    \
+	CALL(io_pgetevents, io_pgetevents, CALL_IO_PGETEVENTS) \
+	CALL(io_uring_enter, io_uring_enter, CALL_URING_ENTER) \
+	EVERY_OLD_CALL(CALL)
+
+/* Those that only the older architectures have. */
+#ifdef __NR_open
+#define EVERY_OLD_CALL(CALL)              \
+	CALL(open, open, CALL_OPEN)       \
+	CALL(creat, creat, CALL_OPEN)     \
+	CALL(dup2, dup2, CALL_DUP)        \
+	CALL(unlink, unlink, CALL_UNLINK) \
+	CALL(rename, rename, CALL_RENAME)
+#else
+#define EVERY_OLD_CALL(CALL)
+#endif
+
+/* The same of 32-bit programs on x86. */
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL_PREFIX "__x64_sys_"
+#define COMPAT_PREFIX "__ia32_"
+#define EVERY_COMPAT_CALL(CALL) \
+	CALL(sys_read)          \
+	CALL(sys_write)         \
+	CALL(sys_readv)         \
+	CALL(sys_writev)        \
+	CALL(sys_ia32_pread64)  \
+	CALL(sys_ia32_pwrite64) \
+	CALL(compat_sys_preadv) \
+	CALL(compat_sys_pwritev)
+#elif defined(__TARGET_ARCH_arm64)
+#define SYSCALL_PREFIX "__arm64_sys_"
+#define EVERY_COMPAT_CALL(CALL)
+#endif
+
 #define CALLS 512 /* a power of two above every system call number */
 
-static const __u8 calls[CALLS] = {
-	[__NR_read] = CALL_READ,
-	[__NR_write] = CALL_WRITE,
-	[__NR_readv] = CALL_READV,
-	[__NR_writev] = CALL_WRITEV,
-	[__NR_pread64] = CALL_PREAD,
-	[__NR_pwrite64] = CALL_PWRITE,
-	[__NR_preadv] = CALL_PREADV,
-	[__NR_pwritev] = CALL_PWRITEV,
-	[__NR_preadv2] = CALL_PREADV,
-	[__NR_pwritev2] = CALL_PWRITEV,
-	[__NR_sendfile] = CALL_SENDFILE,
-	[__NR_splice] = CALL_SPLICE,
-	[__NR_copy_file_range] = CALL_COPY,
-	[__NR_openat] = CALL_OPEN,
-	[__NR_openat2] = CALL_OPEN,
-	[__NR_close] = CALL_CLOSE,
-	[__NR_dup3] = CALL_DUP,
-	[__NR_close_range] = CALL_CLOSE_RANGE,
-	[__NR_unlinkat] = CALL_UNLINKAT,
-	[__NR_renameat2] = CALL_RENAMEAT,
-	[__NR_truncate] = CALL_TRUNCATE,
-	[__NR_ftruncate] = CALL_FTRUNCATE,
-	[__NR_fsync] = CALL_SYNC,
-	[__NR_fdatasync] = CALL_SYNC,
-	[__NR_sync_file_range] = CALL_SYNC,
-	[__NR_io_submit] = CALL_IO_SUBMIT,
-	[__NR_io_getevents] = CALL_IO_GETEVENTS,
-	[__NR_io_pgetevents] = CALL_IO_PGETEVENTS,
-	[__NR_io_uring_enter] = CALL_URING_ENTER,
-#ifdef __NR_open
-	[__NR_open] = CALL_OPEN,
-	[__NR_creat] = CALL_OPEN,
-	[__NR_dup2] = CALL_DUP,
-	[__NR_unlink] = CALL_UNLINK,
-	[__NR_rename] = CALL_RENAME,
-#endif
-#ifdef __NR_renameat
-	[__NR_renameat] = CALL_RENAMEAT,
-#endif
-};
+#define IN_TABLE(number, function, call) [__NR_##number] = call,
+static const __u8 calls[CALLS] = {EVERY_CALL(IN_TABLE)};
 
 #endif

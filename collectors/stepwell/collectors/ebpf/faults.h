@@ -2,9 +2,9 @@
  * Page faults on file mappings. A fault is seen as the range of cached pages mapped around it, as the page that was
  * missing, or as the first followed by the second: so it is held until something else happens in the thread.
  *
- * How long a fault took is not told by the kernel. A thread that computes cannot sleep except in a fault, so the time
- * that it spent off the processor until its next system call or fault is the fault's; faults that did not sleep have
- * latency 0.
+ * Where programs may not be attached to the kernel's functions, it is not told which open file was mapped nor how long
+ * a fault took. The file is looked for. A thread that computes cannot sleep except in a fault, so the time that it
+ * spent off the processor until its next system call or fault is the fault's; faults that did not sleep have latency 0.
  */
 #ifndef STEPWELL_FAULTS_H
 #define STEPWELL_FAULTS_H
@@ -18,6 +18,13 @@
 static __always_inline __u64 off_cpu(struct task_struct *task)
 {
 	return task->se.exec_start - task->se.sum_exec_runtime - task->sched_info.run_delay;
+}
+
+static __always_inline void begin_fault(struct sw_task *t, struct task_struct *task)
+{
+	t->filled = 0;
+	t->fault.start_ns = bpf_ktime_get_ns();
+	t->fault.switches = task->nvcsw;
 }
 
 /* Look through the current process's areas for the open file that it has mapped, and note it. */
@@ -56,12 +63,32 @@ static __always_inline __u64 mapped_file(struct task_struct *task, __u64 mapping
 	return known ? *known : 0;
 }
 
+/* Record a fault on pages `first` to `last` of the open file whose address is in memory at `file`. */
+static __always_inline int add_fault(struct sw_task *t, __u64 *file, __u64 first, __u64 last, int around, int waited,
+				     __u64 latency_ns)
+{
+	struct sw_access *access = &t->access;
+	__u64 address = *(volatile __u64 *)file; /* a function that is checked as a whole takes no pointer to a file */
+	__u64 end = READ(READ((struct file *)address, f_inode), i_size);
+
+	access->start_ns = t->fault.start_ns;
+	access->latency_ns = latency_ns;
+	access->offset = first << knobs.page_shift;
+	access->requested = (last - first + 1) << knobs.page_shift;
+	access->size = access->requested;
+	if (access->offset + access->size > end)
+		access->size = access->offset < end ? end - access->offset : 0;
+	access->filled = t->filled;
+	access->waited = waited;
+	access->flags = around ? SW_FAULT_AROUND : 0;
+	return add_access(t, address, SW_MMAP, access);
+}
+
 /* Turn the held fault into an access. */
 WHOLE int settle_fault(struct sw_task *t)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_access *access;
-	__u64 address, end;
+	__u64 address, waited;
 
 	if (!t || !t->fault.mapping)
 		return 0;
@@ -71,32 +98,25 @@ WHOLE int settle_fault(struct sw_task *t)
 		COUNT(unmapped, 1);
 		return 0;
 	}
-	access = &t->access;
-	access->start_ns = t->fault.start_ns;
-	access->offset = t->fault.first << knobs.page_shift;
-	access->requested = (t->fault.last - t->fault.first + 1) << knobs.page_shift;
-	access->size = access->requested;
-	end = READ(READ((struct file *)address, f_inode), i_size);
-	if (access->offset + access->size > end)
-		access->size = access->offset < end ? end - access->offset : 0;
-	access->flags = t->fault.around ? SW_FAULT_AROUND : 0;
-	access->filled = t->filled;
-	access->waited = task->nvcsw != t->fault.switches;
-	access->latency_ns = access->waited ? off_cpu(task) - t->fault.off_cpu : 0;
-	return add_access(t, address, SW_MMAP, access);
+	waited = task->nvcsw != t->fault.switches;
+	return add_fault(t, &address, t->fault.first, t->fault.last, t->fault.around, waited,
+			 waited ? off_cpu(task) - t->fault.off_cpu : 0);
 }
 
+/* Hold the fault on pages `first` to `last` of a mapping, and settle the one before. */
 static __always_inline void hold_fault(struct sw_task *t, struct task_struct *task, __u64 mapping, __u64 first,
 				       __u64 last, int around)
 {
-	t->filled = 0;
+	if (!around && t->fault.around && t->fault.mapping == mapping && t->fault.first <= first &&
+	    first <= t->fault.last)
+		t->fault.mapping = 0; /* nothing was mapped around: this is the same fault */
+	settle_fault(t);
+	begin_fault(t, task);
 	t->fault.mapping = mapping;
 	t->fault.first = first;
 	t->fault.last = last;
 	t->fault.around = around;
-	t->fault.start_ns = bpf_ktime_get_ns();
 	t->fault.off_cpu = off_cpu(task);
-	t->fault.switches = task->nvcsw;
 }
 
 #endif

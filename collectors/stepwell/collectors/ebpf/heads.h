@@ -156,17 +156,21 @@ static __always_inline void end_file(struct sw_task *t, __u64 file, __u32 ops)
 }
 
 /* The thread ends: its latest runs end. Runs on other files it had end when they are found idle. */
-static __always_inline void end_thread_runs(struct sw_task *t)
+WHOLE int end_thread_runs(struct sw_task *t)
 {
 	for (__u32 i = 0; i < CACHED; i++) {
-		struct sw_key key = {.file = t->cached[i].file, .thread = t->thread, .op = t->cached[i].op};
+		struct sw_key key = {};
 
-		if (!key.file)
+		if (!t || !t->cached[i].file)
 			continue;
+		key.file = t->cached[i].file;
+		key.thread = t->thread;
+		key.op = t->cached[i].op;
 		end_slot(&key, t->cached[i].slot);
 		key.op |= SW_LATENCIES;
 		end_key(&key);
 	}
+	return 0;
 }
 
 static __always_inline void count_access(struct sw_access *access)
@@ -190,16 +194,17 @@ WHOLE int add_access(struct sw_task *t, __u64 address, __u32 op, struct sw_acces
 	struct sw_open_file *known;
 	struct sw_cached *cached;
 	struct sw_slot *slot = 0;
+	__u32 number = 0;
 
 	if (!t || !access)
 		return 0;
 	key.thread = t->thread;
 	cached = &t->cached[((key.file >> 8) + op) & (CACHED - 1)];
-	if (cached->file == key.file && cached->op == op && cached->epoch == control.epoch)
-		slot = bpf_map_lookup_elem(&slots, &cached->slot);
+	if (cached->file == key.file && cached->op == op && cached->epoch == control.epoch) {
+		number = cached->slot;
+		slot = bpf_map_lookup_elem(&slots, &number);
+	}
 	if (!slot || !is_slot_of(slot, &key) || !is_same_file(slot->inode, slot->ino, file)) {
-		__u32 number = 0;
-
 		known = open_of(address, t, access->start_ns);
 		if (!known || !known->open)
 			return 0;

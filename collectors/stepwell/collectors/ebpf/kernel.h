@@ -39,6 +39,9 @@ extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym __wea
 		value_;                                                                                           \
 	})
 
+#define VM_FAULT_ERROR 0x873 /* OOM, SIGBUS, HWPOISON, HWPOISON_LARGE, SIGSEGV, FALLBACK */
+#define VM_FAULT_NOPAGE 0x100
+#define VM_FAULT_RETRY 0x400
 #define S_IFMT 0170000
 #define S_IFREG 0100000
 #define PF_KTHREAD 0x00200000

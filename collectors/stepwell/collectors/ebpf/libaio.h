@@ -17,37 +17,37 @@ static long issue_iocb(__u32 i, struct iocb_batch *batch)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sw_task *t = traced(task);
 	struct sw_request_key id = {};
-	struct iocb one;
+	struct iocb *one;
 	struct file *file;
 	__u64 address;
 	__u32 op;
 
 	if (!t || i >= batch->count)
 		return 1;
+	one = &t->iocb;
 	if (bpf_probe_read_user(&id.id, sizeof(id.id), (void *)(batch->array + i * sizeof(__u64))) ||
-	    bpf_probe_read_user(&one, sizeof(one), (void *)id.id)) {
+	    bpf_probe_read_user(one, sizeof(*one), (void *)id.id)) {
 		COUNT(lost_vector, 1);
 		return 0;
 	}
-	if (one.opcode == AIO_PREAD || one.opcode == AIO_PREADV)
+	if (one->opcode == AIO_PREAD || one->opcode == AIO_PREADV)
 		op = SW_READ;
-	else if (one.opcode == AIO_PWRITE || one.opcode == AIO_PWRITEV)
+	else if (one->opcode == AIO_PWRITE || one->opcode == AIO_PWRITEV)
 		op = SW_WRITE;
 	else
 		return 0;
 	id.process = task->tgid;
-	if (one.opcode >= AIO_PREADV)
-		one.bytes = iovec_bytes(one.buffer, one.bytes);
-	address = address_of_fd(task, one.fd);
+	if (one->opcode >= AIO_PREADV)
+		one->bytes = iovec_bytes(one->buffer, one->bytes);
+	address = address_of_fd(task, one->fd);
 	file = (struct file *)address;
 	if (file && is_regular(file))
-		issue(t, address, &id, op, one.offset, one.bytes);
+		issue(t, address, &id, op, one->offset, one->bytes);
 	return 0;
 }
 
 static long complete_event(__u32 i, struct iocb_batch *batch)
 {
-	struct sw_request_key id = {.process = bpf_get_current_pid_tgid() >> 32};
 	struct io_event one;
 
 	if (i >= batch->count)
@@ -56,8 +56,7 @@ static long complete_event(__u32 i, struct iocb_batch *batch)
 		COUNT(lost_vector, 1);
 		return 0;
 	}
-	id.id = one.iocb;
-	complete(&id, one.result);
+	complete(one.iocb, bpf_get_current_pid_tgid() >> 32, one.result);
 	return 0;
 }
 

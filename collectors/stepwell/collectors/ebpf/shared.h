@@ -39,7 +39,7 @@ struct sw_control {
 	uint32_t next_thread;
 	uint64_t next_open;
 	uint32_t epoch; /* grows when an address may be another open file's without the threads that used it knowing */
-	uint32_t reserved;
+	uint32_t ended; /* nothing is recorded any more */
 };
 
 /* Per processor; summed by the loader. In accesses unless said otherwise. */

@@ -28,12 +28,27 @@ struct sw_cached {
 /* A page fault that is not yet an access: a fault on the page may follow one on the range around it. */
 struct sw_fault {
 	__u64 mapping; /* 0: none */
+	__u64 file; /* the open file, where that is told */
 	__u64 first; /* page index */
 	__u64 last;
 	__u64 start_ns;
 	__u64 off_cpu; /* see off_cpu() */
 	__u64 switches;
 	__u8 around;
+	__u8 retried; /* the fault will come again, once its page is there */
+};
+
+/* libaio's request, which is its ABI. */
+struct iocb {
+	__u64 data;
+	__u32 key;
+	__u32 rw_flags;
+	__u16 opcode;
+	__s16 priority;
+	__u32 fd;
+	__u64 buffer;
+	__u64 bytes;
+	__s64 offset;
 };
 
 /* One traced thread. */
@@ -53,6 +68,7 @@ struct sw_task {
 	__u32 argument;
 	struct sw_fault fault;
 	struct sw_access access; /* the one being recorded */
+	struct iocb iocb; /* the request being looked at; both here because the programs' stack is small */
 	__u64 async_wait_ns;
 	__u64 begin_system_ns;
 	__u64 begin_run_ns;
@@ -213,7 +229,7 @@ static __always_inline struct sw_task *traced(struct task_struct *task)
 {
 	struct sw_task *t = known_thread(task);
 
-	return t && !t->dormant ? t : 0;
+	return t && !t->dormant && !control.ended ? t : 0;
 }
 
 #endif

@@ -200,6 +200,11 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
+struct vm_fault {
+	struct vm_area_struct *vma;
+	unsigned long pgoff;
+};
+
 typedef struct {
 	unsigned long f;
 } memdesc_flags_t;
@@ -252,6 +257,24 @@ struct io_kiocb {
 	struct io_cqe cqe;
 	struct io_ring_ctx *ctx;
 	struct io_uring_task *tctx;
+};
+
+struct io_kiocb___task {
+	struct task_struct *task;
+};
+
+/* Until Linux 6.12. */
+struct io_fixed_file {
+	unsigned long file_ptr;
+};
+
+struct io_file_table___files {
+	struct io_fixed_file *files;
+};
+
+struct io_ring_ctx___files {
+	struct io_file_table___files file_table;
+	unsigned int nr_user_files;
 };
 
 struct io_rw {

@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -14,13 +15,16 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "links.h"
+#include "programs.h"
 #include "spool.h"
 #include "stepwell.h"
 
-#define MAX_LINKS 24
+#define MAX_LINKS 128
 #define POLL_MS 50
 #define FLUSHED 4096 /* slots at once: the kernel does not reschedule meanwhile */
 #define CROWDED_IDLE_NS 1000000000ULL /* when the map of open runs was full, idle ones end this early */
@@ -29,7 +33,7 @@ struct sw_collector {
 	struct bpf_object *object;
 	struct bpf_link *links[MAX_LINKS];
 	int link_count;
-	struct bpf_link *positions; /* get_pages, attached while it is needed */
+	struct bpf_link *positions; /* read_pages or get_pages, attached while it is needed */
 	struct sw_slot *slots;
 	struct ring_buffer *ring;
 	struct sw_control *control;
@@ -40,6 +44,7 @@ struct sw_collector {
 	int draining;
 	int stop; /* an eventfd: the drain is to end */
 	int processors;
+	uint32_t features;
 };
 
 static int fail(char *error, int code, const char *format, ...)
@@ -114,9 +119,14 @@ static int take(void *context, void *data, size_t bytes)
 	return 0;
 }
 
+static struct bpf_program *find(struct bpf_object *object, const char *name)
+{
+	return bpf_object__find_program_by_name(object, name);
+}
+
 static int run_sweep(struct sw_collector *c, enum sw_sweep what, char *error)
 {
-	struct bpf_program *program = bpf_object__find_program_by_name(c->object, "sweep_tasks");
+	struct bpf_program *program = find(c->object, "sweep_tasks");
 	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
 	char rest[256];
 	int file, code = 0;
@@ -141,7 +151,7 @@ static void flush_heads(struct sw_collector *c, uint64_t idle_before_ns, uint64_
 	struct sw_flush flush = {
 		.idle_before_ns = idle_before_ns, .begun_before_ns = begun_before_ns, .count = FLUSHED};
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &flush, .ctx_size_in = sizeof(flush));
-	int program = bpf_program__fd(bpf_object__find_program_by_name(c->object, "flush_heads"));
+	int program = bpf_program__fd(find(c->object, "flush_heads"));
 
 	for (; flush.first < c->options.heads; flush.first += FLUSHED)
 		bpf_prog_test_run_opts(program, &options);
@@ -150,8 +160,12 @@ static void flush_heads(struct sw_collector *c, uint64_t idle_before_ns, uint64_
 /* Positions of shared descriptors cost every read of the machine a little: watched only where there are any. */
 static void watch_positions(struct sw_collector *c, int wanted)
 {
-	if (wanted && !c->positions) {
-		c->positions = bpf_program__attach(bpf_object__find_program_by_name(c->object, "get_pages"));
+	struct bpf_program *program = find(c->object, "read_pages");
+
+	if (!bpf_program__autoload(program))
+		program = find(c->object, "get_pages");
+	if (wanted && !c->positions && bpf_program__autoload(program)) {
+		c->positions = bpf_program__attach(program);
 	} else if (!wanted && c->positions) {
 		bpf_link__destroy(c->positions);
 		c->positions = NULL;
@@ -226,6 +240,7 @@ static int set_up(struct sw_collector *c, char *error)
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, "ring"), o->ring_bytes);
 	for (size_t i = 0; i < sizeof(sized) / sizeof(*sized); i++)
 		bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, sized[i]), o->heads);
+	c->features = sw_choose_programs(c->object);
 	said[0] = 0;
 	if (bpf_object__load(c->object)) {
 		int code = -errno;
@@ -279,6 +294,21 @@ int sw_collector_open(const struct sw_options *options, struct sw_collector **ou
 	return 0;
 }
 
+uint32_t sw_collector_features(const struct sw_collector *c)
+{
+	return c->features;
+}
+
+/* Those that are attached only when needed, or never, are left out. */
+static int is_attached_at_start(const struct bpf_program *program)
+{
+	const char *name = bpf_program__name(program);
+
+	return bpf_program__type(program) == BPF_PROG_TYPE_TRACING &&
+	       bpf_program__expected_attach_type(program) != BPF_TRACE_ITER && strcmp(name, "read_pages") != 0 &&
+	       strcmp(name, "get_pages") != 0;
+}
+
 int sw_collector_start(struct sw_collector *c, char *error)
 {
 	struct bpf_program *program;
@@ -287,9 +317,7 @@ int sw_collector_start(struct sw_collector *c, char *error)
 	{
 		struct bpf_link *link;
 
-		if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING ||
-		    bpf_program__get_expected_attach_type(program) == BPF_TRACE_ITER ||
-		    !strcmp(bpf_program__name(program), "get_pages"))
+		if (!bpf_program__autoload(program) || !is_attached_at_start(program))
 			continue;
 		link = bpf_program__attach(program);
 		if (!link)
@@ -377,17 +405,21 @@ static void end_drain(struct sw_collector *c)
 
 static void detach(struct sw_collector *c)
 {
-	while (c->link_count)
-		bpf_link__destroy(c->links[--c->link_count]);
+	if (c->positions)
+		c->links[c->link_count++] = c->positions;
+	c->positions = NULL;
+	sw_release_links(c->links, c->link_count, c->features & SW_ON_FUNCTIONS);
+	c->link_count = 0;
 }
 
 int sw_collector_stop(struct sw_collector *c, char *error)
 {
 	int code;
 
-	detach(c);
+	c->control->ended = 1;
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); /* until no program runs that has not seen that */
 	end_drain(c);
-	watch_positions(c, 0);
+	detach(c);
 	code = run_sweep(c, SW_SWEEP_END, error);
 	flush_heads(c, UINT64_MAX, UINT64_MAX);
 	ring_buffer__consume(c->ring);
@@ -399,9 +431,10 @@ void sw_collector_free(struct sw_collector *c)
 {
 	if (!c)
 		return;
-	detach(c);
+	if (c->control && c->control != MAP_FAILED)
+		c->control->ended = 1;
 	end_drain(c);
-	watch_positions(c, 0);
+	detach(c);
 	if (c->slots && c->slots != MAP_FAILED)
 		munmap(c->slots, slot_bytes(c));
 	if (c->control && c->control != MAP_FAILED)

@@ -79,6 +79,8 @@ def library() -> ctypes.CDLL:
     """
     native = ctypes.CDLL(str(Path(__file__).parent / "libstepwell.so"), use_errno=True)
     native.sw_collector_open.argtypes = [POINTER(Options), POINTER(c_void_p), c_char_p]
+    native.sw_collector_features.argtypes = [c_void_p]
+    native.sw_collector_features.restype = c_uint32
     native.sw_collector_start.argtypes = [c_void_p, c_char_p]
     native.sw_collector_totals.argtypes = [c_void_p, POINTER(Totals)]
     native.sw_collector_open_runs.argtypes = [c_void_p, c_void_p, c_size_t]

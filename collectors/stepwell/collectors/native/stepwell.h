@@ -26,6 +26,14 @@ struct sw_options {
 	struct sw_filter filter;
 };
 
+/* What the programs that run on this kernel can do. */
+enum sw_feature {
+	SW_ON_FUNCTIONS = 1, /* system calls are seen at the kernel's functions, not at the tracepoints of all calls */
+	SW_PAGE_FAULTS = 2,
+	SW_POSITIONS = 4, /* exact positions of shared descriptors */
+	SW_URING = 8,
+};
+
 /* What has been seen and what was lost, until now. */
 struct sw_totals {
 	struct sw_counters kernel;
@@ -37,6 +45,8 @@ struct sw_totals {
 };
 
 SW_API int sw_collector_open(const struct sw_options *options, struct sw_collector **out, char *error);
+/* enum sw_feature bits */
+SW_API uint32_t sw_collector_features(const struct sw_collector *collector);
 SW_API int sw_collector_start(struct sw_collector *collector, char *error);
 SW_API int sw_collector_totals(struct sw_collector *collector, struct sw_totals *totals);
 /* Copies at most `max` runs that are open in the kernel; returns how many. */
