@@ -75,7 +75,7 @@ bench: setup test-packages  ## measure Stepwell's cost beside other tracers
 	$(BIN)/uv sync --quiet --locked --group bench
 	$(BIN)/python -m tests.bench.run
 
-docs: setup  ## write what is generated from the record definition
+docs: .venv/.setup  ## write what is generated from the record definition
 	$(BIN)/python -m stepwell.trace.generate
 
 wheel: setup  ## build sdist and a wheel that brings its own libelf, into dist/

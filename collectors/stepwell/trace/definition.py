@@ -3,7 +3,7 @@
 Every record of a trace is described here once.  From it come the C structs
 (`record.h`, compiled into the BPF programs and the native library), the numpy
 and Arrow types (`layout.py`), the DuckDB tables and the documentation table.
-`tests/unit/test_definition.py` fails when any of them differs.
+`tests/unit/test_record_definition.py` fails when any of them differs.
 
 Units are in the descriptions; times are CLOCK_MONOTONIC nanoseconds unless a
 name says otherwise; all integers are little-endian on disk.

@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stepwell.trace.definition import FORMAT_VERSION, HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, RECORDS, Field, Record
+from stepwell.trace.definition import (
+    FORMAT_VERSION,
+    HISTOGRAM_BUCKETS,
+    HISTOGRAM_SHIFT,
+    RECORDS,
+    EventKind,
+    Field,
+    Op,
+    OpenFlag,
+    Record,
+    RunFlag,
+)
 
 _NUMPY = {"u8": "u1", "u16": "<u2", "u32": "<u4", "u64": "<u8", "s32": "<i4", "s64": "<i8"}
 _ARROW = {
@@ -44,11 +55,8 @@ def dtype(record: Record) -> np.dtype[np.void]:
 
 
 def schema(record: Record) -> pa.Schema:
-    """Return the Arrow schema of one record; a text behind the struct is a last column `text`."""
-    fields = [pa.field(field.name, _arrow_type(field)) for field in record.fields]
-    if record.text:
-        fields.append(pa.field("text", pa.large_binary()))
-    return pa.schema(fields)
+    """Return the Arrow schema of one record's members."""
+    return pa.schema([pa.field(field.name, _arrow_type(field)) for field in record.fields])
 
 
 def _arrow_type(field: Field) -> pa.DataType:
@@ -65,8 +73,17 @@ BY_KIND: dict[int, Record] = {record.kind: record for record in RECORDS}
 """Definition of each record kind."""
 
 
+ENUMS = (
+    ("sw_op", "SW_", tuple(Op)),
+    ("sw_run_flag", "SW_", tuple(RunFlag)),
+    ("sw_open_flag", "SW_OPEN_", tuple(OpenFlag)),
+    ("sw_event_kind", "SW_EVENT_", tuple(EventKind)),
+)
+"""The C header's enums: name, prefix, members."""
+
+
 def c_header() -> str:
-    """Return `record.h`: one struct per record, plain C types, no implicit padding."""
+    """Return `record.h`: the numbers, and one struct per record of plain C types without implicit padding."""
     lines = [
         "/* Generated from definition.py by `make docs`; do not edit. */",
         "#ifndef STEPWELL_RECORD_H",
@@ -78,6 +95,10 @@ def c_header() -> str:
         f"#define SW_BUCKETS {HISTOGRAM_BUCKETS}",
         f"#define SW_BUCKET_SHIFT {HISTOGRAM_SHIFT}",
     ]
+    for enum, prefix, members in ENUMS:
+        lines += ["", f"enum {enum} {{"]
+        lines += [f"\t{prefix}{member.name} = {int(member)}," for member in members]
+        lines.append("};")
     for record in RECORDS:
         tag = record.name.upper()
         lines += [

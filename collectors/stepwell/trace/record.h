@@ -8,6 +8,38 @@
 #define SW_BUCKETS 24
 #define SW_BUCKET_SHIFT 8
 
+enum sw_op {
+	SW_READ = 0,
+	SW_WRITE = 1,
+	SW_MMAP = 2,
+	SW_SENDFILE = 3,
+	SW_SPLICE = 4,
+	SW_COPY = 5,
+};
+
+enum sw_run_flag {
+	SW_ASYNC = 1,
+	SW_ESTIMATED_OFFSET = 2,
+	SW_FAULT_AROUND = 4,
+};
+
+enum sw_open_flag {
+	SW_OPEN_DELETED = 1,
+	SW_OPEN_NO_PATH = 2,
+	SW_OPEN_TRUNCATED_PATH = 4,
+	SW_OPEN_BEFORE = 8,
+};
+
+enum sw_event_kind {
+	SW_EVENT_CLOSE = 0,
+	SW_EVENT_UNLINK = 1,
+	SW_EVENT_RENAME_FROM = 2,
+	SW_EVENT_RENAME_TO = 3,
+	SW_EVENT_TRUNCATE = 4,
+	SW_EVENT_SYNC = 5,
+	SW_EVENT_ERROR = 6,
+};
+
 #define SW_RUN 1
 #define SW_RUN_BYTES 224
 struct sw_run {

@@ -14,10 +14,6 @@
 
 #define SW_INLINE static inline __attribute__((always_inline))
 
-enum sw_op { SW_READ, SW_WRITE, SW_MMAP, SW_SENDFILE, SW_SPLICE, SW_COPY };
-
-enum sw_run_flag { SW_ASYNC = 1, SW_ESTIMATED_OFFSET = 2, SW_FAULT_AROUND = 4 };
-
 /* One access, as a collector saw it. */
 struct sw_access {
 	uint64_t seq; /* number among all accesses of the thread */

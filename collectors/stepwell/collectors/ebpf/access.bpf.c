@@ -71,11 +71,11 @@ static __always_inline void end(struct sw_task *t, struct task_struct *task, __u
 		break;
 	case CALL_FTRUNCATE:
 		if (result == 0)
-			end_on_descriptor(t, task, 4, ARG1(regs), ARG2(regs), now);
+			end_on_descriptor(t, task, SW_EVENT_TRUNCATE, ARG1(regs), ARG2(regs), now);
 		break;
 	case CALL_SYNC:
 		if (result == 0)
-			end_on_descriptor(t, task, 5, ARG1(regs), 0, now);
+			end_on_descriptor(t, task, SW_EVENT_SYNC, ARG1(regs), 0, now);
 		break;
 	case CALL_IO_SUBMIT:
 	case CALL_IO_GETEVENTS:

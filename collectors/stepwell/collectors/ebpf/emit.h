@@ -51,7 +51,7 @@ WHOLE __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency
 	if (!inode)
 		inode = READ(file, f_inode);
 	if (!READ(dentry, d_hash.pprev) && dentry != READ(dentry, d_parent))
-		w.state |= STATE_DELETED;
+		w.state |= SW_OPEN_DELETED;
 	walk_path(task, &w);
 	if (knobs.filter.under_ino && !w.under)
 		return 0;

@@ -16,15 +16,10 @@ struct walk {
 	__u64 root_dentry;
 	__u64 root_mount;
 	__u32 used; /* bytes of text */
-	__u32 state; /* enum OpenFlag of the definition */
+	__u32 state; /* enum sw_open_flag */
 	__u32 done;
 	__u32 under; /* passed the directory that is asked for */
 };
-
-#define STATE_DELETED 1
-#define STATE_NO_PATH 2
-#define STATE_TRUNCATED 4
-#define STATE_BEFORE 8
 
 static __always_inline struct mount *mount_of(__u64 vfsmount)
 {
@@ -39,7 +34,7 @@ static __always_inline void append_name(struct sw_scratch *s, struct walk *w, st
 	__u32 at = w->used;
 
 	if (at + length >= TEXT_BYTES) {
-		w->state |= STATE_TRUNCATED;
+		w->state |= SW_OPEN_TRUNCATED_PATH;
 		w->done = 1;
 		return;
 	}
@@ -83,7 +78,7 @@ static long walk_step(__u32 i, struct walk *w)
 		/* The top of a tree that is not below the thread's root: a detached or internal mount, or a name
 		 * outside a chroot. It has no path there. */
 		if (up == (__u64)mount || w->dentry != (__u64)READ(mount, mnt.mnt_root)) {
-			w->state |= STATE_NO_PATH;
+			w->state |= SW_OPEN_NO_PATH;
 			w->done = 1;
 			return 1;
 		}
@@ -103,7 +98,7 @@ static __always_inline void walk_path(struct task_struct *task, struct walk *w)
 	w->root_mount = (__u64)task->fs->root.mnt;
 	bpf_loop(MAX_COMPONENTS, walk_step, w, 0);
 	if (!w->done)
-		w->state |= STATE_TRUNCATED;
+		w->state |= SW_OPEN_TRUNCATED_PATH;
 }
 
 /* Begin at the name by which the file was opened. */

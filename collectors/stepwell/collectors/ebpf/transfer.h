@@ -130,7 +130,7 @@ static __always_inline void end_error(struct sw_task *t, __u32 op, long result, 
 		return;
 	known = open_of(t->file, t, now);
 	if (known && known->open)
-		send_event(t, 6 /* error */, op, known->open, -result);
+		send_event(t, SW_EVENT_ERROR, op, known->open, -result);
 }
 
 /* The access that the call in progress was; kept with the thread, because the programs' stack is small. */
@@ -220,7 +220,7 @@ static __always_inline void end_close(struct sw_task *t)
 
 	if (known && known->open == t->other) /* else another thread has opened a file there already */
 		bpf_map_delete_elem(&opens, &address);
-	send_event(t, 0 /* close */, 0, t->other, 0);
+	send_event(t, SW_EVENT_CLOSE, 0, t->other, 0);
 }
 
 struct descriptors {
@@ -277,21 +277,21 @@ static __always_inline void end_named(struct sw_task *t, __u32 call, struct pt_r
 		return;
 	switch (call) {
 	case CALL_UNLINK:
-		send_path_event(t, 1 /* unlink */, ARG1(regs), here, 0);
+		send_path_event(t, SW_EVENT_UNLINK, ARG1(regs), here, 0);
 		break;
 	case CALL_UNLINKAT:
-		send_path_event(t, 1, ARG2(regs), ARG1(regs), 0);
+		send_path_event(t, SW_EVENT_UNLINK, ARG2(regs), ARG1(regs), 0);
 		break;
 	case CALL_RENAME:
-		send_path_event(t, 2 /* from */, ARG1(regs), here, 0);
-		send_path_event(t, 3 /* to */, ARG2(regs), here, 0);
+		send_path_event(t, SW_EVENT_RENAME_FROM, ARG1(regs), here, 0);
+		send_path_event(t, SW_EVENT_RENAME_TO, ARG2(regs), here, 0);
 		break;
 	case CALL_RENAMEAT:
-		send_path_event(t, 2, ARG2(regs), ARG1(regs), 0);
-		send_path_event(t, 3, ARG4(regs), ARG3(regs), 0);
+		send_path_event(t, SW_EVENT_RENAME_FROM, ARG2(regs), ARG1(regs), 0);
+		send_path_event(t, SW_EVENT_RENAME_TO, ARG4(regs), ARG3(regs), 0);
 		break;
 	case CALL_TRUNCATE:
-		send_path_event(t, 4 /* truncate */, ARG1(regs), here, ARG2(regs));
+		send_path_event(t, SW_EVENT_TRUNCATE, ARG1(regs), here, ARG2(regs));
 		break;
 	}
 }
