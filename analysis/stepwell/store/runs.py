@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from stepwell.store.results import Records, Results
 from stepwell.trace.definition import HISTOGRAM_BUCKETS, RUN, RUN_SHORT, Op
+from stepwell.trace.layout import schema
 from stepwell.trace.spool import Spool
 
 _LIST = pa.list_(pa.uint32())
@@ -19,20 +20,11 @@ _FIELDS = tuple(field.name for field in RUN_SHORT.fields if field.name not in {"
 _NUMBERS = tuple(field.name for field in RUN_SHORT.fields if field.ctype == "u64" and field.name != "requested")
 """The fields that are signed in Linux; `requested` alone is as large as the program wanted."""
 
-SCHEMA = pa.schema(
-    [
-        *((name, pa.int64()) for name in _NUMBERS if name not in {"tail", "latency_max_ns"}),
-        *((name, pa.int64()) for name in ("stride", "size_minus_tail", "latency_minus_max_ns")),
-        ("thread", pa.uint32()),
-        ("op", pa.uint8()),
-        ("flags", pa.uint8()),
-        ("count", pa.uint32()),
-        ("requested", pa.uint64()),
-        ("waited", pa.uint32()),
-        ("filled", pa.uint32()),
-        ("histogram", _LIST),
-    ]
-)
+_AS_DIFFERENCE = {"tail": "size_minus_tail", "latency_max_ns": "latency_minus_max_ns"}
+
+_TYPES = {field.name: field.type for field in schema(RUN_SHORT)} | dict.fromkeys(_NUMBERS, pa.int64())
+
+SCHEMA = pa.schema([*((_AS_DIFFERENCE.get(name, name), _TYPES[name]) for name in _FIELDS), ("histogram", _LIST)])
 """What `RunBatches` yields: the columns of table `stored.run` that need nothing but the record."""
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from textwrap import dedent
 
+from stepwell.trace.definition import RUN
+
 PIECE = 256
 """Accesses rebuilt at a time from one run: bounds the memory a run of a billion accesses takes."""
 
@@ -22,6 +24,13 @@ class View:
     doc: str
     columns: dict[str, str]
     sql: str
+
+
+def _run_doc(name: str) -> str:
+    """Return what a field of a run means, with its unit."""
+    (doc,) = (field.doc for field in RUN.fields if field.name == name)
+    unit = ", in nanoseconds" if name.endswith("_ns") else ""
+    return doc + unit + (" since the trace's start" if name == "start_ns" else "")
 
 
 def _accesses() -> str:
@@ -106,6 +115,10 @@ _TRACE = {"trace": "number of the trace; grows with every recording"}
 _READER = _TRACE | {"reader": "id of the reader (process) within the trace"}
 _THREAD = _READER | {"thread": "id of the thread within the trace"}
 _FILE = _THREAD | {"file": "id of the file within the trace"}
+_AS_RECORDED = (
+    "seq", "seq_span", "count", "offset", "stride", "requested", "size", "tail", "start_ns", "span_ns", "latency_ns",
+    "latency_max_ns", "wait_ns", "waited", "filled", "flags",
+)  # fmt: skip
 _OP = "read, write, mmap, sendfile, splice or copy"
 
 VIEWS = (
@@ -210,28 +223,13 @@ VIEWS = (
     ),
     View(
         "runs",
-        "a maximal series of accesses by one thread on one open file with the same request size and stride",
+        RUN.doc.partition(";")[0],
         _FILE
         | {
             "open": "id of the open file within the trace",
             "op": _OP,
-            "seq": "number of the first access among all accesses of the thread",
-            "seq_span": "number of the last access minus `seq`",
-            "count": "accesses; 0 carries only latencies of asynchronous accesses",
-            "offset": "file offset of the first access, in bytes",
-            "stride": "distance from one access's start to the next, in bytes; 0 if count < 2",
-            "requested": "bytes asked for by each access",
-            "size": "bytes transferred by each access but the last",
-            "tail": "bytes transferred by the last access",
-            "start_ns": "start of the first access, in nanoseconds since the trace's start",
-            "span_ns": "start of the last access minus `start_ns`, in nanoseconds",
-            "latency_ns": "sum of the latencies, in nanoseconds",
-            "latency_max_ns": "largest latency, in nanoseconds",
-            "wait_ns": "latencies of the accesses during which the thread slept, in nanoseconds",
-            "waited": "accesses during which the thread slept (storage, or a lock)",
-            "filled": "pages put into the page cache during the accesses, read-ahead included",
-            "flags": "1 asynchronous, 2 estimated offset, 4 fault-around",
-            "histogram": "accesses by latency: bucket k (from 0) is [2^(k+8), 2^(k+9)) ns; NULL for runs of 1 or 2",
+            **{name: _run_doc(name) for name in _AS_RECORDED},
+            "histogram": f"{_run_doc('histogram')}; NULL for runs of 1 or 2",
         },
         """SELECT trace, reader, thread, file, open, op, seq, seq_span, count, "offset", stride, requested, size,
             size - size_minus_tail AS tail, start_ns, span_ns, latency_ns,
