@@ -125,13 +125,13 @@ static __always_inline __u64 uring_file(struct task_struct *task, struct io_kioc
 			    file_ptr) &
 		       ~7ULL;
 	}
-	if (bpf_core_type_exists(struct io_fixed_file)) {
+	if (bpf_core_field_exists(struct io_file_table___files, files)) {
 		struct io_ring_ctx___files *ring_context = (struct io_ring_ctx___files *)READ(request, ctx);
 		__u64 number = (__u32)READ(request, cqe.fd);
 
 		if (number >= READ(ring_context, nr_user_files))
 			return 0;
-		return READ(READ(ring_context, file_table.files) + number, file_ptr) & ~7ULL;
+		return load((__u64)READ(ring_context, file_table.files) + number * 8) & ~7ULL;
 	}
 	return 0;
 }

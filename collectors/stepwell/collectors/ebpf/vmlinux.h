@@ -263,13 +263,12 @@ struct io_kiocb___task {
 	struct task_struct *task;
 };
 
-/* Until Linux 6.12. */
-struct io_fixed_file {
-	unsigned long file_ptr;
-};
-
+/*
+ * Until Linux 6.12: one number for each file. Its type, io_fixed_file, is not named, because libbpf looks for unknown
+ * types in all modules, which takes CAP_SYS_ADMIN.
+ */
 struct io_file_table___files {
-	struct io_fixed_file *files;
+	unsigned long *files;
 };
 
 struct io_ring_ctx___files {
