@@ -432,6 +432,16 @@ static long flush_slot_at(__u32 i, struct sw_flush *flush)
 	return 0;
 }
 
+/* Run by the loader: what directory is asked for. By number it would not do: some file systems tell stat(2) others. */
+SEC("raw_tp")
+int find_under(struct sw_under *under)
+{
+	__u64 address = address_of_fd(bpf_get_current_task_btf(), under->descriptor);
+
+	control.under = (__u64)READ((struct file *)address, f_inode);
+	return 0;
+}
+
 /* Run by the loader: end what is idle, send what is old. No tracepoint's: it is never attached. */
 SEC("raw_tp")
 int flush_heads(struct sw_flush *flush)

@@ -51,6 +51,8 @@ enum call {
 	CALL(copy_file_range, copy_file_range, CALL_COPY)      \
 	CALL(openat, openat, CALL_OPEN)                        \
 	CALL(openat2, openat2, CALL_OPEN)                      \
+	CALL(open_by_handle_at, open_by_handle_at, CALL_OPEN)  \
+	CALL(memfd_create, memfd_create, CALL_OPEN)            \
 	CALL(close, close, CALL_CLOSE)                         \
 	CALL(dup3, dup3, CALL_DUP)                             \
 	CALL(close_range, close_range, CALL_CLOSE_RANGE)       \

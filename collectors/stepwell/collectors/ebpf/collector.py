@@ -113,6 +113,7 @@ class Collector:
         pids = (ctypes.c_uint32 * len(scope.pids))(*scope.pids)
         options = Options(
             object=os.fsencode(OBJECT),
+            under=os.fsencode(scope.under) if scope.under else None,
             spool=self._spool,
             ring_bytes=RING_BYTES,
             heads=HEADS,

@@ -45,6 +45,8 @@ WHOLE __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency
 	if (!s)
 		return 0;
 	walk_from(&w, file);
+	if (knobs.filter.under && !is_under(&w))
+		return 0;
 	w.state = state;
 	dentry = (struct dentry *)w.dentry;
 	inode = READ(dentry, d_inode);
@@ -53,8 +55,6 @@ WHOLE __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency
 	if (!READ(dentry, d_hash.pprev) && dentry != READ(dentry, d_parent))
 		w.state |= SW_OPEN_DELETED;
 	walk_path(task, &w);
-	if (knobs.filter.under_ino && !w.under)
-		return 0;
 	open = __sync_fetch_and_add(&control.next_open, 1) + 1;
 	super = READ(inode, i_sb);
 	s->open.kind = SW_OPEN;

@@ -7,7 +7,7 @@
 
 #include "state.h"
 
-#define MAX_COMPONENTS 256
+#define MAX_STEPS 8192 /* names of a path that text has room for, and mounts; or directories up to the root */
 #define NAME_WORDS 32 /* NAME_MAX is 255 */
 
 struct walk {
@@ -18,7 +18,7 @@ struct walk {
 	__u32 used; /* bytes of text */
 	__u32 state; /* enum sw_open_flag */
 	__u32 done;
-	__u32 under; /* passed the directory that is asked for */
+	__u32 reserved;
 };
 
 static __always_inline struct mount *mount_of(__u64 vfsmount)
@@ -51,12 +51,6 @@ static __always_inline void append_name(struct sw_scratch *s, struct walk *w, st
 	w->used = at + 1;
 }
 
-static __always_inline int is_directory_asked_for(struct inode *inode)
-{
-	return inode && READ(inode, i_ino) == knobs.filter.under_ino &&
-	       READ(READ(inode, i_sb), s_dev) == knobs.filter.under_dev;
-}
-
 static long walk_step(__u32 i, struct walk *w)
 {
 	struct sw_scratch *s = scratch();
@@ -66,8 +60,6 @@ static long walk_step(__u32 i, struct walk *w)
 
 	if (!s || w->done)
 		return 1;
-	if (knobs.filter.under_ino && is_directory_asked_for(READ(dentry, d_inode)))
-		w->under = 1;
 	if (w->dentry == w->root_dentry && w->mount == w->root_mount) {
 		w->done = 1;
 		return 1;
@@ -96,7 +88,7 @@ static __always_inline void walk_path(struct task_struct *task, struct walk *w)
 {
 	w->root_dentry = (__u64)task->fs->root.dentry;
 	w->root_mount = (__u64)task->fs->root.mnt;
-	bpf_loop(MAX_COMPONENTS, walk_step, w, 0);
+	bpf_loop(MAX_STEPS, walk_step, w, 0);
 	if (!w->done)
 		w->state |= SW_OPEN_TRUNCATED_PATH;
 }
@@ -114,6 +106,51 @@ static __always_inline void walk_from(struct walk *w, struct file *file)
 		w->dentry = (__u64)READ(file, f_path.dentry);
 		w->mount = (__u64)READ(file, f_path.mnt);
 	}
+}
+
+/* A way up to the root, with or without leaving the file system for the directory it is mounted on. */
+struct climb {
+	__u64 dentry;
+	__u64 mount; /* 0: stay in the file system */
+	__u64 found;
+};
+
+static long climb_step(__u32 i, struct climb *c)
+{
+	struct dentry *dentry = (struct dentry *)c->dentry;
+	__u64 parent = (__u64)READ(dentry, d_parent);
+
+	if ((__u64)READ(dentry, d_inode) == control.under) {
+		c->found = 1;
+		return 1;
+	}
+	if (c->mount) {
+		struct mount *mount = mount_of(c->mount);
+		struct mount *up = READ(mount, mnt_parent);
+
+		if (c->dentry == (__u64)READ(mount, mnt.mnt_root) && up != mount) {
+			c->dentry = (__u64)READ(mount, mnt_mountpoint);
+			c->mount = (__u64)up + bpf_core_field_offset(struct mount, mnt);
+			return 0;
+		}
+	}
+	c->dentry = parent;
+	return parent == (__u64)dentry;
+}
+
+/*
+ * Is the name below the directory that is asked for? By the mounts that lead to it, whatever the thread's root is; or
+ * in its file system, of which another part may be mounted here.
+ */
+static __always_inline int is_under(struct walk *from)
+{
+	struct climb by_mounts = {.dentry = from->dentry, .mount = from->mount};
+	struct climb inside = {.dentry = from->dentry};
+
+	bpf_loop(MAX_STEPS, climb_step, &by_mounts, 0);
+	if (!by_mounts.found)
+		bpf_loop(MAX_STEPS, climb_step, &inside, 0);
+	return by_mounts.found || inside.found;
 }
 
 #endif

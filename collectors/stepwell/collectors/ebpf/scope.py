@@ -53,15 +53,8 @@ def kernel_filter(scope: Scope) -> Filter:
         wanted.cgroup = _status(scope.cgroup).st_ino
         wanted.cgroup_subsystem = _subsystem(scope.cgroup)
     if scope.under is not None:
-        status = _status(scope.under)
-        wanted.under_ino = status.st_ino
-        wanted.under_dev = kernel_device(status.st_dev)
+        _status(scope.under)
     return wanted
-
-
-def kernel_device(device: int) -> int:
-    """Return a device number as the kernel encodes it inside: major << 20 | minor."""
-    return os.major(device) << 20 | os.minor(device)
 
 
 def _status(directory: Path) -> os.stat_result:

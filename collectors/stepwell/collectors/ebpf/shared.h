@@ -15,8 +15,7 @@ struct sw_filter {
 	uint32_t self; /* process that is never recorded */
 	uint64_t cgroup; /* id (inode number) of the cgroup */
 	int32_t cgroup_subsystem; /* index in css_set.subsys, or -1 for the unified hierarchy */
-	uint32_t under_dev; /* only files below this directory, if under_ino is not 0 */
-	uint64_t under_ino;
+	uint32_t under; /* only files below a directory, see control */
 	uint32_t after_exec; /* of the processes given, record only what they do after their next execve */
 	uint32_t reserved;
 };
@@ -38,6 +37,7 @@ struct sw_control {
 	uint32_t shared; /* reads at the position of a descriptor that others may move: get_pages is needed */
 	uint32_t next_thread;
 	uint64_t next_open;
+	uint64_t under; /* address of the directory's inode, which the loader holds open */
 	uint32_t epoch; /* grows when an address may be another open file's without the threads that used it knowing */
 	uint32_t ended; /* nothing is recorded any more */
 };
@@ -79,6 +79,11 @@ struct sw_slot {
 	struct sw_head head;
 	uint32_t reserved;
 	uint32_t opened;
+};
+
+/* Argument of the program that finds the directory of the filter. */
+struct sw_under {
+	uint32_t descriptor; /* of the caller */
 };
 
 /* Argument of the flush program. */

@@ -273,7 +273,7 @@ static __always_inline void end_named(struct sw_task *t, __u32 call, struct pt_r
 {
 	const __s32 here = -100; /* AT_FDCWD */
 
-	if (knobs.filter.under_ino)
+	if (knobs.filter.under)
 		return;
 	switch (call) {
 	case CALL_UNLINK:

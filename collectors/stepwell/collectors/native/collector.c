@@ -1,5 +1,6 @@
 /* Loads the programs, attaches them, and drains the ring buffer into the spool file in a thread of its own. */
 #define _GNU_SOURCE
+#define _GNU_SOURCE /* O_PATH */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -42,6 +43,7 @@ struct sw_collector {
 	pthread_mutex_t lock; /* the spool, and whoever drains */
 	pthread_t drain;
 	int draining;
+	int under; /* descriptor of the directory that is asked for, or -1 */
 	int stop; /* an eventfd: the drain is to end */
 	int processors;
 	uint32_t features;
@@ -146,15 +148,20 @@ static int run_sweep(struct sw_collector *c, enum sw_sweep what, char *error)
 	return code;
 }
 
+static int run_program(struct sw_collector *c, const char *name, const void *argument, size_t bytes)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = argument, .ctx_size_in = bytes);
+
+	return bpf_prog_test_run_opts(bpf_program__fd(find(c->object, name)), &options);
+}
+
 static void flush_heads(struct sw_collector *c, uint64_t idle_before_ns, uint64_t begun_before_ns)
 {
 	struct sw_flush flush = {
 		.idle_before_ns = idle_before_ns, .begun_before_ns = begun_before_ns, .count = FLUSHED};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &flush, .ctx_size_in = sizeof(flush));
-	int program = bpf_program__fd(find(c->object, "flush_heads"));
 
 	for (; flush.first < c->options.heads; flush.first += FLUSHED)
-		bpf_prog_test_run_opts(program, &options);
+		run_program(c, "flush_heads", &flush, sizeof(flush));
 }
 
 /* Positions of shared descriptors cost every read of the machine a little: watched only where there are any. */
@@ -222,6 +229,16 @@ static size_t slot_bytes(const struct sw_collector *c)
 	return (size_t)c->options.heads * sizeof(struct sw_slot);
 }
 
+/* The directory stays open, so that its inode keeps its address. */
+static int find_under(struct sw_collector *c)
+{
+	struct sw_under under;
+
+	c->under = open(c->options.under, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	under.descriptor = c->under;
+	return c->under < 0 || run_program(c, "find_under", &under, sizeof(under));
+}
+
 static int set_up(struct sw_collector *c, char *error)
 {
 	struct sw_options *o = &c->options;
@@ -232,6 +249,7 @@ static int set_up(struct sw_collector *c, char *error)
 	c->object = bpf_object__open_file(o->object, NULL);
 	if (!c->object)
 		return fail(error, -errno, "cannot read %s: %s", o->object, strerror(errno));
+	knobs.filter.under = o->under != NULL;
 	for (long bytes = sysconf(_SC_PAGESIZE); bytes > 1; bytes >>= 1)
 		knobs.page_shift += 1;
 	map = bpf_object__find_map_by_name(c->object, ".rodata.knobs");
@@ -262,6 +280,8 @@ static int set_up(struct sw_collector *c, char *error)
 			0);
 	if (c->slots == MAP_FAILED)
 		return fail(error, -errno, "cannot map the open runs: %s", strerror(errno));
+	if (o->under && find_under(c))
+		return fail(error, -errno, "cannot find %s: %s", o->under, strerror(errno));
 	map = bpf_object__find_map_by_name(c->object, "free_slots");
 	for (uint32_t i = 0; i < o->heads; i++)
 		if (bpf_map__update_elem(map, NULL, 0, &i, sizeof(i), BPF_ANY))
@@ -282,6 +302,7 @@ int sw_collector_open(const struct sw_options *options, struct sw_collector **ou
 	libbpf_set_print(remember);
 	c->options = *options;
 	c->spool.file = options->spool;
+	c->under = -1;
 	c->processors = libbpf_num_possible_cpus();
 	c->stop = eventfd(0, EFD_CLOEXEC);
 	pthread_mutex_init(&c->lock, NULL);
@@ -441,6 +462,8 @@ void sw_collector_free(struct sw_collector *c)
 		munmap(c->control, sizeof(*c->control));
 	if (c->stop >= 0)
 		close(c->stop);
+	if (c->under >= 0)
+		close(c->under);
 	ring_buffer__free(c->ring);
 	bpf_object__close(c->object);
 	sw_spool_free(&c->spool);

@@ -35,8 +35,7 @@ class Filter(Structure):
         ("self", c_uint32),
         ("cgroup", c_uint64),
         ("cgroup_subsystem", c_int32),
-        ("under_dev", c_uint32),
-        ("under_ino", c_uint64),
+        ("under", c_uint32),
         ("after_exec", c_uint32),
         ("reserved", c_uint32),
     )
@@ -47,6 +46,7 @@ class Options(Structure):
 
     _fields_ = (
         ("object", c_char_p),
+        ("under", c_char_p),
         ("spool", c_int32),
         ("ring_bytes", c_uint32),
         ("heads", c_uint32),

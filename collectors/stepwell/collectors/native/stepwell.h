@@ -17,6 +17,7 @@ struct sw_collector;
 
 struct sw_options {
 	const char *object; /* path of access.bpf.o */
+	const char *under; /* only files below this directory; or NULL */
 	int32_t spool; /* descriptor of the spool file, positioned at its end */
 	uint32_t ring_bytes; /* power of two */
 	uint32_t heads; /* open runs that are kept at once */
