@@ -233,18 +233,28 @@ def test_a_file_is_one_inode_under_one_path(tmp_path: Path, recording: Recording
 
 
 @pytest.mark.parametrize(
-    ("argument", "directory", "path"),
+    ("argument", "directory", "state", "path"),
     [
-        (b"/x/y", b"", "/x/y"),
-        (b"y", b"x\0w\0", "/w/x/y"),
-        (b"y", b"\0", "/y"),
-        (b"y", b"", "y"),
-        ("ü/y".encode(), b"x\0", "/x/ü/y"),
+        (b"/x/y", b"", 0, "/x/y"),
+        (b"y", b"x\0w\0", 0, "/w/x/y"),
+        (b"y", b"\0", 0, "/y"),
+        (b"y", b"", 0, "y"),
+        ("ü/y".encode(), b"x\0", 0, "/x/ü/y"),
+        (b"y", b"x\0w\0", 2, ".../w/x/y"),
+        (b"y", b"", 4, ".../y"),
     ],
 )
-def test_events_by_path(tmp_path: Path, recording: Recording, argument: bytes, directory: bytes, path: str) -> None:
+def test_events_by_path(
+    tmp_path: Path, recording: Recording, argument: bytes, directory: bytes, state: int, path: str
+) -> None:
     recording.add(
-        EVENT, argument + directory, thread=1, event=EventKind.UNLINK, start_ns=T0 + 3, argument_bytes=len(argument)
+        EVENT,
+        argument + directory,
+        thread=1,
+        event=EventKind.UNLINK,
+        start_ns=T0 + 3,
+        argument_bytes=len(argument),
+        state=state,
     )
     recording.end()
     take(tmp_path)

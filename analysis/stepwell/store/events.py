@@ -16,24 +16,25 @@ SCHEMA = pa.schema(
     [
         ("thread", pa.uint32()), ("event", pa.uint32()), ("op", pa.uint32()), ("open", pa.int64()),
         ("start_ns", pa.int64()), ("latency_ns", pa.int64()), ("value", pa.int64()),
-        ("argument", pa.large_string()), ("directory", pa.large_string()),
+        ("state", pa.uint32()), ("argument", pa.large_string()), ("directory", pa.large_string()),
     ]
 )  # fmt: skip
 
 PATH = """CASE
     WHEN argument = '' THEN n.path
-    WHEN starts_with(argument, '/') OR directory = '' THEN argument
+    WHEN starts_with(argument, '/') OR (directory = '' AND state = 0) THEN argument
     WHEN directory = chr(0) THEN '/' || argument
-    ELSE array_to_string(list_reverse(string_split(directory, chr(0))), '/') || '/' || argument
+    ELSE concat(CASE WHEN state <> 0 THEN '...' END,
+        array_to_string(list_reverse(string_split(directory, chr(0))), '/'), '/', argument)
 END"""
-"""SQL: the path an event names; a directory that is one empty component is the root."""
+"""SQL: the path an event names, after ... where its start is missing; the root is one empty component."""
 
 
 def event_batches(spool: Spool, errors: Sequence[AsyncError], origin_ns: int) -> Iterator[pa.RecordBatch]:
     """Yield the EVENT records, then the errors of asynchronous accesses as if they had been recorded as events."""
     for block in spool.blocks({EVENT.kind}):
         records = block.records
-        columns = {name: np.ascontiguousarray(records[name]) for name in ("thread", "event", "op", "value")}
+        columns = {name: np.ascontiguousarray(records[name]) for name in ("thread", "event", "op", "value", "state")}
         columns |= {
             name: np.ascontiguousarray(records[name]).view(np.int64) for name in ("open", "start_ns", "latency_ns")
         }
@@ -46,7 +47,7 @@ def event_batches(spool: Spool, errors: Sequence[AsyncError], origin_ns: int) ->
         [
             {
                 "thread": error.thread, "event": EventKind.ERROR, "op": error.op, "open": error.open,
-                "start_ns": error.start_ns - origin_ns, "latency_ns": 0, "value": error.errno,
+                "start_ns": error.start_ns - origin_ns, "latency_ns": 0, "value": error.errno, "state": 0,
                 "argument": "", "directory": "",
             }
             for error in errors

@@ -223,9 +223,9 @@ EVENT = Record(
         Field("open", "u64", "open file, 0 when named by path"),
         Field("start_ns", "u64", "when the call began"),
         Field("latency_ns", "u64", "time the call took"),
-        Field("value", "s64", "truncate: new size; error: errno; otherwise 0"),
+        Field("value", "s64", "truncate: new size; error: errno; rename: flags of renameat2; otherwise 0"),
         Field("argument_bytes", "u32", "how many bytes of the text are the path argument"),
-        Field("reserved", "u32", "zero"),
+        Field("state", "u32", "of the directory: 2 outside the thread's root, 4 its start is missing"),
     ),
     text="path argument as given; when it is relative, followed by the directory it is relative to as "
     "components from the last to the first, each ended by NUL",

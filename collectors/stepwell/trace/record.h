@@ -163,7 +163,7 @@ struct sw_event {
 	uint64_t latency_ns;
 	int64_t value;
 	uint32_t argument_bytes;
-	uint32_t reserved;
+	uint32_t state;
 };
 
 #define SW_RESULT 8

@@ -62,7 +62,8 @@ static __always_inline void end(struct sw_task *t, struct task_struct *task, __u
 	case CALL_COPY:
 		end_copy(t, task, call, result, now);
 		break;
-	case CALL_OPEN:
+	case CALL_OPEN ... CALL_CREAT:
+		t->argument = creation_flags(call, regs);
 		end_open(t, task, result, now);
 		break;
 	case CALL_CLOSE:

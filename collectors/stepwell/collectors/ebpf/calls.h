@@ -17,7 +17,11 @@ enum call {
 	CALL_SENDFILE,
 	CALL_SPLICE,
 	CALL_COPY,
-	CALL_OPEN,
+	CALL_OPEN, /* without flags */
+	CALL_OPEN_FLAGS,
+	CALL_OPENAT,
+	CALL_OPENAT2,
+	CALL_CREAT,
 	CALL_CLOSE,
 	CALL_DUP, /* dup2, dup3: closes the target */
 	CALL_CLOSE_RANGE,
@@ -25,6 +29,7 @@ enum call {
 	CALL_UNLINKAT,
 	CALL_RENAME,
 	CALL_RENAMEAT,
+	CALL_RENAMEAT2,
 	CALL_TRUNCATE,
 	CALL_FTRUNCATE,
 	CALL_SYNC,
@@ -49,8 +54,8 @@ enum call {
 	CALL(sendfile, sendfile64, CALL_SENDFILE)              \
 	CALL(splice, splice, CALL_SPLICE)                      \
 	CALL(copy_file_range, copy_file_range, CALL_COPY)      \
-	CALL(openat, openat, CALL_OPEN)                        \
-	CALL(openat2, openat2, CALL_OPEN)                      \
+	CALL(openat, openat, CALL_OPENAT)                      \
+	CALL(openat2, openat2, CALL_OPENAT2)                   \
 	CALL(open_by_handle_at, open_by_handle_at, CALL_OPEN)  \
 	CALL(memfd_create, memfd_create, CALL_OPEN)            \
 	CALL(close, close, CALL_CLOSE)                         \
@@ -58,7 +63,7 @@ enum call {
 	CALL(close_range, close_range, CALL_CLOSE_RANGE)       \
 	CALL(unlinkat, unlinkat, CALL_UNLINKAT)                \
 	CALL(renameat, renameat, CALL_RENAMEAT)                \
-	CALL(renameat2, renameat2, CALL_RENAMEAT)              \
+	CALL(renameat2, renameat2, CALL_RENAMEAT2)             \
 	CALL(truncate, truncate, CALL_TRUNCATE)                \
 	CALL(ftruncate, ftruncate, CALL_FTRUNCATE)             \
 	CALL(fsync, fsync, CALL_SYNC)                          \
@@ -73,8 +78,8 @@ enum call {
 /* Those that only the older architectures have. */
 #ifdef __NR_open
 #define EVERY_OLD_CALL(CALL)              \
-	CALL(open, open, CALL_OPEN)       \
-	CALL(creat, creat, CALL_OPEN)     \
+	CALL(open, open, CALL_OPEN_FLAGS) \
+	CALL(creat, creat, CALL_CREAT)    \
 	CALL(dup2, dup2, CALL_DUP)        \
 	CALL(unlink, unlink, CALL_UNLINK) \
 	CALL(rename, rename, CALL_RENAME)

@@ -11,6 +11,9 @@ COVERAGE = (
     "libaio completions taken from the ring in user space have no latency",
     "system calls of 32-bit programs are counted, not recorded",
     "bytes that the kernel reads by itself (exec, module loading) are seen as page faults only",
+    "opening and closing through io_uring is not seen: the open file is known from its first access on",
+    "an open file that ends because a process ends or calls execve has no close event",
+    "with --under, unlink, rename and truncate by path are not recorded",
     "a file known by its device and inode only is one without a path below the reader's root",
 )
 """Limits of the collector, one sentence each."""

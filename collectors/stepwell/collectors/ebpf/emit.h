@@ -31,7 +31,7 @@ static __always_inline void send_run(void *context, struct sw_run *run, __u32 by
 }
 
 /* Tell of an open file, with its path. Returns its number, 0 when it is not below the directory that is asked for. */
-WHOLE __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency_ns, __u32 state)
+WHOLE __u64 send_open(struct sw_task *t, __u64 address, __u64 start_ns, __u64 latency_ns, __u32 state)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct file *file = (struct file *)address;
@@ -42,7 +42,7 @@ WHOLE __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency
 	struct walk w = {};
 	__u64 open;
 
-	if (!s)
+	if (!s || !t)
 		return 0;
 	walk_from(&w, file);
 	if (knobs.filter.under && !is_under(&w))
@@ -58,7 +58,7 @@ WHOLE __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency
 	open = __sync_fetch_and_add(&control.next_open, 1) + 1;
 	super = READ(inode, i_sb);
 	s->open.kind = SW_OPEN;
-	s->open.thread = thread;
+	s->open.thread = t->thread;
 	s->open.open = open;
 	s->open.start_ns = start_ns;
 	s->open.latency_ns = latency_ns;
@@ -67,7 +67,7 @@ WHOLE __u64 send_open(__u64 address, __u32 thread, __u64 start_ns, __u64 latency
 	s->open.dev = READ(super, s_dev);
 	s->open.generation = READ(inode, i_generation);
 	s->open.magic = READ(super, s_magic);
-	s->open.flags = READ(file, f_flags);
+	s->open.flags = READ(file, f_flags) | (state & SW_OPEN_BEFORE ? 0 : t->argument);
 	s->open.state = w.state;
 	s->open.reserved = 0;
 	if (w.used <= TEXT_BYTES)
@@ -92,6 +92,31 @@ static __always_inline void send_event(struct sw_task *t, __u32 kind, __u32 op, 
 	send_record(&event, sizeof(event));
 }
 
+/* The components of a directory, given by descriptor or AT_FDCWD; a single empty one for the root. */
+static __always_inline void walk_directory(struct task_struct *task, __s32 directory, struct sw_scratch *s,
+					   struct walk *w)
+{
+	__u32 before = w->used;
+	struct file *file = 0;
+
+	if (directory == -100 /* AT_FDCWD */) {
+		w->dentry = (__u64)task->fs->pwd.dentry;
+		w->mount = (__u64)task->fs->pwd.mnt;
+	} else {
+		file = file_of_fd(task, directory);
+		if (!file) { /* another thread closed it meanwhile */
+			w->state = SW_OPEN_NO_PATH;
+			return;
+		}
+		walk_from(w, file);
+	}
+	walk_path(task, w);
+	if (w->used == before && !w->state && before < TEXT_BYTES) {
+		s->text[before] = 0;
+		w->used = before + 1;
+	}
+}
+
 /* An event on a path argument at `user`, relative to `directory` (a descriptor, or AT_FDCWD). */
 WHOLE int send_path_event(struct sw_task *t, __u32 kind, __u64 user, __s32 directory, __s64 value)
 {
@@ -102,7 +127,7 @@ WHOLE int send_path_event(struct sw_task *t, __u32 kind, __u64 user, __s32 direc
 
 	if (!s || !t)
 		return 0;
-	length = bpf_probe_read_user_str(s->text, TEXT_BYTES / 2, (void *)user);
+	length = bpf_probe_read_user_str(s->text, TEXT_BYTES, (void *)user);
 	if (length <= 0) {
 		COUNT(lost_vector, 1);
 		return 0;
@@ -116,21 +141,10 @@ WHOLE int send_path_event(struct sw_task *t, __u32 kind, __u64 user, __s32 direc
 	s->event.latency_ns = t->end_ns - t->start_ns;
 	s->event.value = value;
 	s->event.argument_bytes = length - 1;
-	s->event.reserved = 0;
 	w.used = length - 1;
-	if (s->text[0] != '/') {
-		if (directory == -100 /* AT_FDCWD */) {
-			w.dentry = (__u64)task->fs->pwd.dentry;
-			w.mount = (__u64)task->fs->pwd.mnt;
-		} else {
-			struct file *file = file_of_fd(task, directory);
-
-			if (!file)
-				return 0;
-			walk_from(&w, file);
-		}
-		walk_path(task, &w);
-	}
+	if (s->text[0] != '/')
+		walk_directory(task, directory, s, &w);
+	s->event.state = w.state;
 	if (w.used <= TEXT_BYTES)
 		send_record(&s->event, sizeof(s->event) + w.used);
 	return 0;

@@ -21,7 +21,7 @@ static __always_inline struct sw_open_file *open_of(__u64 address, struct sw_tas
 		return known;
 	fresh.inode = (__u64)READ(file, f_inode);
 	fresh.ino = READ((struct inode *)fresh.inode, i_ino);
-	fresh.open = send_open(address, t->thread, start_ns, 0, SW_OPEN_BEFORE);
+	fresh.open = send_open(t, address, start_ns, 0, SW_OPEN_BEFORE);
 	bpf_map_update_elem(&opens, &address, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&opens, &address);
 }

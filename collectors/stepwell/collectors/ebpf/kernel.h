@@ -48,6 +48,10 @@ extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym __wea
 #define PF_IO_WORKER 0x00000010
 #define FMODE_BACKING (1 << 25)
 #define TS_COMPAT 0x0002
+#define O_CREAT 0100
+#define O_EXCL 0200
+#define O_NOCTTY 0400
+#define O_TRUNC 01000
 #define O_APPEND 02000
 
 /* Eight bytes at an address. `hash_len` is the one plain 64-bit member at offset 0 that every kernel's qstr has. */

@@ -190,6 +190,28 @@ static __always_inline void end_copy(struct sw_task *t, struct task_struct *task
 	}
 }
 
+/* What open(2) was asked for and the open file does not show. */
+static __always_inline __u32 creation_flags(__u32 call, struct pt_regs *regs)
+{
+	__u64 flags = 0;
+
+	switch (call) {
+	case CALL_OPEN_FLAGS:
+		flags = ARG2(regs);
+		break;
+	case CALL_OPENAT:
+		flags = ARG3(regs);
+		break;
+	case CALL_OPENAT2:
+		if (bpf_probe_read_user(&flags, sizeof(flags), (void *)ARG3(regs)))
+			COUNT(lost_vector, 1);
+		break;
+	case CALL_CREAT:
+		flags = O_CREAT | O_TRUNC;
+	}
+	return flags & (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
+}
+
 /* A descriptor was just opened: a new open file, whatever was at its address before. */
 static __always_inline void end_open(struct sw_task *t, struct task_struct *task, long result, __u64 now)
 {
@@ -209,7 +231,7 @@ static __always_inline void end_open(struct sw_task *t, struct task_struct *task
 		control.epoch += 1;
 	fresh.inode = (__u64)READ(file, f_inode);
 	fresh.ino = READ((struct inode *)fresh.inode, i_ino);
-	fresh.open = send_open(address, t->thread, t->start_ns, now - t->start_ns, 0);
+	fresh.open = send_open(t, address, t->start_ns, now - t->start_ns, 0);
 	bpf_map_update_elem(&opens, &address, &fresh, BPF_ANY);
 }
 
@@ -272,6 +294,7 @@ static __always_inline void end_on_descriptor(struct sw_task *t, struct task_str
 static __always_inline void end_named(struct sw_task *t, __u32 call, struct pt_regs *regs)
 {
 	const __s32 here = -100; /* AT_FDCWD */
+	__u32 flags;
 
 	if (knobs.filter.under)
 		return;
@@ -287,8 +310,10 @@ static __always_inline void end_named(struct sw_task *t, __u32 call, struct pt_r
 		send_path_event(t, SW_EVENT_RENAME_TO, ARG2(regs), here, 0);
 		break;
 	case CALL_RENAMEAT:
-		send_path_event(t, SW_EVENT_RENAME_FROM, ARG2(regs), ARG1(regs), 0);
-		send_path_event(t, SW_EVENT_RENAME_TO, ARG4(regs), ARG3(regs), 0);
+	case CALL_RENAMEAT2:
+		flags = call == CALL_RENAMEAT2 ? ARG5(regs) : 0;
+		send_path_event(t, SW_EVENT_RENAME_FROM, ARG2(regs), ARG1(regs), flags);
+		send_path_event(t, SW_EVENT_RENAME_TO, ARG4(regs), ARG3(regs), flags);
 		break;
 	case CALL_TRUNCATE:
 		send_path_event(t, SW_EVENT_TRUNCATE, ARG1(regs), here, ARG2(regs));
