@@ -32,9 +32,10 @@ THREAD_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Program:
-    """A program that a process ran since a time (CLOCK_MONOTONIC)."""
+    """A program that a process ran since a time (CLOCK_MONOTONIC), and the thread that began it."""
 
     start_ns: int
+    thread: int
     comm: str
     command: str
 
@@ -71,7 +72,7 @@ def processes(
         of_thread[row["thread"]] = process
     for row, text in execs:
         if row["thread"] in of_thread:
-            program = Program(row["start_ns"], decode(row["comm"]), _quoted(text))
+            program = Program(row["start_ns"], row["thread"], decode(row["comm"]), _quoted(text))
             of_thread[row["thread"]].programs.append(program)
     _inherit(by_identity.values())
     readers = [_reader(process, end_of, origin_ns) for process in by_identity.values()]
@@ -98,10 +99,12 @@ def _quoted(text: bytes) -> str:
 
 def _reader(process: _Process, end_of: dict[int, Row], origin_ns: int) -> Row:
     first = process.threads[0]
-    leader = next((row for row in process.threads if row["tid"] == row["pid"]), first)
+    own = max(process.programs, key=lambda program: program.start_ns, default=None)
+    # A thread that calls execve takes the leader's place.
+    leads = ("thread", own.thread) if own else ("tid", first["pid"])
+    leader = next((row for row in process.threads if row[leads[0]] == leads[1]), first)
     ends = [end_of[row["thread"]] for row in process.threads if row["thread"] in end_of]
     complete = len(ends) == len(process.threads)
-    own = max(process.programs, key=lambda program: program.start_ns, default=None)
     program = own or process.inherited
     last = end_of.get(leader["thread"]) or (max(ends, key=lambda row: row["end_ns"]) if ends else None)
     exited = complete and last is not None and all(row["exited"] for row in ends)
@@ -109,7 +112,7 @@ def _reader(process: _Process, end_of: dict[int, Row], origin_ns: int) -> Row:
         "reader": process.reader,
         "pid": first["pid"],
         "ppid": first["ppid"],
-        "comm": own.comm if own else decode(leader["comm"]),
+        "comm": decode(last["comm"]) if last else own.comm if own else decode(leader["comm"]),
         "command": program.command if program else None,
         "uid": leader["uid"],
         "start_ns": first["start_ns"] - origin_ns,
@@ -125,7 +128,7 @@ def _thread(row: Row, end: Row | None, reader: int, origin_ns: int) -> Row:
         "reader": reader,
         "thread": row["thread"],
         "tid": row["tid"],
-        "comm": decode(row["comm"]),
+        "comm": decode(end["comm"] if end else row["comm"]),
         "start_ns": row["start_ns"] - origin_ns,
     }
     if end:

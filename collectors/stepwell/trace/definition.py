@@ -185,6 +185,7 @@ THREAD_END = Record(
         Field("accesses", "u64", "accesses that the collector saw the thread make"),
         Field("exited", "u32", "1 if the thread ended, 0 if tracing ended first"),
         Field("exit_code", "s32", "wait status of the process, as wait(2) encodes it"),
+        Field("comm", "char", "name of the thread at its end", 16),
     ),
 )
 

@@ -120,7 +120,7 @@ struct sw_exec {
 };
 
 #define SW_THREAD_END 5
-#define SW_THREAD_END_BYTES 56
+#define SW_THREAD_END_BYTES 72
 struct sw_thread_end {
 	uint32_t kind;
 	uint32_t thread;
@@ -131,6 +131,7 @@ struct sw_thread_end {
 	uint64_t accesses;
 	uint32_t exited;
 	int32_t exit_code;
+	char comm[16];
 };
 
 #define SW_OPEN 6

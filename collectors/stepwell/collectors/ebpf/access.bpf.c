@@ -340,7 +340,7 @@ int BPF_PROG(uring_complete_old, void *ring_context, void *request, __u64 user_d
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	if (knobs.filter.scope == SW_SCOPE_TREE ? traced(parent) != 0 : is_wanted(child))
+	if (is_wanted_child(parent, child))
 		begin_thread(child, 0);
 	return 0;
 }
@@ -380,6 +380,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	settle_fault(t);
 	end_thread_runs(t);
 	send_thread_end(task, t, 1);
+	t->ended = 1;
 	t->call = CALL_NONE;
 	return 0;
 }
@@ -406,7 +407,7 @@ int sweep_tasks(struct bpf_iter__task *context)
 		return 0;
 	}
 	t = known_thread(task);
-	if (t && !t->dormant)
+	if (t && !t->dormant && !t->ended)
 		send_thread_end(task, t, 0);
 	return 0;
 }

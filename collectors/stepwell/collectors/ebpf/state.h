@@ -73,7 +73,7 @@ struct sw_task {
 	__u64 begin_system_ns;
 	__u64 begin_run_ns;
 	__u32 dormant; /* not recorded until execve */
-	__u32 reserved;
+	__u32 ended; /* a zombie is still in the list of tasks */
 	struct sw_cached cached[CACHED]; /* spares the look-up by key; also what to flush at exit */
 };
 

@@ -69,6 +69,7 @@ static __always_inline void send_thread_end(struct task_struct *task, struct sw_
 	record.accesses = t->seq;
 	record.exited = exited;
 	record.exit_code = task->exit_code;
+	__builtin_memcpy(record.comm, task->comm, sizeof(record.comm));
 	send_record(&record, sizeof(record));
 }
 
@@ -83,6 +84,14 @@ static __always_inline int is_wanted(struct task_struct *task)
 	if (knobs.filter.scope == SW_SCOPE_CGROUP)
 		return is_in_cgroup(task);
 	return 1;
+}
+
+/* Is a thread that `parent` makes to be traced? The sweep may not have come to a parent that is asked for. */
+static __always_inline int is_wanted_child(struct task_struct *parent, struct task_struct *child)
+{
+	if (knobs.filter.scope != SW_SCOPE_TREE)
+		return is_wanted(child);
+	return traced(parent) || (!knobs.filter.after_exec && is_wanted(parent));
 }
 
 #endif
