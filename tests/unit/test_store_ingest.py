@@ -270,15 +270,14 @@ def test_readers_are_processes_and_inherit_their_program(tmp_path: Path, recordi
     recording.add(EXEC, b"late\0", thread=1, start_ns=T0 + 40, comm=b"late")
     recording.add(THREAD, thread=4, pid=47, tid=47, ppid=41, start_ns=T0 + 50, process_start_ns=51, comm=b"late")
     recording.add(EXEC, b"ls\0-l\0", thread=4, start_ns=T0 + 55, comm=b"ls")
-    for thread, code in ((1, 3 << 8), (2, 0), (3, 9)):
-        recording.add(
-            THREAD_END, thread=thread, end_ns=T0 + 60 + thread, user_ns=5, system_ns=7, exited=1, exit_code=code
-        )
+    for thread, code, comm in ((1, 3 << 8, b"later"), (2, 0, b"helper"), (3, 9, b"python")):
+        end = {"end_ns": T0 + 60 + thread, "user_ns": 5, "system_ns": 7, "exited": 1, "exit_code": code}
+        recording.add(THREAD_END, thread=thread, comm=comm, **end)
     recording.end()
     take(tmp_path)
     sql = "select reader, pid, ppid, comm, command, start_ns, end_ns, user_ns, system_ns, exit_code from readers order by reader"  # noqa: E501
     assert [tuple(row.values()) for row in ask(tmp_path, sql)] == [
-        (1, 41, 1, "late", "late", 0, 62, 10, 14, 3),
+        (1, 41, 1, "later", "late", 0, 62, 10, 14, 3),
         (2, 47, 41, "python", "python 'a b.py'", 30, 63, 5, 7, -9),
         (3, 47, 41, "ls", "ls -l", 50, None, 0, 0, None),
     ]

@@ -348,6 +348,7 @@ int sw_collector_start(struct sw_collector *c, char *error)
 	watch_positions(c, 1);
 	if (run_sweep(c, SW_SWEEP_BEGIN, error))
 		return -errno;
+	ring_buffer__consume(c->ring); /* while what was found running still runs and has a command line */
 	if (pthread_create(&c->drain, NULL, drain, c))
 		return fail(error, -EAGAIN, "cannot start a thread");
 	c->draining = 1;
