@@ -63,7 +63,7 @@ static __always_inline void end(struct sw_task *t, struct task_struct *task, __u
 		end_copy(t, task, call, result, now);
 		break;
 	case CALL_OPEN ... CALL_CREAT:
-		t->argument = creation_flags(call, regs);
+		t->argument = creation_flags(kind, regs);
 		end_open(t, task, result, now);
 		break;
 	case CALL_CLOSE:
