@@ -25,7 +25,7 @@ SELECT hop, sum(count)::BIGINT AS count FROM losses WHERE trace = $1 GROUP BY ho
 OPENS = "SELECT file, count(*) AS opens FROM opens WHERE trace = $1 GROUP BY file"
 
 RUNS = f"""
-WITH run AS (
+WITH run AS NOT MATERIALIZED (
     SELECT *, CASE WHEN count = 0 THEN 0 ELSE size * (count - 1) + tail END AS bytes,
         CASE WHEN flags & {RunFlag.ASYNC.value} = 0 THEN latency_ns ELSE 0 END AS stall_ns
     FROM runs WHERE trace = $1
