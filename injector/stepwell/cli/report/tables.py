@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from stepwell.analysis.software import LABEL
-from stepwell.cli.format import count, duration, percent, size
+from stepwell.cli.format import count, duration, percent, plural, size
 from stepwell.cli.report.plots import fit, heading, printable
-from stepwell.cli.report.words import place, rest, share
+from stepwell.cli.report.words import accesses, place, rest, share
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,5 +109,5 @@ def files(summary: Summary, console: Console) -> None:
     more = rest(len(shown), totals.files - software.files, sum(file.bytes for file in shown), data, "file", "files")
     _print(console, table, more)
     if software.files:
-        words = f"{LABEL}: {count(software.files)} files, {count(software.accesses)} accesses, {size(software.bytes)}"
-        console.print(Text(f"{words}; --software lists them", style="bright_black"))
+        words = f"{LABEL}: {plural(software.files, 'file')}, {accesses(software.accesses)}, {size(software.bytes)}"
+        console.print(Text(f"{words} (see --software)", style="bright_black"))
