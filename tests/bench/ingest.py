@@ -1,134 +1,58 @@
-"""How fast, in how much memory and into how many bytes runs go from a spool file into the store.
-
-    python tests/bench/ingest.py [MILLIONS ...]      default: 1 10
-
-For each number of runs, two synthetic traces: `random`, single reads of 4 KiB at random offsets of 1,009 files by 17
-threads, the worst case, and `mixed`, half of it longer runs with histograms.  Each is written to a spool file and
-ingested into a new store by a process of its own.  Printed are runs per second from the first byte of the spool to the
-commit on disk, the peak of resident memory, bytes per run in spool and store, and how long two queries over all
-accesses take.
-"""
+"""How fast, in how much memory and into how many bytes runs go from a spool file into the store."""
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import resource
-import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from tests.bench.figures import Figure, Table
+from tests.bench.synthetic import write_spool
 
-from stepwell.store import Store, ingest
-from stepwell.trace.definition import OPEN, RUN, RUN_SHORT, THREAD, Record
-from stepwell.trace.layout import DTYPES
-from stepwell.trace.spool import SpoolWriter
-
-THREADS, FILES, BLOCK = 17, 1009, 16_384
-ORIGIN_NS = 10**12
+from stepwell.store import Store
+from stepwell.store import ingest as take
 
 QUERIES = {
-    "count, bytes": "SELECT count(*), sum(size) FROM accesses",
-    "one file of all": "SELECT count(*), sum(size) FROM accesses WHERE path = '/data/f500' AND op = 'read'",
+    "all accesses, s": "SELECT count(*), sum(size) FROM accesses",
+    "one file of all, s": "SELECT count(*), sum(size) FROM accesses WHERE path = '/data/f500' AND op = 'read'",
 }
 
 
-def records(record: Record, number: int, /, **values: Any) -> np.ndarray[Any, np.dtype[np.void]]:
-    made = np.zeros(number, DTYPES[record.kind])
-    made["kind"] = record.kind
-    for name, value in values.items():
-        made[name] = value
-    return made
-
-
-def single_reads(rng: np.random.Generator, count: int, first: int) -> np.ndarray[Any, np.dtype[np.void]]:
-    latency = rng.gamma(2.0, 600.0, count).astype(np.uint64)
-    return records(
-        RUN_SHORT,
-        count,
-        thread=rng.integers(1, THREADS + 1, count),
-        open=rng.integers(1, FILES + 1, count),
-        count=1,
-        seq=np.arange(first, first + count) // THREADS,
-        start_ns=ORIGIN_NS + np.arange(first, first + count) * 1800 + rng.integers(0, 1800, count),
-        offset=rng.integers(0, 1 << 18, count) * 4096,
-        requested=4096,
-        size=4096,
-        tail=4096,
-        latency_ns=latency,
-        latency_max_ns=latency,
-    )
-
-
-def long_runs(rng: np.random.Generator, count: int, first: int) -> np.ndarray[Any, np.dtype[np.void]]:
-    made = records(RUN, count)
-    single = single_reads(rng, count, first)
-    for name in single.dtype.names or ():
-        made[name] = single[name]
-    made["kind"] = RUN.kind
-    made["count"] = rng.integers(3, 40, count)
-    made["stride"] = 4096
-    made["seq_span"] = made["count"] - 1
-    made["span_ns"] = made["seq_span"] * np.uint64(1500)
-    made["latency_ns"] = made["count"] * made["latency_max_ns"] // 2
-    made["histogram"][:, 1] = made["count"] // 2
-    made["histogram"][:, 2] = made["count"] - made["count"] // 2
-    return made
-
-
-def write_spool(path: Path, runs: int, mixed: bool) -> None:
-    rng = np.random.default_rng(7)
-    with SpoolWriter(path) as writer:
-        writer.meta(uuid=path.stem, start_monotonic_ns=ORIGIN_NS, end_monotonic_ns=ORIGIN_NS + runs * 1800)
-        numbers = np.arange(1, THREADS + 1)
-        writer.write(
-            THREAD.kind, records(THREAD, THREADS, thread=numbers, pid=numbers // 4, tid=numbers, start_ns=ORIGIN_NS)
-        )
-        numbers = np.arange(1, FILES + 1)
-        opens = records(OPEN, FILES, open=numbers, ino=numbers, thread=1, start_ns=ORIGIN_NS)
-        writer.write(OPEN.kind, opens, [b"f%d\0data\0" % number for number in numbers])
-        for index, first in enumerate(range(0, runs, BLOCK)):
-            make, kind = (long_runs, RUN.kind) if mixed and index % 2 else (single_reads, RUN_SHORT.kind)
-            writer.write(kind, make(rng, min(BLOCK, runs - first), first))
-
-
-def measure(spool: Path, database: Path, runs: int) -> dict[str, float]:
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _measure(spool: Path, database: Path, runs: int) -> dict[str, Figure]:
+    """Ingest and query, in a process of its own for the sake of the memory's peak."""
     began = time.perf_counter()
     with Store.open(database, "w") as store:
-        result = ingest(store, spool)
+        result = take(store, spool)
         seconds = time.perf_counter() - began
-    figures = {"runs/s": runs / seconds, "peak MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
-    figures |= {"idle MiB": idle / 1024, "spool B/run": spool.stat().st_size / runs}
-    figures |= {"store B/run": database.stat().st_size / runs, "accesses": result.accesses}
+    figures: dict[str, Figure] = {
+        "accesses": result.accesses,
+        "M runs/s": runs / seconds / 1e6,
+        "peak MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "spool B a run": spool.stat().st_size / runs,
+        "store B a run": database.stat().st_size / runs,
+    }
     with Store.open(database, "r") as store:
         for name, sql in QUERIES.items():
             began = time.perf_counter()
             store.query(sql).read_all()
-            figures[f"{name}, s"] = time.perf_counter() - began
-    return figures | {"peak with queries MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+            figures[name] = time.perf_counter() - began
+    return figures
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("millions", nargs="*", type=float, default=[1, 10], help="millions of runs")
-    parser.add_argument(
-        "--directory", type=Path, help="where to put the files, 150 bytes per run (default: a temporary one)"
-    )
-    arguments = parser.parse_args()
-    for millions in arguments.millions:
+def ingest(work: Path, *, quick: bool) -> list[Table]:
+    table = Table("From spool file to store, first byte to commit on disk; each in a process of its own")
+    for runs in [100_000] if quick else [1_000_000, 10_000_000, 50_000_000]:
         for mixed in (False, True):
-            with tempfile.TemporaryDirectory(dir=arguments.directory) as scratch:
-                spool, runs = Path(scratch) / "trace.spool", int(millions * 1e6)
-                write_spool(spool, runs, mixed)
-                with multiprocessing.get_context("spawn").Pool(1) as pool:
-                    figures = pool.apply(measure, (spool, Path(scratch) / "store.duckdb", runs))
-            print(f"{runs:,} runs, {'mixed' if mixed else 'random'}")
-            for name, value in figures.items():
-                print(f"    {name:<22} {value:>14,.{0 if value >= 1000 else 2}f}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+            spool, database = work / "trace.spool", work / "store.duckdb"
+            write_spool(spool, runs, mixed=mixed)
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                table.rows[f"{runs:,} runs, {'mixed' if mixed else 'random'}"] = pool.apply(
+                    _measure, (spool, database, runs)
+                )
+            spool.unlink()
+            database.unlink()
+    table.notes += [
+        "random: single reads of 4 KiB, the worst case. mixed: half of the runs are longer, with histograms."
+    ]
+    return [table]

@@ -1,0 +1,59 @@
+"""The benchmark: what Stepwell costs, measured beside its peers in the same run.
+
+    python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [size] [report]
+
+Without names all parts run, for about 20 minutes; `--quick` only shows that they do.  Tables of medians, with lowest
+and highest, are printed; build/bench/results.json has the same figures.  A quiet machine gives the truest ones: load
+from elsewhere is in all columns alike, but not in equal parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from tests.bench.agent import agent
+from tests.bench.bystander import bystander
+from tests.bench.figures import Table
+from tests.bench.ingest import ingest
+from tests.bench.overhead import overhead
+from tests.bench.report import report
+from tests.bench.size import size
+
+PARTS: dict[str, Callable[..., list[Table]]] = {
+    part.__name__: part for part in (overhead, bystander, agent, ingest, size, report)
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--quick", action="store_true", help="smallest sizes: shows that all parts run, not how fast")
+    parser.add_argument("--results", type=Path, default=Path("build/bench"), help="where files go, 10 GB meanwhile")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    console = Console(width=None if Console().is_terminal else 160)
+    found = {}
+    for name in arguments.parts or PARTS:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(dir=arguments.results.resolve()) as work:
+            tables = PARTS[name](Path(work), quick=arguments.quick)
+        tables[-1].notes.append(f"({name}: {time.monotonic() - began:.0f} s)")
+        for table in tables:
+            table.show(console)
+        found[name] = [table.plain() for table in tables]
+        machine = {"kernel": platform.release(), "processors": os.cpu_count(), "quick": arguments.quick}
+        (arguments.results / "results.json").write_text(json.dumps({"machine": machine, "parts": found}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

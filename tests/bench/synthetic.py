@@ -1,0 +1,78 @@
+"""Traces of any size, as a recorder would have left them.
+
+`random`: single reads of 4 KiB at random offsets of 1,009 files by 17 threads, the worst case for the store.  `mixed`:
+half of the blocks hold longer runs with histograms instead.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepwell.trace.definition import OPEN, RUN, RUN_SHORT, THREAD, Record
+from stepwell.trace.layout import DTYPES
+from stepwell.trace.spool import SpoolWriter
+
+THREADS, FILES, BLOCK = 17, 1009, 16_384
+ORIGIN_NS = 10**12
+
+
+def records(record: Record, number: int, /, **values: Any) -> np.ndarray[Any, np.dtype[np.void]]:
+    made = np.zeros(number, DTYPES[record.kind])
+    made["kind"] = record.kind
+    for name, value in values.items():
+        made[name] = value
+    return made
+
+
+def single_reads(rng: np.random.Generator, count: int, first: int) -> np.ndarray[Any, np.dtype[np.void]]:
+    latency = rng.gamma(2.0, 600.0, count).astype(np.uint64)
+    return records(
+        RUN_SHORT,
+        count,
+        thread=rng.integers(1, THREADS + 1, count),
+        open=rng.integers(1, FILES + 1, count),
+        count=1,
+        seq=np.arange(first, first + count) // THREADS,
+        start_ns=ORIGIN_NS + np.arange(first, first + count) * 1800 + rng.integers(0, 1800, count),
+        offset=rng.integers(0, 1 << 18, count) * 4096,
+        requested=4096,
+        size=4096,
+        tail=4096,
+        latency_ns=latency,
+        latency_max_ns=latency,
+    )
+
+
+def long_runs(rng: np.random.Generator, count: int, first: int) -> np.ndarray[Any, np.dtype[np.void]]:
+    made = records(RUN, count)
+    single = single_reads(rng, count, first)
+    for name in single.dtype.names or ():
+        made[name] = single[name]
+    made["kind"] = RUN.kind
+    made["count"] = rng.integers(3, 40, count)
+    made["stride"] = 4096
+    made["seq_span"] = made["count"] - 1
+    made["span_ns"] = made["seq_span"] * np.uint64(1500)
+    made["latency_ns"] = made["count"] * made["latency_max_ns"] // 2
+    made["histogram"][:, 1] = made["count"] // 2
+    made["histogram"][:, 2] = made["count"] - made["count"] // 2
+    return made
+
+
+def write_spool(path: Path, runs: int, *, mixed: bool) -> None:
+    rng = np.random.default_rng(7)
+    with SpoolWriter(path) as writer:
+        writer.meta(uuid=path.stem, start_monotonic_ns=ORIGIN_NS, end_monotonic_ns=ORIGIN_NS + runs * 1800)
+        numbers = np.arange(1, THREADS + 1)
+        writer.write(
+            THREAD.kind, records(THREAD, THREADS, thread=numbers, pid=numbers // 4, tid=numbers, start_ns=ORIGIN_NS)
+        )
+        numbers = np.arange(1, FILES + 1)
+        opens = records(OPEN, FILES, open=numbers, ino=numbers, thread=1, start_ns=ORIGIN_NS)
+        writer.write(OPEN.kind, opens, [b"f%d\0data\0" % number for number in numbers])
+        for index, first in enumerate(range(0, runs, BLOCK)):
+            make, kind = (long_runs, RUN.kind) if mixed and index % 2 else (single_reads, RUN_SHORT.kind)
+            writer.write(kind, make(rng, min(BLOCK, runs - first), first))
