@@ -3,9 +3,9 @@
  *
  *     loop CALL FILE THREADS BATCHES CALLS RATE RESULT
  *
- * CALL is sequential or random (pread of 4 KiB of FILE, which is read into the page cache first) or getppid. Each thread
- * makes BATCHES batches of CALLS calls; RATE is the calls a second of all threads together, 0 for as many as they can.
- * RESULT gets one line a batch: nanoseconds, those spent waiting for the rate left out.
+ * CALL is sequential or random (pread of 4 KiB of FILE, which is read into the page cache first) or getppid. Each
+ * thread makes BATCHES batches of CALLS calls; RATE is the calls a second of all threads together, 0 for as many as
+ * they can. RESULT gets one line a batch: nanoseconds, those spent waiting for the rate left out.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -130,8 +130,15 @@ int main(int count, char **arguments)
 	running = calloc(threads, sizeof(*running));
 	pthread_barrier_init(&ready, NULL, threads);
 	for (int i = 0; i < threads; i++) {
-		jobs[i] = (struct job){arguments[1], file, blocks, blocks / threads * i, batches, atol(arguments[5]),
-				       atof(arguments[6]) / threads, calloc(batches, sizeof(uint64_t)), &ready};
+		jobs[i] = (struct job){arguments[1],
+				       file,
+				       blocks,
+				       blocks / threads * i,
+				       batches,
+				       atol(arguments[5]),
+				       atof(arguments[6]) / threads,
+				       calloc(batches, sizeof(uint64_t)),
+				       &ready};
 		if (pthread_create(&running[i], NULL, work, &jobs[i]))
 			die("pthread_create");
 	}
