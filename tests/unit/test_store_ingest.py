@@ -271,7 +271,7 @@ def test_readers_are_processes_and_inherit_their_program(tmp_path: Path, recordi
     recording.add(THREAD, thread=4, pid=47, tid=47, ppid=41, start_ns=T0 + 50, process_start_ns=51, comm=b"late")
     recording.add(EXEC, b"ls\0-l\0", thread=4, start_ns=T0 + 55, comm=b"ls")
     for thread, code, comm in ((1, 3 << 8, b"later"), (2, 0, b"helper"), (3, 9, b"python")):
-        end = {"end_ns": T0 + 60 + thread, "user_ns": 5, "system_ns": 7, "exited": 1, "exit_code": code}
+        end: dict[str, Any] = {"end_ns": T0 + 60 + thread, "user_ns": 5, "system_ns": 7, "exited": 1, "exit_code": code}
         recording.add(THREAD_END, thread=thread, comm=comm, **end)
     recording.end()
     take(tmp_path)
