@@ -157,13 +157,15 @@ class Recording:
                 say(f"error: the end of the trace is not complete: {error}")
 
     def _begin(self, collector: Collector) -> float:
+        from stepwell.collectors.ebpf import coverage
+
         facts_at_start: dict[str, Any] = {
             "uuid": self.uuid,
             "command": [facts.text(os.fsencode(word)) for word in self.plan.command],
             "scope": self.plan.describe(),
-            "collector": collector.name,
-            "coverage": collector.coverage,
-            "overhead": collector.overhead,
+            "collector": coverage.name(collector.features),
+            "coverage": coverage.coverage(collector.features),
+            "overhead": coverage.overhead(collector.features),
             "start_realtime_ns": time.time_ns(),
             "start_monotonic_ns": time.monotonic_ns(),
         }

@@ -41,21 +41,29 @@ static __always_inline __u64 expected_size(struct file *file, __u32 op, __u64 of
 	return requested < end - offset ? requested : end - offset;
 }
 
+static const struct sw_request no_request = {};
+
 static __always_inline void issue(struct sw_task *t, __u64 address, struct sw_request_key *id, __u32 op, __u64 offset,
 				  __u64 requested)
 {
-	struct sw_request request = {};
+	struct sw_request *request;
 
-	request.key.file = address;
-	request.key.thread = t->thread;
-	request.key.op = op;
-	request.access.start_ns = bpf_ktime_get_ns();
-	request.access.offset = offset;
-	request.access.requested = requested;
-	request.access.size = expected_size((struct file *)address, op, offset, requested);
-	request.access.flags = SW_ASYNC;
-	if (add_access(t, address, op, &request.access))
-		bpf_map_update_elem(&requests, id, &request, BPF_ANY);
+	bpf_map_update_elem(&requests, id, &no_request, BPF_ANY);
+	request = bpf_map_lookup_elem(&requests, id);
+	if (!request) {
+		COUNT(unmatched, 1);
+		return;
+	}
+	request->key.file = address;
+	request->key.thread = t->thread;
+	request->key.op = op;
+	request->access.start_ns = bpf_ktime_get_ns();
+	request->access.offset = offset;
+	request->access.requested = requested;
+	request->access.size = expected_size((struct file *)address, op, offset, requested);
+	request->access.flags = SW_ASYNC;
+	if (!add_access(t, address, op, &request->access))
+		bpf_map_delete_elem(&requests, id);
 }
 
 WHOLE int complete(__u64 address, __u64 process, __s64 result)

@@ -11,11 +11,11 @@ import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from stepwell.collectors.ebpf.coverage import COVERAGE, OVERHEAD
+from stepwell.collectors.ebpf.coverage import Feature
 from stepwell.collectors.ebpf.privileges import refusal
 from stepwell.collectors.ebpf.scope import Scope, kernel_filter
 from stepwell.collectors.native.library import ERROR_BYTES, Options, Totals, library
@@ -94,10 +94,6 @@ class Collector:
     whatever way, because nothing is pinned.
     """
 
-    name = "ebpf tp_btf"
-    coverage: ClassVar[list[str]] = list(COVERAGE)
-    overhead: ClassVar[list[str]] = list(OVERHEAD)
-
     def __init__(self, scope: Scope, spool: Path) -> None:
         """Create the spool file and load the programs.
 
@@ -128,6 +124,7 @@ class Collector:
             self._close()
             spool.unlink(missing_ok=True)
             raise
+        self.features = Feature(_load().sw_collector_features(self._handle))
 
     def start(self) -> None:
         """Attach the programs and begin to drain; after it returns every access in scope is seen.

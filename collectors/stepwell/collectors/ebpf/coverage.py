@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
-COVERAGE = (
+from enum import IntFlag
+
+
+class Feature(IntFlag):
+    """What the programs that run on this kernel can do: `enum sw_feature`."""
+
+    ON_FUNCTIONS = 1
+    """System calls are seen at the kernel's functions, not at the tracepoints that all calls pass."""
+    PAGE_FAULTS = 2
+    POSITIONS = 4
+    """Positions of descriptors that several threads read through are exact."""
+    URING = 8
+
+
+ALWAYS = (
     "mmap: an access is a page fault; touches of pages already mapped are not seen",
     "mmap: which page of a range that the kernel mapped around a fault (usually 64 KiB) was touched is not seen",
-    "mmap: the latency of a fault is the time the thread slept in it; faults that did not sleep have latency 0",
     "mmap: stores into a shared mapping are not told apart from loads",
     "asynchronous reads: offsets in the order of submission; latencies by stream, not by run",
     "libaio completions taken from the ring in user space have no latency",
     "system calls of 32-bit programs are counted, not recorded",
     "bytes that the kernel reads by itself (exec, module loading) are seen as page faults only",
-    "opening and closing through io_uring is not seen: the open file is known from its first access on",
-    "an open file that ends because a process ends or calls execve has no close event",
-    "with --under, unlink, rename and truncate by path are not recorded",
     "a file known by its device and inode only is one without a path below the reader's root",
 )
-"""Limits of the collector, one sentence each."""
+"""Limits on every kernel, one sentence each."""
 
-OVERHEAD = (
-    "while recording, every system call on the machine, recorded or not, passes two tracepoints: about 0.1 us a call",
-)
-"""What other processes pay while a recording runs."""
+WITHOUT = {
+    Feature.ON_FUNCTIONS: "mmap: the latency of a fault is the time the thread slept in it, 0 if it did not sleep",
+    Feature.PAGE_FAULTS: "mmap: page faults are not seen, because this kernel has no tracepoints for them",
+    Feature.POSITIONS: "offsets are estimated while several threads read at the position of one descriptor",
+    Feature.URING: "io_uring is not seen, because this kernel's tracepoints are unknown",
+}
+"""What is not or less well seen without a feature."""
+
+
+def name(features: Feature) -> str:
+    """Return the collector's name, with the way that it sees system calls."""
+    return "ebpf fexit" if Feature.ON_FUNCTIONS in features else "ebpf tp_btf"
+
+
+def coverage(features: Feature) -> list[str]:
+    """Return the collector's limits, one sentence each."""
+    return [*ALWAYS, *(sentence for feature, sentence in WITHOUT.items() if feature not in features)]
+
+
+def overhead(features: Feature) -> list[str]:
+    """Return what programs that are not recorded pay meanwhile, one sentence each."""
+    if Feature.ON_FUNCTIONS in features:
+        return ["while recording, only calls that move data or open, close and name files cost others a little"]
+    return ["while recording, every system call on the machine, recorded or not, passes two tracepoints: about 0.1 us"]

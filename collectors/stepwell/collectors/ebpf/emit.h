@@ -33,7 +33,6 @@ static __always_inline void send_run(void *context, struct sw_run *run, __u32 by
 /* Tell of an open file, with its path. Returns its number, 0 when it is not below the directory that is asked for. */
 WHOLE __u64 send_open(struct sw_task *t, __u64 address, __u64 start_ns, __u64 latency_ns, __u32 state)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct file *file = (struct file *)address;
 	struct dentry *dentry;
 	struct inode *inode;
@@ -54,7 +53,7 @@ WHOLE __u64 send_open(struct sw_task *t, __u64 address, __u64 start_ns, __u64 la
 		inode = READ(file, f_inode);
 	if (!READ(dentry, d_hash.pprev) && dentry != READ(dentry, d_parent))
 		w.state |= SW_OPEN_DELETED;
-	walk_path(task, &w);
+	walk_path(&w);
 	open = __sync_fetch_and_add(&control.next_open, 1) + 1;
 	super = READ(inode, i_sb);
 	s->open.kind = SW_OPEN;
@@ -110,7 +109,7 @@ static __always_inline void walk_directory(struct task_struct *task, __s32 direc
 		}
 		walk_from(w, file);
 	}
-	walk_path(task, w);
+	walk_path(w);
 	if (w->used == before && !w->state && before < TEXT_BYTES) {
 		s->text[before] = 0;
 		w->used = before + 1;

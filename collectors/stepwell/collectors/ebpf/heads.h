@@ -224,7 +224,7 @@ WHOLE int add_access(struct sw_task *t, __u64 address, __u32 op, struct sw_acces
 		}
 		unlock_slot(slot);
 	}
-	known = open_of(address, t, access->start_ns);
+	known = bpf_map_lookup_elem(&opens, &address);
 	send_single(&key, known ? known->open : 0, access);
 	return 1;
 }

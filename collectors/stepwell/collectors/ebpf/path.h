@@ -13,8 +13,6 @@
 struct walk {
 	__u64 dentry;
 	__u64 mount;
-	__u64 root_dentry;
-	__u64 root_mount;
 	__u32 used; /* bytes of text */
 	__u32 state; /* enum sw_open_flag */
 	__u32 done;
@@ -53,6 +51,7 @@ static __always_inline void append_name(struct sw_scratch *s, struct walk *w, st
 
 static long walk_step(__u32 i, struct walk *w)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct sw_scratch *s = scratch();
 	struct dentry *dentry = (struct dentry *)w->dentry;
 	struct mount *mount = mount_of(w->mount);
@@ -60,7 +59,7 @@ static long walk_step(__u32 i, struct walk *w)
 
 	if (!s || w->done)
 		return 1;
-	if (w->dentry == w->root_dentry && w->mount == w->root_mount) {
+	if (w->dentry == (__u64)task->fs->root.dentry && w->mount == (__u64)task->fs->root.mnt) {
 		w->done = 1;
 		return 1;
 	}
@@ -84,10 +83,8 @@ static long walk_step(__u32 i, struct walk *w)
 }
 
 /* Write the components of the path from `dentry` on `mount` up to the root, behind w->used bytes of text. */
-static __always_inline void walk_path(struct task_struct *task, struct walk *w)
+static __always_inline void walk_path(struct walk *w)
 {
-	w->root_dentry = (__u64)task->fs->root.dentry;
-	w->root_mount = (__u64)task->fs->root.mnt;
 	bpf_loop(MAX_STEPS, walk_step, w, 0);
 	if (!w->done)
 		w->state |= SW_OPEN_TRUNCATED_PATH;

@@ -7,12 +7,12 @@ import os
 import sys
 from pathlib import Path
 
-CAPABILITIES = {
+NEEDED = {
     "bpf": "create maps and load programs (bpf(2), since Linux 5.8)",
-    "perfmon": "attach to tracepoints and follow kernel pointers",
-    "dac_read_search": "none other gives the paths of other users' files",
+    "perfmon": "attach programs, and let them follow kernel pointers",
 }
-_NEEDED = ("bpf", "perfmon")
+"""Capabilities that recording needs, and what each is for. No other is used, not even by root."""
+
 _NUMBERS = {"bpf": 39, "perfmon": 38, "sys_admin": 21}
 
 
@@ -29,12 +29,12 @@ def missing() -> list[str]:
     held = effective()
     if held >> _NUMBERS["sys_admin"] & 1:
         return []
-    return [name for name in _NEEDED if not held >> _NUMBERS[name] & 1]
+    return [name for name in NEEDED if not held >> _NUMBERS[name] & 1]
 
 
 def grant_command() -> str:
     """Return the command that runs Stepwell as this user with just the rights it needs."""
-    needed = ",".join(f"+{name}" for name in _NEEDED)
+    needed = ",".join(f"+{name}" for name in NEEDED)
     return (
         f"sudo setpriv --reuid {os.getuid()} --regid {os.getgid()} --init-groups "
         f"--inh-caps {needed} --ambient-caps {needed} {sys.argv[0]} ..."

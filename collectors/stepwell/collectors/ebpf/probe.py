@@ -12,16 +12,16 @@ from stepwell.collectors.ebpf.privileges import grant_command, missing
 from stepwell.collectors.native.library import ERROR_BYTES, library
 
 PROGRAMS = {
-    "sys_exit": "system calls",
-    "filemap_fault": "page faults on file mappings",
-    "add_to_page_cache": "what came from storage",
-    "get_pages": "positions of shared descriptors",
-    "uring_submit": "io_uring",
-    "process_fork": "processes and threads",
-    "sweep_tasks": "running threads (iterator)",
-    "flush_heads": "ending old runs (syscall program)",
+    "system calls": ("leave_read", "sys_exit"),
+    "page faults on file mappings": ("fault_ends", "filemap_fault"),
+    "positions of shared descriptors": ("read_pages", "get_pages"),
+    "what came from storage": ("add_to_page_cache",),
+    "io_uring": ("uring_submit", "uring_submit_old"),
+    "processes and threads": ("process_fork",),
+    "running threads (iterator)": ("sweep_tasks",),
+    "ending old runs (test run)": ("flush_heads",),
 }
-"""Programs that are tried, and what each is for."""
+"""What is looked at, and the programs that do it, the better one first."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def probe() -> list[Check]:
     """Return what this kernel, user and installation allow, in the order in which a failure matters."""
     checks = [_btf(), _native(), _rights(), _lockdown()]
     if checks[0].ok and checks[1].ok and checks[2].ok:
-        checks += [_program(name, purpose) for name, purpose in PROGRAMS.items()]
+        checks += [_program(purpose, names) for purpose, names in PROGRAMS.items()]
     return checks
 
 
@@ -76,15 +76,13 @@ def _lockdown() -> Check:
     return Check("kernel lockdown", True, mode)
 
 
-def _program(name: str, purpose: str) -> Check:
-    error = ctypes.create_string_buffer(ERROR_BYTES)
-    code = library().sw_probe(os.fsencode(OBJECT), name.encode(), error)
-    if code == 0:
-        return Check(purpose, True, name)
-    reason = os.fsdecode(error.value).strip().splitlines()
-    return Check(
-        purpose,
-        False,
-        f"{name}: {reason[0] if reason else os.strerror(-code)}",
-        "see the kernel's log; Linux 6.11 or later is needed",
-    )
+def _program(purpose: str, names: tuple[str, ...]) -> Check:
+    refused: list[str] = []
+    for name in names:
+        error = ctypes.create_string_buffer(ERROR_BYTES)
+        code = library().sw_probe(os.fsencode(OBJECT), name.encode(), error)
+        if code == 0:
+            return Check(purpose, True, f"{name} ({'; '.join(['works', *refused])})")
+        lines = os.fsdecode(error.value).strip().splitlines()
+        refused.append(f"{name}: {lines[0] if lines else os.strerror(-code)}")
+    return Check(purpose, False, "; ".join(refused), "use Linux 6.1 or later; other reasons stand in the kernel's log")

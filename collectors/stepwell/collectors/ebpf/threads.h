@@ -22,7 +22,7 @@ static __always_inline int is_in_cgroup(struct task_struct *task)
 	return 0;
 }
 
-static __always_inline void begin_thread(struct task_struct *task, __u32 existed)
+static __noinline void begin_thread(struct task_struct *task, __u32 existed)
 {
 	struct sw_task *t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	struct sw_thread record = {.kind = SW_THREAD};
@@ -53,7 +53,7 @@ static __always_inline void begin_thread(struct task_struct *task, __u32 existed
 }
 
 /* How the thread fared. Processor time is exact in sum; its part in the kernel is the kernel's own estimate. */
-static __always_inline void send_thread_end(struct task_struct *task, struct sw_task *t, __u32 exited)
+static __noinline void send_thread_end(struct task_struct *task, struct sw_task *t, __u32 exited)
 {
 	__u64 run = task->se.sum_exec_runtime - t->begin_run_ns;
 	__u64 system = task->stime - t->begin_system_ns;
