@@ -37,7 +37,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recording.thread(2, b"random", end=900 * MS)
     recording.open(1, b"/data/\x1b[31mred\n", size=1 << 20)
     recording.run(
-        1, at=MS, count=23, stride=40_009, size=4093, requested=4093, span_ns=500 * MS, wait_ns=5 * MS, waited=7
+        1,
+        at=MS,
+        count=23,
+        stride=40_009,
+        size=4093,
+        requested=4093,
+        span_ns=500 * MS,
+        latency_ns=6 * MS,
+        latency_max_ns=MS,
+        wait_ns=5 * MS,
+        waited=7,
     )
     recording.open(2, "/work/\u202ewide 中文 中文.bin".encode(), size=1 << 20, thread=2)
     scattered = np.arange(101) * 7919 % 251 * 4096
@@ -78,7 +88,8 @@ def test_every_number_that_was_recorded_is_said(store: Path) -> None:
     for words in (
         "560 KiB read at 560 KiB/s and 8 KiB written, in 126 accesses to 3 files by 2 processes",
         "Of that, 64 KiB in 1 access to 1 file are programs and libraries, together in one row below.",
-        "Time of the 2 threads that made accesses (1.8 s): 0.28 % asleep in accesses, 5 % on a processor, 94.7 %",
+        "Time of the 2 threads that made accesses (1.8 s): 0.34 % in accesses (0.28 % asleep there),",
+        "5 % on a processor, 94.7 % waiting for something else or for a processor.",
         "7 accesses (5.56 %) waited for storage or a lock; what the others asked for was in memory already.",
         "read 4 KiB every 39.1 KiB: 23 accesses",
         "programs and libraries: 1 file, 1 access, 64 KiB (see --software)",

@@ -146,6 +146,30 @@ def test_time_is_split_into_asleep_processor_and_elsewhere(recording: Recording)
     ]  # fmt: skip
 
 
+def test_a_call_that_copies_between_files_holds_up_once(recording: Recording) -> None:
+    recording.thread(1, end=1000)
+    recording.open(1, b"/data/from")
+    recording.open(2, b"/data/to")
+    spent = {"latency_ns": 700, "latency_max_ns": 700, "wait_ns": 600, "waited": 1, "at": 100}
+    recording.run(1, op=Op.COPY, **spent)
+    recording.run(2, op=Op.WRITE, seq=1, **spent)
+    recording.run(2, op=Op.WRITE, seq=2, at=900, latency_ns=50, latency_max_ns=50)
+    recording.end(1000)
+    found = summary(recording)
+    assert (found.totals.stall_ns, found.totals.wait_ns) == (750, 600)
+    assert sum(found.timeline.stall_ns) == pytest.approx(750, abs=len(found.timeline.stall_ns) / 2)
+    assert max(found.timeline.stall_ns) <= found.timeline.slice_ns
+
+
+def test_a_run_ends_with_the_trace_at_the_latest(recording: Recording) -> None:
+    recording.thread(1)
+    recording.open(1, b"/data/a")
+    recording.run(1, at=0, count=2, size=1600, tail=1600, span_ns=800, latency_ns=900, latency_max_ns=900)
+    recording.end(1000)
+    cells = summary(recording).timeline.read_bytes
+    assert max(cells) - min(cells[:140]) <= 1
+
+
 def test_faults_that_did_not_sleep_have_no_latency(recording: Recording) -> None:
     recording.thread(1)
     recording.open(1, b"/data/a")

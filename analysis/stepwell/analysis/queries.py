@@ -24,14 +24,30 @@ SELECT hop, sum(count)::BIGINT AS count FROM losses WHERE trace = $1 GROUP BY ho
 
 OPENS = "SELECT file, count(*) AS opens FROM opens WHERE trace = $1 GROUP BY file"
 
-RUNS = f"""
+RUNS = """
 WITH run AS NOT MATERIALIZED (
-    SELECT *, CASE WHEN count = 0 THEN 0 ELSE size * (count - 1) + tail END AS bytes,
-        CASE WHEN flags & {RunFlag.ASYNC.value} = 0 THEN latency_ns ELSE 0 END AS stall_ns
-    FROM runs WHERE trace = $1
+    SELECT *, CASE WHEN count = 0 THEN 0 ELSE size * (count - 1) + tail END AS bytes FROM runs WHERE trace = $1
 )
 """
-"""Bytes of a run, and how long its thread was held up: asynchronous accesses hold nobody up by themselves."""
+"""Bytes of a run."""
+
+HELD = (
+    RUNS
+    + f""", held AS NOT MATERIALIZED (
+    SELECT *, CASE WHEN free THEN 0 ELSE latency_ns END AS stall_ns, CASE WHEN free THEN 0 ELSE wait_ns END AS asleep_ns
+    FROM (
+        SELECT *, flags & {RunFlag.ASYNC.value} <> 0 OR (op = 'write' AND (thread, start_ns) IN (
+            SELECT (thread, start_ns) FROM run WHERE op IN ('sendfile', 'splice', 'copy')
+        )) AS free FROM run
+    )
+)
+"""
+)
+"""How long a run held its thread up.
+
+Asynchronous accesses hold nobody up by themselves. A call that copies between two files is two accesses, of which the
+one that reads counts.
+"""
 
 OPERATIONS = (
     RUNS
@@ -45,18 +61,18 @@ FROM run GROUP BY op ORDER BY bytes DESC, op
 )
 
 THREADS = (
-    RUNS
-    + """, held AS (
+    HELD
+    + """, spent AS (
     SELECT thread, sum(count)::BIGINT AS accesses, sum(bytes)::BIGINT AS bytes, sum(stall_ns)::BIGINT AS stall_ns,
-        sum(wait_ns)::BIGINT AS wait_ns
-    FROM run GROUP BY thread
+        sum(asleep_ns)::BIGINT AS wait_ns
+    FROM held GROUP BY thread
 )
 SELECT t.reader, t.thread, t.tid, t.comm, h.accesses, h.bytes,
     (h.stall_ns + coalesce(t.async_wait_ns, 0))::BIGINT AS stall_ns,
     (h.wait_ns + coalesce(t.async_wait_ns, 0))::BIGINT AS wait_ns,
     (coalesce(t.end_ns, $2) - t.start_ns)::BIGINT AS wall_ns,
     (coalesce(t.user_ns, 0) + coalesce(t.system_ns, 0))::BIGINT AS cpu_ns
-FROM threads t JOIN held h USING (thread) WHERE t.trace = $1
+FROM threads t JOIN spent h USING (thread) WHERE t.trace = $1
 ORDER BY stall_ns DESC, thread
 """
 )
@@ -166,12 +182,13 @@ Page faults that did not sleep are not timed and have latency 0, which is none.
 """
 
 SLICES = (
-    RUNS
+    HELD
     + """, timed AS (
     SELECT file, op = 'write' AS write, bytes, stall_ns, start_ns::BIGINT AS low,
-        greatest(start_ns::BIGINT + span_ns::BIGINT + (stall_ns // count)::BIGINT, low + 1) AS high,
+        start_ns::BIGINT + span_ns::BIGINT + (stall_ns // count)::BIGINT AS latest,
+        greatest(least(latest, $2::BIGINT * $3), low + 1) AS high,
         least(low // $2, $3 - 1) AS first, least((high - 1) // $2, $3 - 1) AS last
-    FROM run WHERE count > 0
+    FROM held WHERE count > 0
 ), cut AS (
     SELECT file, write, first AS slice, sum(bytes)::DOUBLE AS bytes, sum(stall_ns)::DOUBLE AS stall_ns
     FROM timed WHERE first = last GROUP BY ALL

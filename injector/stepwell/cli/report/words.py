@@ -85,7 +85,8 @@ def _time(summary: Summary) -> list[str]:
     parts = [
         (
             f"Time of the {plural(totals.threads, 'thread')} that made accesses ({duration(totals.wall_ns)}):"
-            f" {percent(share(totals.wait_ns, totals.wall_ns))} asleep in accesses,"
+            f" {percent(share(totals.stall_ns, totals.wall_ns))} in accesses"
+            f" ({percent(share(totals.wait_ns, totals.wall_ns))} asleep there),"
             f" {percent(share(totals.cpu_ns, totals.wall_ns))} on a processor,"
             f" {percent(share(elsewhere, totals.wall_ns))} waiting for something else or for a processor."
         )
