@@ -78,7 +78,8 @@ def _library(output: Path, sources: list[Path], include: list[str]) -> list[Targ
         return []
     flags = ["-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", *include]
     # libbpf is linked in, so that its version is the tested one everywhere; `native/wrapped.c` tells why it is wrapped.
-    libraries = ["-Wl,--wrap=stderr,--wrap=bpf_btf_get_next_id,--exclude-libs,ALL,-z,text", "-l:libbpf.a", "-lelf", "-lz", "-lpthread"]
+    wrapped = "-Wl,--wrap=stderr,--wrap=bpf_btf_get_next_id,--exclude-libs,ALL,-z,text"
+    libraries = [wrapped, "-l:libbpf.a", "-lelf", "-lz", "-lpthread"]
     return [Target(output, sources, [["cc", *flags, *map(str, sources), "-o", str(output), *libraries]])]
 
 
