@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -47,7 +48,10 @@ class Results:
         return self._count - self._used
 
     def split(self, runs: Records) -> Records:
-        """Return the runs with every access that has a result made a run of its own, in no particular order."""
+        """Return the runs with every access that has a result made a run of its own, in no particular order.
+
+        An access that failed was none: it is left out, as failed system calls are.
+        """
         if not self._of_thread:
             return runs
         keep = np.ones(len(runs), bool)
@@ -74,7 +78,7 @@ class Results:
         return np.concatenate([runs[keep], *pieces]) if pieces else runs
 
     def _apart(self, run: Records, results: Records) -> Records:
-        """Return one run as pieces: each access that has a result alone, the others between them."""
+        """Return one run as pieces: each access that has a result alone unless it failed, the others between them."""
         count, seq, start = int(run["count"][0]), int(run["seq"][0]), int(run["start_ns"][0])
         seqs = [int(number) - seq for number in results["seq"]]
         positions = _positions(seqs, count, int(run["seq_span"][0]))
@@ -97,7 +101,7 @@ class Results:
             piece["tail"] = run["tail"][0] if after == count else run["size"][0]
             if first in sizes:
                 piece["tail"] = max(sizes[first], 0)
-                if sizes[first] < 0:
+                if sizes[first] < 0 and -sizes[first] not in {errno.EAGAIN, errno.EINTR}:
                     self.errors.append(
                         AsyncError(
                             int(run["thread"][0]),
@@ -113,7 +117,7 @@ class Results:
             pieces[name][1:] = 0
         if "histogram" in (run.dtype.names or ()):
             pieces["histogram"][1:] = 0
-        return pieces
+        return pieces[[sizes.get(first, 0) >= 0 for first in cuts[:-1]]]
 
 
 def _positions(seqs: list[int], count: int, span: int) -> list[int]:

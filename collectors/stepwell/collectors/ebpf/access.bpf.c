@@ -16,11 +16,11 @@ extern void bpf_task_release(struct task_struct *p) __ksym __weak;
 
 static __always_inline void begin(struct sw_task *t, struct task_struct *task, __u32 call, struct pt_regs *regs)
 {
-	t->call = CALL_NONE;
+	t->call = CALL_OTHER;
 	switch (call) {
 	case CALL_NONE:
 		break;
-	case CALL_READ ... CALL_PWRITEV:
+	case CALL_READ ... CALL_PWRITEV2:
 		begin_transfer(t, task, call, regs);
 		break;
 	case CALL_SENDFILE:
@@ -39,6 +39,9 @@ static __always_inline void begin(struct sw_task *t, struct task_struct *task, _
 	case CALL_CLOSE_RANGE:
 		close_range(t, ARG1(regs), ARG2(regs), ARG3(regs));
 		break;
+	case CALL_IO_SUBMIT:
+		begin_io_submit(t, task, regs);
+		break;
 	default:
 		begin_call(t, task, call);
 	}
@@ -48,13 +51,16 @@ static __always_inline void begin(struct sw_task *t, struct task_struct *task, _
 static __always_inline void end(struct sw_task *t, struct task_struct *task, __u32 kind, struct pt_regs *regs,
 				long result)
 {
-	__u64 now = bpf_ktime_get_ns();
 	__u32 call = t->call;
+	__u64 now;
 
 	t->call = CALL_NONE;
+	if (call == CALL_OTHER)
+		return;
+	now = bpf_ktime_get_ns();
 	t->end_ns = now;
 	switch (kind) {
-	case CALL_READ ... CALL_PWRITEV:
+	case CALL_READ ... CALL_PWRITEV2:
 		end_transfer(t, task, call, result, now);
 		break;
 	case CALL_SENDFILE:
@@ -79,10 +85,12 @@ static __always_inline void end(struct sw_task *t, struct task_struct *task, __u
 			end_on_descriptor(t, task, SW_EVENT_SYNC, ARG1(regs), 0, now);
 		break;
 	case CALL_IO_SUBMIT:
+		end_io_submit(regs, result);
+		break;
 	case CALL_IO_GETEVENTS:
 	case CALL_IO_PGETEVENTS:
 	case CALL_URING_ENTER:
-		end_aio(t, task, call, regs, result, now);
+		end_wait(t, task, call, regs, result, now);
 		break;
 	default:
 		if (result == 0)
@@ -139,10 +147,9 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 
 	if (!t)
 		return 0;
-	if (t->fault.mapping)
-		settle_fault(t);
+	settle_fault(t, task);
 	if (number < 0 || number >= CALLS || is_compat(task)) {
-		t->call = CALL_NONE;
+		t->call = CALL_OTHER;
 		COUNT(compat, 1);
 		return 0;
 	}
@@ -212,76 +219,58 @@ int BPF_PROG(add_to_page_cache, struct folio *folio)
 SEC("fexit/filemap_map_pages")
 int BPF_PROG(pages_mapped, struct vm_fault *fault, unsigned long first, unsigned long last, unsigned int result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_task *t = traced(task);
-	int retried;
+	struct sw_task *t = traced(bpf_get_current_task_btf());
+	struct file *file = fault->vma->vm_file;
 
-	if (!t || t->call || !(result & VM_FAULT_NOPAGE)) /* within a system call it is the kernel's, on a buffer */
+	if (!t || !(result & VM_FAULT_NOPAGE))
 		return 0;
-	retried = t->fault.retried && t->fault.file == (__u64)fault->vma->vm_file && first <= t->fault.first &&
-		  t->fault.first <= last;
-	t->fault.retried = 0;
-	if (retried)
-		return 0;
-	begin_fault(t, task);
-	t->fault.file = (__u64)fault->vma->vm_file;
-	add_fault(t, &t->fault.file, first, last, 1, 0, 0);
+	see_fault(t, (__u64)file->f_mapping, (__u64)file, first, last, 1);
+	end_fault(t, 0);
 	return 0;
 }
 
 SEC("fentry/filemap_fault")
 int BPF_PROG(fault_begins, struct vm_fault *fault)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_task *t = traced(task);
+	struct sw_task *t = traced(bpf_get_current_task_btf());
+	struct file *file = fault->vma->vm_file;
 
-	if (t && !t->call) {
-		begin_fault(t, task);
-		t->fault.file = (__u64)fault->vma->vm_file;
-		t->fault.first = fault->pgoff;
-	}
+	if (t)
+		see_fault(t, (__u64)file->f_mapping, (__u64)file, fault->pgoff, fault->pgoff, 0);
 	return 0;
 }
 
 SEC("fexit/filemap_fault")
 int BPF_PROG(fault_ends, struct vm_fault *fault, unsigned int result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_task *t = traced(task);
-	__u64 page;
+	struct sw_task *t = traced(bpf_get_current_task_btf());
 
-	if (!t || t->call || !t->fault.file || (result & VM_FAULT_ERROR))
+	if (!t || !t->fault.mapping)
 		return 0;
-	page = t->fault.first;
-	if (!t->fault.retried || page != t->fault.last)
-		add_fault(t, &t->fault.file, page, page, 0, task->nvcsw != t->fault.switches,
-			  bpf_ktime_get_ns() - t->fault.start_ns);
-	t->fault.last = page;
-	t->fault.retried = (result & VM_FAULT_RETRY) != 0;
+	if (result & VM_FAULT_ERROR)
+		t->fault.mapping = 0;
+	else
+		end_fault(t, result & VM_FAULT_RETRY);
 	return 0;
 }
 
 SEC("tp_btf/mm_filemap_map_pages")
 int BPF_PROG(map_pages, struct address_space *mapping, unsigned long first, unsigned long last)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_task *t = traced(task);
+	struct sw_task *t = traced(bpf_get_current_task_btf());
 
-	if (!t || t->call)
-		return 0;
-	hold_fault(t, task, (__u64)mapping, first, last, 1);
+	if (t)
+		see_fault(t, (__u64)mapping, 0, first, last, 1);
 	return 0;
 }
 
 SEC("tp_btf/mm_filemap_fault")
 int BPF_PROG(filemap_fault, struct address_space *mapping, unsigned long index)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_task *t = traced(task);
+	struct sw_task *t = traced(bpf_get_current_task_btf());
 
-	if (!t || t->call)
-		return 0;
-	hold_fault(t, task, (__u64)mapping, index, index, 0);
+	if (t)
+		see_fault(t, (__u64)mapping, 0, index, index, 0);
 	return 0;
 }
 
@@ -297,13 +286,13 @@ static __always_inline void submit(struct io_kiocb *request)
 	if (t) {
 		uring_issue(t, task, request);
 	} else if ((task->flags & PF_IO_WORKER) && has_function(bpf_task_from_pid)) {
-		/* the ring's own thread submits for the one that made it */
-		owner = bpf_task_from_pid(uring_owner(request));
+		/* the ring's own thread submits for its process */
+		owner = bpf_task_from_pid(task->tgid);
 		if (!owner)
 			return;
 		t = traced(owner);
 		if (t)
-			uring_issue(t, owner, request);
+			uring_issue(t, task, request);
 		bpf_task_release(owner);
 	}
 }
@@ -377,7 +366,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 
 	if (!t)
 		return 0;
-	settle_fault(t);
+	settle_fault(t, task);
 	end_thread_runs(t);
 	send_thread_end(task, t, 1);
 	t->ended = 1;
@@ -407,8 +396,10 @@ int sweep_tasks(struct bpf_iter__task *context)
 		return 0;
 	}
 	t = known_thread(task);
-	if (t && !t->dormant && !t->ended)
+	if (t && !t->dormant && !t->ended) {
+		settle_fault(t, task);
 		send_thread_end(task, t, 0);
+	}
 	return 0;
 }
 

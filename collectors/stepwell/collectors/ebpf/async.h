@@ -43,9 +43,11 @@ static __always_inline __u64 expected_size(struct file *file, __u32 op, __u64 of
 
 static const struct sw_request no_request = {};
 
+/* `rw_flags` are those of preadv2. */
 static __always_inline void issue(struct sw_task *t, __u64 address, struct sw_request_key *id, __u32 op, __u64 offset,
-				  __u64 requested)
+				  __u64 requested, __u32 rw_flags)
 {
+	struct file *file = (struct file *)address;
 	struct sw_request *request;
 
 	bpf_map_update_elem(&requests, id, &no_request, BPF_ANY);
@@ -54,14 +56,21 @@ static __always_inline void issue(struct sw_task *t, __u64 address, struct sw_re
 		COUNT(unmatched, 1);
 		return;
 	}
+	request->access.flags = SW_ASYNC;
+	if (op == SW_WRITE && appends(file, rw_flags)) {
+		offset = READ(READ(file, f_inode), i_size);
+		request->access.flags |= SW_ESTIMATED_OFFSET; /* others may be under way */
+	} else if (offset == ~0ULL) {
+		offset = READ(file, f_pos);
+		request->access.flags |= SW_ESTIMATED_OFFSET;
+	}
 	request->key.file = address;
 	request->key.thread = t->thread;
 	request->key.op = op;
 	request->access.start_ns = bpf_ktime_get_ns();
 	request->access.offset = offset;
 	request->access.requested = requested;
-	request->access.size = expected_size((struct file *)address, op, offset, requested);
-	request->access.flags = SW_ASYNC;
+	request->access.size = expected_size(file, op, offset, requested);
 	if (!add_access(t, address, op, &request->access))
 		bpf_map_delete_elem(&requests, id);
 }
@@ -78,7 +87,8 @@ WHOLE int complete(__u64 address, __u64 process, __s64 result)
 		return 0;
 	known = bpf_map_lookup_elem(&opens, &request->key.file);
 	if (known && known->open) {
-		add_latency(&request->key, known, now - request->access.start_ns, now);
+		if (result >= 0)
+			add_latency(&request->key, known, now - request->access.start_ns, now);
 		if (result != (__s64)request->access.size) {
 			record.thread = request->key.thread;
 			record.open = known->open;
@@ -108,14 +118,6 @@ static __always_inline int uring_op(__u8 opcode)
 		return SW_WRITE;
 	}
 	return -1;
-}
-
-/* The thread that made the request's ring. */
-static __always_inline int uring_owner(struct io_kiocb *request)
-{
-	if (bpf_core_field_exists(request->tctx))
-		return READ(READ(READ(request, tctx), task), pid);
-	return READ(READ((struct io_kiocb___task *)request, task), pid);
 }
 
 /* The request's file; at submission the kernel has looked at the descriptor's number only. */
@@ -153,15 +155,12 @@ static __always_inline void uring_issue(struct sw_task *t, struct task_struct *t
 	__u64 address = uring_file(task, request);
 	struct file *file = (struct file *)address;
 	__u64 requested = READ(rw, len);
-	__s64 offset = READ(rw, kiocb.ki_pos);
 
 	if (!file || !is_regular(file))
 		return;
 	if (opcode == URING_READV || opcode == URING_WRITEV)
 		requested = iovec_bytes(READ(rw, addr), requested);
-	if (offset == -1)
-		offset = READ(file, f_pos);
-	issue(t, address, &id, op, offset, requested);
+	issue(t, address, &id, op, READ(rw, kiocb.ki_pos), requested, READ(rw, flags));
 }
 
 #endif

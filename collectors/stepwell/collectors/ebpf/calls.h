@@ -14,6 +14,7 @@ enum call {
 	CALL_PWRITE,
 	CALL_PREADV,
 	CALL_PWRITEV,
+	CALL_PWRITEV2, /* with flags */
 	CALL_SENDFILE,
 	CALL_SPLICE,
 	CALL_COPY,
@@ -37,6 +38,7 @@ enum call {
 	CALL_IO_GETEVENTS,
 	CALL_IO_PGETEVENTS,
 	CALL_URING_ENTER,
+	CALL_OTHER,
 };
 
 /* Each system call: its number's name, the name of the kernel's function for it, and what it is looked at as. */
@@ -50,7 +52,7 @@ enum call {
 	CALL(preadv, preadv, CALL_PREADV)                      \
 	CALL(pwritev, pwritev, CALL_PWRITEV)                   \
 	CALL(preadv2, preadv2, CALL_PREADV)                    \
-	CALL(pwritev2, pwritev2, CALL_PWRITEV)                 \
+	CALL(pwritev2, pwritev2, CALL_PWRITEV2)                \
 	CALL(sendfile, sendfile64, CALL_SENDFILE)              \
 	CALL(splice, splice, CALL_SPLICE)                      \
 	CALL(copy_file_range, copy_file_range, CALL_COPY)      \

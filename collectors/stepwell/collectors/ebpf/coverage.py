@@ -19,11 +19,20 @@ class Feature(IntFlag):
 ALWAYS = (
     "mmap: an access is a page fault; touches of pages already mapped are not seen",
     "mmap: which page of a range that the kernel mapped around a fault (usually 64 KiB) was touched is not seen",
+    "mmap: faults inside system calls (on a buffer that is a mapping) have latency 0: their time is the call's",
     "mmap: stores into a shared mapping are not told apart from loads",
+    "mmap: a fault may map all pages that the kernel holds together (a large folio); only those around it are told",
+    "mmap: on tmpfs, faults on pages that are not in memory, and stores, are not seen",
     "asynchronous reads: offsets in the order of submission; latencies by stream, not by run",
+    "asynchronous accesses by appending or at the file's position: the offset is the one at submission, estimated",
+    "io_uring with a polling thread: accesses are told as the process's main thread's",
     "libaio completions taken from the ring in user space have no latency",
+    "files that the kernel makes up (proc, sysfs, cgroup and the like) are not recorded",
     "system calls of 32-bit programs are counted, not recorded",
     "bytes that the kernel reads by itself (exec, module loading) are seen as page faults only",
+    "opening and closing through io_uring is not seen: the open file is known from its first access on",
+    "an open file that ends because a process ends or calls execve has no close event",
+    "with --under, unlink, rename and truncate by path are not recorded",
     "a file known by its device and inode only is one without a path below the reader's root",
 )
 """Limits on every kernel, one sentence each."""

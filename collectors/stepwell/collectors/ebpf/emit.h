@@ -30,7 +30,7 @@ static __always_inline void send_run(void *context, struct sw_run *run, __u32 by
 		COUNT(runs, 1);
 }
 
-/* Tell of an open file, with its path. Returns its number, 0 when it is not below the directory that is asked for. */
+/* Tell of an open file, with its path. Returns its number, 0 when it is not one to record. */
 WHOLE __u64 send_open(struct sw_task *t, __u64 address, __u64 start_ns, __u64 latency_ns, __u32 state)
 {
 	struct file *file = (struct file *)address;
@@ -53,9 +53,11 @@ WHOLE __u64 send_open(struct sw_task *t, __u64 address, __u64 start_ns, __u64 la
 		inode = READ(file, f_inode);
 	if (!READ(dentry, d_hash.pprev) && dentry != READ(dentry, d_parent))
 		w.state |= SW_OPEN_DELETED;
+	super = READ(inode, i_sb);
+	if (is_made_up(READ(super, s_magic)))
+		return 0;
 	walk_path(&w);
 	open = __sync_fetch_and_add(&control.next_open, 1) + 1;
-	super = READ(inode, i_sb);
 	s->open.kind = SW_OPEN;
 	s->open.thread = t->thread;
 	s->open.open = open;

@@ -7,6 +7,8 @@
 
 #include "vmlinux.h"
 
+#include <linux/magic.h>
+
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -15,6 +17,8 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
 /* Does this kernel have a function that is declared weak? */
 #define has_function(function) ((__u64)(function) != 0)
+
+extern int LINUX_KERNEL_VERSION __kconfig;
 
 struct bpf_iter_task_vma {
 	__u64 opaque[1];
@@ -46,13 +50,14 @@ extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym __wea
 #define S_IFREG 0100000
 #define PF_KTHREAD 0x00200000
 #define PF_IO_WORKER 0x00000010
-#define FMODE_BACKING (1 << 25)
 #define TS_COMPAT 0x0002
 #define O_CREAT 0100
 #define O_EXCL 0200
 #define O_NOCTTY 0400
 #define O_TRUNC 01000
 #define O_APPEND 02000
+#define RWF_APPEND 0x10
+#define RWF_NOAPPEND 0x20
 
 /* Eight bytes at an address. `hash_len` is the one plain 64-bit member at offset 0 that every kernel's qstr has. */
 static __always_inline __u64 load(__u64 address)
@@ -80,6 +85,37 @@ static __always_inline int is_regular(struct file *file)
 	struct inode *inode = READ(file, f_inode);
 
 	return inode && (READ(inode, i_mode) & S_IFMT) == S_IFREG;
+}
+
+/* Do a file system's files hold no data, but what the kernel makes up when they are read? By the names of magic.h. */
+static __always_inline int is_made_up(__u64 magic)
+{
+	switch (magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case SELINUX_MAGIC:
+	case BPF_FS_MAGIC:
+	case NSFS_MAGIC:
+		return 1;
+	}
+	return 0;
+}
+
+/* Is it the file below that an overlay keeps for an open file? Linux 6.14 moved the flag. */
+static __always_inline int is_backing(struct file *file)
+{
+	return READ(file, f_mode) & (LINUX_KERNEL_VERSION < KERNEL_VERSION(6, 14, 0) ? 1 << 25 : 1 << 24);
+}
+
+/* Does a write with these RWF_ flags go to the end of the file, whatever offset it has? */
+static __always_inline int appends(struct file *file, __u32 flags)
+{
+	return (flags & RWF_APPEND) || ((READ(file, f_flags) & O_APPEND) && !(flags & RWF_NOAPPEND));
 }
 
 /* Is the descriptor that leads here the last reference to the open file? */

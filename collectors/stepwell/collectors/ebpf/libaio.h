@@ -3,13 +3,14 @@
 #define STEPWELL_LIBAIO_H
 
 #include "async.h"
-#include "calls.h"
+#include "transfer.h"
 
-#define MAX_IOCBS 4096
+#define MAX_IOCBS 65536
 
 struct iocb_batch {
 	__u64 array;
 	__u64 count;
+	__s64 error;
 };
 
 static long issue_iocb(__u32 i, struct iocb_batch *batch)
@@ -42,8 +43,42 @@ static long issue_iocb(__u32 i, struct iocb_batch *batch)
 	address = address_of_fd(task, one->fd);
 	file = (struct file *)address;
 	if (file && is_regular(file))
-		issue(t, address, &id, op, one->offset, one->bytes);
+		issue(t, address, &id, op, one->offset, one->bytes, one->rw_flags);
 	return 0;
+}
+
+/* Another thread may see requests complete before the call that issues them has ended, so they are noted before. */
+static __always_inline void begin_io_submit(struct sw_task *t, struct task_struct *task, struct pt_regs *regs)
+{
+	struct iocb_batch batch = {.array = ARG3(regs), .count = ARG2(regs)};
+
+	begin_call(t, task, CALL_IO_SUBMIT);
+	bpf_loop(MAX_IOCBS, issue_iocb, &batch, 0);
+}
+
+/* The kernel took no request from the first that it refused on. */
+static long refuse_iocb(__u32 i, struct iocb_batch *batch)
+{
+	__u64 iocb;
+
+	if (i >= batch->count)
+		return 1;
+	if (!bpf_probe_read_user(&iocb, sizeof(iocb), (void *)(batch->array + i * sizeof(iocb))))
+		complete(iocb, bpf_get_current_pid_tgid() >> 32, batch->error);
+	batch->error = -EAGAIN;
+	return 0;
+}
+
+static __always_inline void end_io_submit(struct pt_regs *regs, long result)
+{
+	__u64 taken = result > 0 ? result : 0;
+	struct iocb_batch batch = {.error = result < 0 ? result : -EAGAIN};
+
+	if (taken >= ARG2(regs))
+		return;
+	batch.array = ARG3(regs) + taken * sizeof(__u64);
+	batch.count = ARG2(regs) - taken;
+	bpf_loop(MAX_IOCBS, refuse_iocb, &batch, 0);
 }
 
 static long complete_event(__u32 i, struct iocb_batch *batch)
@@ -60,22 +95,15 @@ static long complete_event(__u32 i, struct iocb_batch *batch)
 	return 0;
 }
 
-static __always_inline void end_aio(struct sw_task *t, struct task_struct *task, __u32 call, struct pt_regs *regs,
-				    long result, __u64 now)
+static __always_inline void end_wait(struct sw_task *t, struct task_struct *task, __u32 call, struct pt_regs *regs,
+				     long result, __u64 now)
 {
-	struct iocb_batch batch = {.count = result};
+	struct iocb_batch batch = {.array = ARG4(regs), .count = result};
 
-	if (call != CALL_IO_SUBMIT && task->nvcsw != t->switches)
+	if (task->nvcsw != t->switches)
 		t->async_wait_ns += now - t->start_ns;
-	if (result <= 0)
-		return;
-	if (call == CALL_IO_SUBMIT) {
-		batch.array = ARG3(regs);
-		bpf_loop(MAX_IOCBS, issue_iocb, &batch, 0);
-	} else if (call != CALL_URING_ENTER) {
-		batch.array = ARG4(regs);
+	if (result > 0 && call != CALL_URING_ENTER)
 		bpf_loop(MAX_IOCBS, complete_event, &batch, 0);
-	}
 }
 
 #endif

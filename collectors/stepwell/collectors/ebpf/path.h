@@ -94,7 +94,7 @@ static __always_inline void walk_path(struct walk *w)
 static __always_inline void walk_from(struct walk *w, struct file *file)
 {
 	/* A mapping of an overlay file holds the file below; the one that was opened is kept beside it. */
-	if (bpf_core_field_exists(struct backing_file, user_path) && (READ(file, f_mode) & FMODE_BACKING)) {
+	if (bpf_core_field_exists(struct backing_file, user_path) && is_backing(file)) {
 		struct backing_file *backing = (struct backing_file *)file;
 
 		w->dentry = (__u64)READ(backing, user_path.dentry);

@@ -25,17 +25,22 @@ struct sw_cached {
 	__u32 reserved;
 };
 
-/* A page fault that is not yet an access: a fault on the page may follow one on the range around it. */
+/* A page fault that is not yet an access: more may be seen of it. */
 struct sw_fault {
 	__u64 mapping; /* 0: none */
+	__u64 process; /* as in sw_mapping_key */
 	__u64 file; /* the open file, where that is told */
 	__u64 first; /* page index */
 	__u64 last;
 	__u64 start_ns;
+	__u64 end_ns; /* where that is told */
 	__u64 off_cpu; /* see off_cpu() */
 	__u64 switches;
+	__u64 ended; /* faults that the thread had behind it */
+	__u32 filled; /* of the thread, when the fault began */
 	__u8 around;
-	__u8 retried; /* the fault will come again, once its page is there */
+	__u8 in_call;
+	__u8 waited; /* where the fault's end is told */
 };
 
 /* libaio's request, which is its ABI. */
@@ -74,6 +79,8 @@ struct sw_task {
 	__u64 begin_run_ns;
 	__u32 dormant; /* not recorded until execve */
 	__u32 ended; /* a zombie is still in the list of tasks */
+	__u32 appends; /* the call writes at the file's end */
+	__u32 reserved;
 	struct sw_cached cached[CACHED]; /* spares the look-up by key; also what to flush at exit */
 };
 
@@ -118,7 +125,7 @@ struct {
 
 /* Open files by address. */
 struct sw_open_file {
-	__u64 open; /* 0: not below the directory that is asked for */
+	__u64 open; /* 0: not one to record */
 	__u64 inode;
 	__u64 ino;
 	__u32 ops; /* kinds of access that some thread made, as bits */

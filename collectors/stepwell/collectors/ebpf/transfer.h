@@ -82,6 +82,11 @@ static __always_inline void begin_dup(struct sw_task *t, struct task_struct *tas
 		begin_close(t, task, CALL_DUP, to);
 }
 
+static __always_inline int is_write(__u32 call)
+{
+	return call == CALL_WRITE || call == CALL_WRITEV || call == CALL_PWRITE || call >= CALL_PWRITEV;
+}
+
 static __always_inline void begin_transfer(struct sw_task *t, struct task_struct *task, __u32 call,
 					   struct pt_regs *regs)
 {
@@ -91,7 +96,8 @@ static __always_inline void begin_transfer(struct sw_task *t, struct task_struct
 		return;
 	t->file = (__u64)file;
 	t->requested = ARG3(regs);
-	if (call == CALL_READV || call == CALL_WRITEV || call == CALL_PREADV || call == CALL_PWRITEV)
+	t->appends = is_write(call) && appends(file, call == CALL_PWRITEV2 ? ARG6(regs) : 0);
+	if (call == CALL_READV || call == CALL_WRITEV || call >= CALL_PREADV)
 		t->requested = iovec_bytes(ARG2(regs), t->requested);
 	if (call >= CALL_PREAD) {
 		t->position = ARG4(regs);
@@ -110,15 +116,14 @@ static __always_inline void begin_transfer(struct sw_task *t, struct task_struct
  * Where an access at the descriptor's position began. Somebody else may have moved it meanwhile (a shared descriptor):
  * then the position seen when pages were looked up is right, because the position's lock was held.
  */
-static __always_inline void fix_position(struct sw_task *t, struct file *file, __u64 moved, int writes,
-					 struct sw_access *access)
+static __always_inline void fix_position(struct sw_task *t, struct file *file, __u64 moved, struct sw_access *access)
 {
 	__u64 end = READ(file, f_pos);
 
 	if (end - moved == access->offset || t->argument)
 		return;
 	access->offset = end - moved; /* rather moved while this thread waited for the lock than since */
-	if (!writes || !(READ(file, f_flags) & O_APPEND))
+	if (!t->appends)
 		access->flags |= SW_ESTIMATED_OFFSET;
 }
 
@@ -154,37 +159,39 @@ static __always_inline void end_transfer(struct sw_task *t, struct task_struct *
 					 __u64 now)
 {
 	struct file *file = (struct file *)t->file;
-	int writes = call == CALL_WRITE || call == CALL_WRITEV || call == CALL_PWRITE || call == CALL_PWRITEV;
+	__u32 op = is_write(call) ? SW_WRITE : SW_READ;
 	struct sw_access *access;
 
 	if (result < 0) {
-		end_error(t, writes ? SW_WRITE : SW_READ, result, now);
+		end_error(t, op, result, now);
 		return;
 	}
 	access = access_of_call(t, task, result, now);
 	if (call < CALL_PREAD)
-		fix_position(t, file, result, writes, access);
-	else if (writes && (READ(file, f_flags) & O_APPEND)) /* Linux appends whatever the offset says */
+		fix_position(t, file, result, access);
+	else if (t->appends) /* whatever the offset says */
 		access->offset = READ(READ(file, f_inode), i_size) - result;
-	add_access(t, t->file, writes ? SW_WRITE : SW_READ, access);
+	add_access(t, t->file, op, access);
 }
 
 static __always_inline void end_copy(struct sw_task *t, struct task_struct *task, __u32 call, long result, __u64 now)
 {
 	__u32 op = call == CALL_SENDFILE ? SW_SENDFILE : call == CALL_SPLICE ? SW_SPLICE : SW_COPY;
-	struct file *other = (struct file *)t->other;
 	struct sw_access *access;
 
 	if (result < 0) {
-		if (t->file)
-			end_error(t, op, result, now);
+		if (!t->file) {
+			t->file = t->other;
+			op = SW_WRITE;
+		}
+		end_error(t, op, result, now);
 		return;
 	}
 	access = access_of_call(t, task, result, now);
 	if (t->file)
 		add_access(t, t->file, op, access);
 	if (t->other) {
-		access->offset = READ(other, f_flags) & O_APPEND ? READ(other, f_pos) - result : t->other_position;
+		access->offset = t->other_position;
 		access->filled = 0;
 		add_access(t, t->other, SW_WRITE, access);
 	}

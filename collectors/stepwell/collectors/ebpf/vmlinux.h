@@ -182,6 +182,7 @@ struct task_struct {
 	int exit_code;
 	__u64 utime, stime;
 	unsigned long nvcsw;
+	unsigned long min_flt, maj_flt;
 	__u64 start_boottime;
 	char comm[16];
 	struct sched_entity se;
@@ -246,21 +247,12 @@ struct io_ring_ctx {
 	struct io_file_table file_table;
 };
 
-struct io_uring_task {
-	struct task_struct *task;
-};
-
 struct io_kiocb {
 	struct file *file;
 	__u8 opcode;
 	__u64 flags;
 	struct io_cqe cqe;
 	struct io_ring_ctx *ctx;
-	struct io_uring_task *tctx;
-};
-
-struct io_kiocb___task {
-	struct task_struct *task;
 };
 
 /*
@@ -280,6 +272,7 @@ struct io_rw {
 	struct kiocb kiocb;
 	__u64 addr;
 	__u32 len;
+	int flags;
 };
 
 struct io_uring_cqe {
