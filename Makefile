@@ -10,7 +10,7 @@ export UV_PYTHON_DOWNLOADS := never
 # What compiling the BPF programs and the native library needs, and what the tests run besides.
 PACKAGES = clang llvm gcc libc6-dev libbpf-dev libelf-dev zlib1g-dev \
     $(shell $(PYTHON) -m ensurepip --version >/dev/null 2>&1 || echo python3-venv)
-TEST_PACKAGES := chromium fonts-dejavu-core libclang-rt-dev fio bpftrace strace e2fsprogs xfsprogs fuse3 libaio-dev liburing-dev
+TEST_PACKAGES := chromium fonts-dejavu-core libclang-rt-dev fio bpftrace strace e2fsprogs xfsprogs fuse3 bindfs libaio-dev liburing-dev
 
 C_FILES = $(shell find collectors tests -name '*.[ch]')
 

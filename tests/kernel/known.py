@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.kernel.tool import Stepwell
 
+from stepwell.store import Store
+
 COUNT = 23
 SIZE = 4093
 STRIDE = 5003
+PAGE = 4096
 FILE_BYTES = COUNT * STRIDE
 """As in workload.h; what files hold where a test does not say otherwise."""
 
@@ -44,7 +49,7 @@ def one(op: str, offset: int, requested: int, size: int, flags: int = 0) -> Run:
 class Recorded:
     """What was recorded of the files in a directory."""
 
-    stepwell: Stepwell
+    store: Store
     directory: Path
 
     def runs(self, name: str) -> list[Run]:
@@ -64,7 +69,7 @@ class Recorded:
         return self.rows("SELECT op, value FROM events WHERE event = 'error' AND path = ? ORDER BY start_ns", name)
 
     def rows(self, sql: str, name: str) -> list[tuple[Any, ...]]:
-        return self.stepwell.rows(sql, str(self.directory / name))
+        return self.store.rows(sql, str(self.directory / name))
 
 
 def accesses_of(runs: list[Run]) -> list[tuple[Any, ...]]:
@@ -80,9 +85,11 @@ def make_file(path: Path, size: int = FILE_BYTES) -> None:
     path.write_bytes(os.urandom(size))
 
 
-def record(stepwell: Stepwell, workload: Path, directory: Path, names: list[str]) -> Recorded:
+@contextlib.contextmanager
+def record(stepwell: Stepwell, workload: Path, directory: Path, names: Iterable[str]) -> Iterator[Recorded]:
     """Record the workloads one after the other in one process."""
     argv = [str(workload), str(directory), *names]
     done = stepwell.run("record", "--under", str(directory), "--", *argv)
     assert done.returncode == 0, done.stderr
-    return Recorded(stepwell, directory)
+    with Store.open(stepwell.store, "r") as store:
+        yield Recorded(store, directory)

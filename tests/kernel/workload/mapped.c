@@ -29,12 +29,22 @@ static void fill(int fd)
 	must(pread(fd, buffer, sizeof(buffer), 0) > 0);
 }
 
+/* Into the cache page by page: a store maps all pages that were brought in together. */
+static void fill_by_page(int fd)
+{
+	drop(fd);
+	must(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM) == 0);
+	for (int i = 0; i < PAGES; i++)
+		must(pread(fd, buffer, PAGE, i * PAGE) > 0);
+}
+
 /* Every page in turn, all of them in the page cache. */
 static void run_mmap(const char *path)
 {
 	int fd = opened(path, O_RDONLY);
 	volatile char *at = map(fd, COUNT * STRIDE, 0, PROT_READ, MAP_SHARED);
 
+	must(fsync(fd) == 0); /* pages being written back are not mapped around */
 	for (int i = 0; i < PAGES; i++)
 		(void)at[i * PAGE];
 	close(fd);
@@ -65,11 +75,24 @@ static void run_mmap_cold(const char *path)
 	close(fd);
 }
 
+/* Not in the cache: neighbours come along. */
+static void run_mmap_ahead(const char *path)
+{
+	int fd = opened(path, O_RDONLY);
+	volatile char *at = map(fd, COUNT * STRIDE, 0, PROT_READ, MAP_SHARED);
+
+	drop(fd);
+	for (int i = 0; i < PAGES; i++)
+		(void)at[i * PAGE];
+	close(fd);
+}
+
 static void run_mmap_store(const char *path)
 {
 	int fd = opened(path, O_RDWR);
 	volatile char *at = map(fd, COUNT * STRIDE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
 
+	fill_by_page(fd);
 	for (int i = 0; i < 7; i++)
 		at[i * 3 * PAGE] = 1;
 	close(fd);
@@ -124,6 +147,18 @@ static void run_mmap_buffer(const char *path)
 	close(fd);
 }
 
+/* A store into a page that a load before did not map: two faults. */
+static void run_mmap_load_store(const char *path)
+{
+	int fd = opened(path, O_RDWR);
+	volatile char *at = map(fd, COUNT * STRIDE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	(void)at[20 * PAGE];
+	must(madvise((void *)(at + 16 * PAGE), 13 * PAGE, MADV_DONTNEED) == 0);
+	at[20 * PAGE] = 1;
+	close(fd);
+}
+
 /* The mapping outlives its descriptor. */
 static void run_mmap_closed(const char *path)
 {
@@ -138,6 +173,7 @@ static void run_mmap_closed(const char *path)
 #define ONE(name) {#name, run_##name}
 
 const struct workload mapped[] = {
-	ONE(mmap),	    ONE(mmap_far),	ONE(mmap_cold),	  ONE(mmap_store),  ONE(mmap_private),
-	ONE(mmap_populate), ONE(mmap_willneed), ONE(mmap_buffer), ONE(mmap_closed), {},
+	ONE(mmap),	   ONE(mmap_far),      ONE(mmap_cold),	     ONE(mmap_store),
+	ONE(mmap_private), ONE(mmap_populate), ONE(mmap_willneed),   ONE(mmap_buffer),
+	ONE(mmap_closed),  ONE(mmap_ahead),    ONE(mmap_load_store), {},
 };
