@@ -16,7 +16,6 @@ from tests.kernel.expected import AT_0, AT_64K, CALLS
 from tests.kernel.known import COUNT, FILE_BYTES, PAGE, SIZE, STRIDE, Recorded, accesses_of, make_file, one, run
 from tests.kernel.tool import SECONDS, Stepwell
 
-from stepwell.collectors.ebpf.scope import kernel_device
 from stepwell.store import Store
 from stepwell.trace.definition import RunFlag
 
@@ -90,7 +89,7 @@ def recording(workload: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     status = {}
     for line in done.stdout.splitlines():
         name, device, inode, size = line.split()
-        status[name] = (kernel_device(int(device)), int(inode), int(size))
+        status[name] = (os.major(int(device)) << 20 | os.minor(int(device)), int(inode), int(size))
     with Store.open(stepwell.store, "r") as store:
         yield Recorded(store, directory), status
 

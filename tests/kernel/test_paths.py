@@ -131,7 +131,7 @@ def test_paths_in_a_container_begin_at_its_root(everything: Recorded) -> None:
     [
         ("opened_from_a_chroot", 37, False, True),
         ("in_a_detached_mount", 41, False, False),
-        ("memory_file", 43, True, False),
+        ("memory_file", 43, False, False),
     ],
 )
 def test_what_has_no_path_is_shown_by_device_and_inode(
