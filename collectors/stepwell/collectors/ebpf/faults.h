@@ -107,7 +107,7 @@ static __always_inline void settle_fault(struct sw_task *t, struct task_struct *
 /*
  * The thread faults on these pages: a page that is missing, or cached pages that are mapped around one. The kernel
  * counts a fault when it has ended; until then what is seen belongs to the same one, which is begun again after it
- * waited for its page. Then the pages around are the fault's only if they came with that page. `file` is 0 where it is
+ * waited for its page. Then the pages around are the fault's too, unless that page came alone. `file` is 0 where it is
  * not told.
  */
 static __always_inline void see_fault(struct sw_task *t, __u64 mapping, __u64 file, __u64 first, __u64 last, int around)
@@ -117,7 +117,7 @@ static __always_inline void see_fault(struct sw_task *t, __u64 mapping, __u64 fi
 	__u64 ended = task->min_flt + task->maj_flt;
 	int again = fault->mapping == mapping && fault->ended == ended && first <= fault->last && last >= fault->first;
 
-	if (again && around && t->filled - fault->filled <= 1)
+	if (again && around && t->filled - fault->filled == 1)
 		return;
 	if (!again) {
 		settle_fault(t, task);
