@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -38,13 +39,24 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 @pytest.fixture(scope="module")
-def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repaired(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as `make wheel` leaves it."""
+    folder = tmp_path_factory.mktemp("repaired")
+    command = [sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", str(folder), str(built.wheel)]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(command, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(repaired: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bin` of a virtual environment with the wheel; dependencies come from the one that runs the tests."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
     uv = Path(sys.executable).parent / "uv"
-    subprocess.run([uv, "pip", "install", "-q", "--offline", "--no-deps", "--python", python, built.wheel], check=True)
+    subprocess.run([uv, "pip", "install", "-q", "--offline", "--no-deps", "--python", python, repaired], check=True)
     site = sysconfig.get_path("purelib", vars={"base": str(folder)})
     # A path in a .pth file brings the folder, but not its own .pth files: the editable install stays out.
     (Path(site) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -99,6 +111,17 @@ def test_installed_modules_are_the_wheels(installed: Path, tmp_path: Path) -> No
         [installed / "python", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert Path(done.stdout).is_relative_to(installed.parent)
+
+
+def test_installed_library_brings_its_own_libelf(installed: Path, tmp_path: Path) -> None:
+    program = """from stepwell.collectors.native.library import library
+library()
+print({line.split()[-1] for line in open("/proc/self/maps") if "libelf" in line})"""
+    done = subprocess.run(
+        [installed / "python", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    (loaded,) = ast.literal_eval(done.stdout)
+    assert Path(loaded).is_relative_to(installed.parent)
 
 
 def test_only_what_is_stale_is_compiled_and_a_missing_compiler_is_named(built: Built, tmp_path: Path) -> None:
