@@ -12,6 +12,8 @@ import pyarrow as pa
 import pytest
 from tests.unit.coalescing import ACCESS
 
+from stepwell.collectors.ebpf.coverage import Feature
+from stepwell.collectors.ebpf.scope import SCOPE_NUMBER, ScopeKind
 from stepwell.collectors.native import library
 from stepwell.store import VIEWS, Store, events, files, runs
 from stepwell.trace.definition import EVENT, OPEN, RECORDS, RUN, EventKind, Field, Op, OpenFlag, Record, RunFlag
@@ -59,27 +61,30 @@ SHARED: dict[str, Layout] = {
 """What Python and C share beside the records, as Python has it."""
 
 
+def evaluate(folder: Path, expressions: list[str]) -> list[int]:
+    """What the C compiler makes of constant expressions."""
+    lines = [f'printf("%lld\\n", (long long)({expression}));' for expression in expressions]
+    program = ["#include <stdio.h>", '#include "collectors/native/stepwell.h"', "int main(void)", "{", *lines, "}", ""]
+    (folder / "values.c").write_text("\n".join(program))
+    command = ["cc", "-Wall", "-Werror", "-I", str(INCLUDE), "-o", str(folder / "values"), str(folder / "values.c")]
+    subprocess.run(command, check=True)
+    done = subprocess.run([folder / "values"], capture_output=True, text=True, check=True)
+    return [int(line) for line in done.stdout.splitlines()]
+
+
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Layout]:
     """Every struct as the C compiler lays it out."""
-    folder = tmp_path_factory.mktemp("c")
     wanted = {f"sw_{record.name}": defined(record) for record in RECORDS} | SHARED
-    lines = ["#include <stdio.h>", '#include "collectors/native/stepwell.h"', "int main(void)", "{"]
-    for struct, layout in wanted.items():
-        lines.append(f'printf("{struct}  0 %zu\\n", sizeof(struct {struct}));')
-        lines += [
-            f'printf("{struct} {name} %zu %zu\\n", offsetof(struct {struct}, {name}), '
-            f"sizeof(((struct {struct} *)0)->{name}));"
-            for name in layout
-            if name
-        ]
-    (folder / "layout.c").write_text("\n".join([*lines, "}", ""]))
-    command = ["cc", "-Wall", "-Werror", "-I", str(INCLUDE), "-o", str(folder / "layout"), str(folder / "layout.c")]
-    subprocess.run(command, check=True)
+    members = [(struct, name) for struct, layout in wanted.items() for name in layout]
+    expressions = []
+    for struct, name in members:
+        expressions.append(f"offsetof(struct {struct}, {name})" if name else "0")
+        expressions.append(f"sizeof(((struct {struct} *)0)->{name})" if name else f"sizeof(struct {struct})")
+    values = evaluate(tmp_path_factory.mktemp("c"), expressions)
     found: dict[str, Layout] = {struct: {} for struct in wanted}
-    for line in subprocess.run([folder / "layout"], capture_output=True, text=True, check=True).stdout.splitlines():
-        struct, name, offset, size = line.split(" ")
-        found[struct][name] = (int(offset), int(size))
+    for (struct, name), offset, size in zip(members, values[::2], values[1::2], strict=True):
+        found[struct][name] = (offset, size)
     return found
 
 
@@ -97,6 +102,13 @@ def test_c_and_numpy_lay_records_out_as_defined(compiled: dict[str, Layout], rec
 @pytest.mark.parametrize("struct", SHARED)
 def test_c_and_python_agree_on_what_else_they_share(compiled: dict[str, Layout], struct: str) -> None:
     assert compiled[struct] == SHARED[struct]
+
+
+def test_c_and_python_agree_on_numbers(tmp_path: Path) -> None:
+    features = [f"SW_{feature.name}" for feature in Feature]
+    scopes = [f"SW_SCOPE_{kind.name}" for kind in ScopeKind]
+    values = evaluate(tmp_path, [*features, *scopes, "SW_ERROR_BYTES"])
+    assert values == [*Feature, *(SCOPE_NUMBER[kind] for kind in ScopeKind), library.ERROR_BYTES]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)

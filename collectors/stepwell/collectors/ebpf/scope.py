@@ -10,8 +10,6 @@ from pathlib import Path
 from stepwell.collectors.native.library import Filter
 from stepwell.trace.errors import StepwellError
 
-_SCOPE_NUMBER = {"tree": 0, "cgroup": 1, "all": 2}
-
 
 class ScopeError(StepwellError):
     """The processes or files to record cannot be named to the kernel."""
@@ -25,6 +23,10 @@ class ScopeKind(StrEnum):
     TREE = "tree"
     CGROUP = "cgroup"
     ALL = "all"
+
+
+SCOPE_NUMBER = {ScopeKind.TREE: 0, ScopeKind.CGROUP: 1, ScopeKind.ALL: 2}
+"""`enum sw_scope`."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def kernel_filter(scope: Scope) -> Filter:
     Raises:
         ScopeError: the cgroup or the directory does not exist, or cannot be told apart by the kernel.
     """
-    wanted = Filter(scope=_SCOPE_NUMBER[scope.kind], self=os.getpid(), cgroup_subsystem=-1, after_exec=scope.after_exec)
+    wanted = Filter(scope=SCOPE_NUMBER[scope.kind], self=os.getpid(), cgroup_subsystem=-1, after_exec=scope.after_exec)
     if scope.cgroup is not None:
         wanted.cgroup = _status(scope.cgroup).st_ino
         wanted.cgroup_subsystem = _subsystem(scope.cgroup)
