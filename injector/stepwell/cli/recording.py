@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli import facts
@@ -20,7 +19,6 @@ from stepwell.cli.place import say
 from stepwell.trace.errors import SpoolError, StepwellError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from stepwell.cli.launch import Signals
@@ -149,12 +147,10 @@ class Recording:
 
     def _end(self, collector: Collector, ending: Ending) -> None:
         """End the trace; what cannot be written is said, because the command's exit code matters more."""
-        steps: tuple[Callable[[], None], ...] = (partial(collector.meta, asdict(ending)), collector.stop)
-        for step in steps:
-            try:
-                step()
-            except (StepwellError, OSError) as error:
-                say(f"error: the end of the trace is not complete: {error}")
+        try:
+            collector.stop(asdict(ending))
+        except (StepwellError, OSError) as error:
+            say(f"error: the end of the trace is not complete: {error}")
 
     def _begin(self, collector: Collector) -> float:
         from stepwell.collectors.ebpf import coverage

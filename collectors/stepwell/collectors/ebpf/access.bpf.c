@@ -403,6 +403,23 @@ int sweep_tasks(struct bpf_iter__task *context)
 	return 0;
 }
 
+static long forget_if_closed(void *map, __u64 *address, struct sw_open_file *known, void *context)
+{
+	struct file *file = (struct file *)*address;
+
+	if (!is_open(file) || !is_same_file(known->inode, known->ino, file))
+		forget_open(address);
+	return 0;
+}
+
+/* Run by the loader: forget open files whose end was not seen, which is that of those that end with a process. */
+SEC("raw_tp")
+int forget_closed(struct sw_flush *unused)
+{
+	bpf_for_each_map_elem(&opens, forget_if_closed, 0, 0);
+	return 0;
+}
+
 static long flush_slot_at(__u32 i, struct sw_flush *flush)
 {
 	__u32 number = flush->first + i;

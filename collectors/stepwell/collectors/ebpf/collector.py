@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import struct
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from stepwell.trace.layout import DTYPES
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import BinaryIO
 
 OBJECT = Path(__file__).parent / "access.bpf.o"
 """The compiled programs; one file for all kernels."""
@@ -35,8 +37,15 @@ RING_BYTES = 32 << 20
 HEADS = 65_536
 """Open runs kept in the kernel at once; beyond that accesses are sent one by one, which is counted."""
 
+OPENS = 262_144
+"""Open files that the kernel side knows at once; accesses to further ones are lost, which is counted."""
+
 AGE_NS = 10_000_000_000
 """A run is sent at the latest this long after it began or was last continued: bounds what a crash can lose."""
+
+
+END_BYTES = 65_536
+"""Room that is kept on the disk for the end of the trace, which says what was lost."""
 
 
 class CollectorError(StepwellError):
@@ -53,6 +62,8 @@ class Counters:
     bytes: int
     runs: int
     """Runs that were sent; those still open are not among them."""
+    open_files: int
+    """Open files that the kernel side knows at the moment, some of which may be closed."""
     losses: dict[str, int]
     """What was lost, by hop; in accesses, `records` and `threads` in those. Only what is not 0."""
     degraded: dict[str, int]
@@ -70,6 +81,7 @@ def counters(totals: Totals) -> Counters:
         "ring": totals.lost_ring,
         "records": totals.lost_records + totals.lost_spool_records,
         "threads": totals.lost_threads,
+        "opens": totals.lost_opens,
         "vectors": totals.lost_vector,
         "recursion": totals.lost_recursion,
         "spool": totals.lost_spool,
@@ -82,6 +94,7 @@ def counters(totals: Totals) -> Counters:
         accesses=totals.accesses,
         bytes=totals.bytes,
         runs=totals.runs,
+        open_files=totals.open_files,
         losses={hop: count for hop, count in losses.items() if count},
         degraded={what: count for what, count in degraded.items() if count},
     )
@@ -105,7 +118,12 @@ class Collector:
         self._error = ctypes.create_string_buffer(ERROR_BYTES)
         self._attached = False
         wanted = kernel_filter(scope)
-        self._spool = _create_spool(spool)
+        self._reserve = _reserve(spool.parent)
+        try:
+            self._spool = _create_spool(spool)
+        except OSError:
+            self._reserve.close()
+            raise
         pids = (ctypes.c_uint32 * len(scope.pids))(*scope.pids)
         options = Options(
             object=os.fsencode(OBJECT),
@@ -113,6 +131,7 @@ class Collector:
             spool=self._spool,
             ring_bytes=RING_BYTES,
             heads=HEADS,
+            opens=OPENS,
             target_count=len(pids),
             targets=pids,
             age_ns=AGE_NS,
@@ -158,18 +177,23 @@ class Collector:
         if code:
             raise OSError(-code, os.strerror(-code))
 
-    def stop(self) -> None:
+    def stop(self, values: dict[str, Any]) -> None:
         """Detach, end all open runs, drain, and write the end of the trace; the spool file is closed and unlocked.
+
+        Args:
+            values: facts about how the recording ended.
 
         Raises:
             CollectorError: the threads still running could not be listed; everything else is in the file.
+            OSError: the end could not be written.
         """
         code = _load().sw_collector_stop(self._handle, self._error)
         self._attached = False
         seen = self.counters()
         end = {"end_monotonic_ns": time.monotonic_ns(), "losses": seen.losses, "degraded": seen.degraded}
+        self._reserve.close()
         try:
-            self.meta(end)
+            self.meta(values | end)
             os.fsync(self._spool)
         finally:
             self._close()
@@ -191,9 +215,22 @@ class Collector:
         if self._handle:
             _load().sw_collector_free(self._handle)
             self._handle = ctypes.c_void_p()
+        self._reserve.close()
         if self._spool >= 0:
             os.close(self._spool)
             self._spool = -1
+
+
+def _reserve(directory: Path) -> BinaryIO:
+    """Return a nameless file that takes the room for the trace's end, so that a full disk leaves it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    reserve = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 -- the collector closes it
+    try:
+        os.posix_fallocate(reserve.fileno(), 0, END_BYTES)
+    except OSError:
+        reserve.close()
+        raise
+    return reserve
 
 
 def _load() -> ctypes.CDLL:
@@ -207,7 +244,6 @@ def _load() -> ctypes.CDLL:
 
 def _create_spool(path: Path) -> int:
     """Create the spool file, locked against being taken for a left-over one, and write its header."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

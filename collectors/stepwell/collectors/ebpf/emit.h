@@ -4,24 +4,27 @@
 
 #include "path.h"
 
-static __always_inline int send(void *record, __u64 bytes)
+static __always_inline int send(void *record, __u64 bytes, __u64 limit)
 {
 	__u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
 
+	if (waiting > limit)
+		return -1;
 	return bpf_ringbuf_output(&ring, record, bytes,
 				  waiting < knobs.wakeup_bytes ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 }
 
 static __always_inline void send_record(void *record, __u64 bytes)
 {
-	if (send(record, bytes))
+	if (send(record, bytes, ~0ULL))
 		COUNT(lost_records, 1);
 }
 
 /* sw_seal() says how many bytes; the verifier wants constants. */
 static __always_inline void send_run(void *context, struct sw_run *run, __u32 bytes)
 {
-	long error = bytes == SW_RUN_SHORT_BYTES ? send(run, SW_RUN_SHORT_BYTES) : send(run, SW_RUN_BYTES);
+	long error = bytes == SW_RUN_SHORT_BYTES ? send(run, SW_RUN_SHORT_BYTES, knobs.runs_bytes)
+						 : send(run, SW_RUN_BYTES, knobs.runs_bytes);
 
 	(void)context;
 	if (error)

@@ -10,6 +10,20 @@ static __always_inline int is_same_file(__u64 inode, __u64 ino, struct file *fil
 	return inode == (__u64)READ(file, f_inode) && ino == READ((struct inode *)inode, i_ino);
 }
 
+static __always_inline void keep_open(__u64 *address, struct sw_open_file *fresh)
+{
+	if (!bpf_map_update_elem(&opens, address, fresh, BPF_NOEXIST))
+		__sync_fetch_and_add(&control.open_files, 1);
+	else
+		bpf_map_update_elem(&opens, address, fresh, BPF_EXIST);
+}
+
+static __always_inline void forget_open(__u64 *address)
+{
+	if (!bpf_map_delete_elem(&opens, address))
+		__sync_fetch_and_sub(&control.open_files, 1);
+}
+
 /* What is known of an open file; it is told of when first seen. NULL when the map has no room at all. */
 static __always_inline struct sw_open_file *open_of(__u64 address, struct sw_task *t, __u64 start_ns)
 {
@@ -22,7 +36,7 @@ static __always_inline struct sw_open_file *open_of(__u64 address, struct sw_tas
 	fresh.inode = (__u64)READ(file, f_inode);
 	fresh.ino = READ((struct inode *)fresh.inode, i_ino);
 	fresh.open = send_open(t, address, start_ns, 0, SW_OPEN_BEFORE);
-	bpf_map_update_elem(&opens, &address, &fresh, BPF_ANY);
+	keep_open(&address, &fresh);
 	return bpf_map_lookup_elem(&opens, &address);
 }
 
@@ -206,7 +220,13 @@ WHOLE int add_access(struct sw_task *t, __u64 address, __u32 op, struct sw_acces
 	}
 	if (!slot || !is_slot_of(slot, &key) || !is_same_file(slot->inode, slot->ino, file)) {
 		known = open_of(address, t, access->start_ns);
-		if (!known || !known->open)
+		if (!known) {
+			t->seq += 1;
+			count_access(access);
+			COUNT(lost_opens, 1);
+			return 0;
+		}
+		if (!known->open)
 			return 0;
 		slot = find_slot(&key, known, &number);
 		cached->file = slot ? key.file : 0;

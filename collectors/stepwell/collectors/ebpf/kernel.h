@@ -126,6 +126,14 @@ static __always_inline int is_last_reference(struct file *file)
 	return READ((struct file___count *)file, f_count.counter) == 1;
 }
 
+/* Is the memory of an open file that was seen earlier still an open file's? */
+static __always_inline int is_open(struct file *file)
+{
+	if (bpf_core_field_exists(file->f_ref))
+		return READ(file, f_ref.refcnt.counter) >= 0; /* otherwise FILE_REF_NOREF */
+	return READ((struct file___count *)file, f_count.counter) > 0;
+}
+
 #if defined(__TARGET_ARCH_x86)
 #define ARG1(regs) ((regs)->di)
 #define ARG2(regs) ((regs)->si)

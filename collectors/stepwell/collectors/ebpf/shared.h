@@ -23,6 +23,7 @@ struct sw_filter {
 /* All knobs; frozen when the programs are loaded. */
 struct sw_knobs {
 	struct sw_filter filter;
+	uint64_t runs_bytes; /* data in the ring beyond which it takes no runs, but what they depend on */
 	uint64_t wakeup_bytes; /* data in the ring that is worth waking the drain for */
 	uint32_t page_shift;
 	uint32_t reserved;
@@ -38,6 +39,7 @@ struct sw_control {
 	uint32_t next_thread;
 	uint64_t next_open;
 	uint64_t under; /* address of the directory's inode, which the loader holds open */
+	uint64_t open_files; /* how many are kept */
 	uint32_t epoch; /* grows when an address may be another open file's without the threads that used it knowing */
 	uint32_t ended; /* nothing is recorded any more */
 };
@@ -50,6 +52,7 @@ struct sw_counters {
 	uint64_t lost_ring; /* no room in the ring buffer */
 	uint64_t lost_records; /* other records than runs, no room in the ring buffer */
 	uint64_t lost_threads; /* threads without memory for their state */
+	uint64_t lost_opens; /* no room to keep the open file */
 	uint64_t lost_vector; /* calls whose iovec or iocb was not in memory */
 	uint64_t compat; /* system calls of 32-bit and x32 programs */
 	uint64_t uncoalesced; /* sent one by one: the map of open runs was full or contended */

@@ -135,8 +135,9 @@ struct sw_open_file {
 #define SEVERAL (~0U)
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* set by the loader */
 	__type(key, __u64);
 	__type(value, struct sw_open_file);
 } opens SEC(".maps");

@@ -239,7 +239,7 @@ static __always_inline void end_open(struct sw_task *t, struct task_struct *task
 	fresh.inode = (__u64)READ(file, f_inode);
 	fresh.ino = READ((struct inode *)fresh.inode, i_ino);
 	fresh.open = send_open(t, address, t->start_ns, now - t->start_ns, 0);
-	bpf_map_update_elem(&opens, &address, &fresh, BPF_ANY);
+	keep_open(&address, &fresh);
 }
 
 static __always_inline void end_close(struct sw_task *t)
@@ -248,7 +248,7 @@ static __always_inline void end_close(struct sw_task *t)
 	struct sw_open_file *known = bpf_map_lookup_elem(&opens, &address);
 
 	if (known && known->open == t->other) /* else another thread has opened a file there already */
-		bpf_map_delete_elem(&opens, &address);
+		forget_open(&address);
 	send_event(t, SW_EVENT_CLOSE, 0, t->other, 0);
 }
 

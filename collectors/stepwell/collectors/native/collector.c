@@ -194,6 +194,8 @@ static void housekeep(struct sw_collector *c, uint64_t *uncoalesced)
 	}
 	flush_heads(c, now - idle, now - c->options.age_ns);
 	watch_positions(c, c->control->shared);
+	if (c->control->open_files > c->options.opens / 2)
+		run_program(c, "forget_closed", NULL, 0);
 	if (c->options.filter.scope == SW_SCOPE_CGROUP && c->control->resweep) {
 		c->control->resweep = 0;
 		run_sweep(c, SW_SWEEP_BEGIN, error);
@@ -242,7 +244,11 @@ static int find_under(struct sw_collector *c)
 static int set_up(struct sw_collector *c, char *error)
 {
 	struct sw_options *o = &c->options;
-	struct sw_knobs knobs = {.filter = o->filter, .wakeup_bytes = o->ring_bytes / 8};
+	struct sw_knobs knobs = {
+		.filter = o->filter,
+		.runs_bytes = o->ring_bytes - o->ring_bytes / 8,
+		.wakeup_bytes = o->ring_bytes / 8,
+	};
 	static const char *const sized[] = {"slots", "heads", "free_slots"};
 	struct bpf_map *map;
 
@@ -256,6 +262,7 @@ static int set_up(struct sw_collector *c, char *error)
 	if (!map || bpf_map__set_initial_value(map, &knobs, sizeof(knobs)))
 		return fail(error, -EINVAL, "%s and this library are of different versions", o->object);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, "ring"), o->ring_bytes);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, "opens"), o->opens);
 	for (size_t i = 0; i < sizeof(sized) / sizeof(*sized); i++)
 		bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, sized[i]), o->heads);
 	c->features = sw_choose_programs(c->object);
@@ -381,6 +388,7 @@ int sw_collector_totals(struct sw_collector *c, struct sw_totals *totals)
 	}
 	totals->lost_spool = c->spool.lost_accesses;
 	totals->lost_spool_records = c->spool.lost_records;
+	totals->open_files = c->control->open_files;
 	totals->spooled_bytes = c->spool.written;
 	totals->spool_error = c->spool.error;
 	return code;
@@ -445,7 +453,7 @@ int sw_collector_stop(struct sw_collector *c, char *error)
 	code = run_sweep(c, SW_SWEEP_END, error);
 	flush_heads(c, UINT64_MAX, UINT64_MAX);
 	ring_buffer__consume(c->ring);
-	sw_spool_flush(&c->spool);
+	sw_spool_end(&c->spool);
 	return code;
 }
 

@@ -17,6 +17,7 @@ COUNTERS = (
     "lost_ring",
     "lost_records",
     "lost_threads",
+    "lost_opens",
     "lost_vector",
     "compat",
     "uncoalesced",
@@ -50,6 +51,7 @@ class Options(Structure):
         ("spool", c_int32),
         ("ring_bytes", c_uint32),
         ("heads", c_uint32),
+        ("opens", c_uint32),
         ("target_count", c_uint32),
         ("targets", POINTER(c_uint32)),
         ("age_ns", c_uint64),
@@ -65,6 +67,7 @@ class Totals(Structure):
         ("lost_recursion", c_uint64),
         ("lost_spool", c_uint64),
         ("lost_spool_records", c_uint64),
+        ("open_files", c_uint64),
         ("spooled_bytes", c_uint64),
         ("spool_error", c_int64),
     )

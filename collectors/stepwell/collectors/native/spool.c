@@ -11,7 +11,8 @@
 
 #define BLOCK_MAGIC 0x4b4c4257
 #define BLOCK_BYTES (1 << 20) /* a batch this large is written at once */
-#define KEEP_BYTES (64 << 20) /* what is kept at most of a kind while the disk is full */
+/* What is kept at most of a kind while the disk is full; readers take blocks of at most 64 MiB. */
+#define KEEP_BYTES (32 << 20)
 
 struct block {
 	uint32_t magic;
@@ -42,7 +43,7 @@ size_t sw_record_bytes(uint32_t kind)
 	return kind < SW_KINDS ? kinds[kind].bytes : 0;
 }
 
-static int append(struct sw_bytes *to, const void *data, size_t bytes)
+static int make_room(struct sw_bytes *to, size_t bytes)
 {
 	if (to->used + bytes > to->room) {
 		size_t room = to->room ? to->room * 2 : 1 << 16;
@@ -56,9 +57,38 @@ static int append(struct sw_bytes *to, const void *data, size_t bytes)
 		to->data = grown;
 		to->room = room;
 	}
+	return 0;
+}
+
+static void append(struct sw_bytes *to, const void *data, size_t bytes)
+{
 	memcpy(to->data + to->used, data, bytes);
 	to->used += bytes;
-	return 0;
+}
+
+static int is_run(uint32_t kind)
+{
+	return kind == SW_RUN || kind == SW_RUN_SHORT;
+}
+
+/* Forget what is in the batch. */
+static void empty(struct sw_batch *batch)
+{
+	batch->count = 0;
+	batch->accesses = 0;
+	batch->records.used = 0;
+	batch->lengths.used = 0;
+	batch->text.used = 0;
+}
+
+static void lose(struct sw_spool *spool, uint32_t kind)
+{
+	struct sw_batch *batch = &spool->batches[kind];
+
+	spool->lost_accesses += batch->accesses;
+	if (!is_run(kind))
+		spool->lost_records += batch->count;
+	empty(batch);
 }
 
 /* All or nothing: a block of which only a part fitted is cut off again. */
@@ -106,17 +136,14 @@ static void flush_batch(struct sw_spool *spool, uint32_t kind)
 
 	if (!batch->count)
 		return;
-	if (write_block(spool, &header, parts, 3)) {
-		if (batch->records.used + batch->text.used < KEEP_BYTES)
-			return;
-		spool->lost_accesses += batch->accesses;
-		spool->lost_records += batch->count;
+	if (!write_block(spool, &header, parts, 3)) {
+		empty(batch);
+		batch->enough = BLOCK_BYTES;
+	} else if (batch->records.used + batch->text.used < KEEP_BYTES) {
+		batch->enough = batch->records.used + batch->text.used + BLOCK_BYTES;
+	} else {
+		lose(spool, kind);
 	}
-	batch->count = 0;
-	batch->accesses = 0;
-	batch->records.used = 0;
-	batch->lengths.used = 0;
-	batch->text.used = 0;
 }
 
 void sw_spool_add(struct sw_spool *spool, const void *record, size_t bytes)
@@ -132,16 +159,20 @@ void sw_spool_add(struct sw_spool *spool, const void *record, size_t bytes)
 	}
 	batch = &spool->batches[kind];
 	text = bytes - size;
-	if (append(&batch->records, record, size) ||
-	    (kinds[kind].has_text && (append(&batch->lengths, &text, sizeof(text)) ||
-				      append(&batch->text, (const char *)record + size, text)))) {
-		spool->lost_records += 1;
+	batch->count += 1;
+	if (is_run(kind))
+		batch->accesses += ((const struct sw_run_short *)record)->count;
+	if (make_room(&batch->records, size) || make_room(&batch->lengths, sizeof(text)) ||
+	    make_room(&batch->text, text)) {
+		lose(spool, kind);
 		return;
 	}
-	batch->count += 1;
-	if (kind == SW_RUN || kind == SW_RUN_SHORT)
-		batch->accesses += ((const struct sw_run_short *)record)->count;
-	if (batch->records.used + batch->text.used >= BLOCK_BYTES)
+	append(&batch->records, record, size);
+	if (kinds[kind].has_text) {
+		append(&batch->lengths, &text, sizeof(text));
+		append(&batch->text, (const char *)record + size, text);
+	}
+	if (batch->records.used + batch->text.used >= (batch->enough ? batch->enough : BLOCK_BYTES))
 		flush_batch(spool, kind);
 }
 
@@ -149,6 +180,14 @@ void sw_spool_flush(struct sw_spool *spool)
 {
 	for (uint32_t kind = 0; kind < SW_KINDS; kind++)
 		flush_batch(spool, kind);
+}
+
+void sw_spool_end(struct sw_spool *spool)
+{
+	for (uint32_t kind = 0; kind < SW_KINDS; kind++) {
+		flush_batch(spool, kind);
+		lose(spool, kind);
+	}
 }
 
 int sw_spool_meta(struct sw_spool *spool, const char *json, size_t bytes)

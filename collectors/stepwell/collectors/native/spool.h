@@ -17,6 +17,7 @@ struct sw_bytes {
 struct sw_batch {
 	uint32_t count;
 	uint64_t accesses; /* that the records stand for */
+	size_t enough; /* bytes that are worth writing, if not 0 */
 	struct sw_bytes records;
 	struct sw_bytes lengths;
 	struct sw_bytes text;
@@ -37,6 +38,8 @@ size_t sw_record_bytes(uint32_t kind);
 void sw_spool_add(struct sw_spool *spool, const void *record, size_t bytes);
 /* Writes all batches; what cannot be written is kept for the next time, up to a limit. */
 void sw_spool_flush(struct sw_spool *spool);
+/* Writes all batches for the last time. */
+void sw_spool_end(struct sw_spool *spool);
 int sw_spool_meta(struct sw_spool *spool, const char *json, size_t bytes);
 void sw_spool_free(struct sw_spool *spool);
 

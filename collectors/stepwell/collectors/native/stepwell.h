@@ -21,6 +21,7 @@ struct sw_options {
 	int32_t spool; /* descriptor of the spool file, positioned at its end */
 	uint32_t ring_bytes; /* power of two */
 	uint32_t heads; /* open runs that are kept at once */
+	uint32_t opens; /* open files that are kept at once */
 	uint32_t target_count;
 	const uint32_t *targets; /* processes, for SW_SCOPE_TREE */
 	uint64_t age_ns; /* a run is sent at the latest so long after it began, or after its last access */
@@ -41,6 +42,7 @@ struct sw_totals {
 	uint64_t lost_recursion; /* program runs that the kernel skipped */
 	uint64_t lost_spool; /* accesses that could not be written */
 	uint64_t lost_spool_records;
+	uint64_t open_files; /* known at the moment, some perhaps closed */
 	uint64_t spooled_bytes;
 	int64_t spool_error; /* errno of the last failed write, 0 if the last one worked */
 };
