@@ -13,8 +13,8 @@ import termios
 from stepwell.cli.live import LiveLine, describe
 from stepwell.collectors.ebpf import Counters
 
-BEFORE = Counters(accesses=23, bytes=4093, runs=1, losses={}, degraded={})
-NOW = Counters(accesses=40_983, bytes=4093 + (1 << 30), runs=7, losses={"ring": 2}, degraded={})
+BEFORE = Counters(accesses=23, bytes=4093, runs=1, open_files=1, losses={}, degraded={})
+NOW = Counters(accesses=40_983, bytes=4093 + (1 << 30), runs=7, open_files=1, losses={"ring": 2}, degraded={})
 
 
 def test_describe() -> None:

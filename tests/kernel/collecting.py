@@ -1,0 +1,58 @@
+"""The collector in this process, beside a command that it records: limits can be small, and counters be looked at."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.kernel.tool import SECONDS, ended
+
+from stepwell.collectors.ebpf import Collector, Scope, ScopeKind
+from stepwell.store import Store, ingest
+
+
+@dataclass
+class Collecting:
+    """A command that is recorded from its execve on."""
+
+    collector: Collector
+    command: subprocess.Popen[str]
+    spool: Path
+
+    def ask(self) -> None:
+        """Give the command a line and wait for its answer."""
+        assert self.command.stdin
+        assert self.command.stdout
+        self.command.stdin.write("go\n")
+        self.command.stdin.flush()
+        assert self.command.stdout.readline() == ".\n"
+
+    def end(self) -> Store:
+        """Wait for the command's end, and return a store with what was recorded until then."""
+        assert self.command.stdin
+        self.command.stdin.close()
+        assert self.command.wait(SECONDS) == 0
+        self.collector.stop({})
+        store = Store.open(self.spool.with_suffix(".duckdb"), "w")
+        ingest(store, self.spool)
+        return store
+
+
+@contextlib.contextmanager
+def collecting(spool: Path, under: Path, *argv: str) -> Iterator[Collecting]:
+    popen = subprocess.Popen(
+        ["sh", "-c", 'read -r line; exec "$@"', "sh", *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with ended(popen) as command:
+        scope = Scope(ScopeKind.TREE, pids=(command.pid,), after_exec=True, under=under)
+        with Collector(scope, spool) as collector:
+            collector.meta({"uuid": "test", "start_monotonic_ns": time.monotonic_ns()})
+            collector.start()
+            assert command.stdin
+            command.stdin.write("go\n")
+            command.stdin.flush()
+            yield Collecting(collector, command, spool)
