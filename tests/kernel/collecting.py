@@ -15,6 +15,13 @@ from stepwell.collectors.ebpf import Collector, Scope, ScopeKind
 from stepwell.store import Store, ingest
 
 
+def compile_many(directory: Path) -> str:
+    """Return the program of `deeds/many.c`."""
+    program, source = directory / "many", Path(__file__).parent / "deeds" / "many.c"
+    subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-pthread", "-o", program, source], check=True)
+    return str(program)
+
+
 @dataclass
 class Collecting:
     """A command that is recorded from its execve on."""

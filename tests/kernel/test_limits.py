@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.kernel.collecting import collecting
+from tests.kernel.collecting import collecting, compile_many
 from tests.kernel.tool import SECONDS, Stepwell, ended, wait_until
 
 from stepwell.collectors.ebpf import collector
@@ -23,10 +22,7 @@ SIZE = 4093
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> str:
-    program = tmp_path_factory.mktemp("many") / "many"
-    source = Path(__file__).parent / "deeds" / "many.c"
-    subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-pthread", "-o", program, source], check=True)
-    return str(program)
+    return compile_many(tmp_path_factory.mktemp("many"))
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from stepwell.store.tables import enum_case
 from stepwell.trace.definition import EXEC, META_KIND, RESULT, THREAD, THREAD_END, EventKind, Op
 from stepwell.trace.errors import SpoolError
 from stepwell.trace.layout import DTYPES
-from stepwell.trace.spool import Spool
+from stepwell.trace.spool import HEADER_BYTES, Spool
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,9 @@ def ingest_leftovers(store: Store, directory: Path) -> Leftovers:
             except BlockingIOError:
                 continue
             if not path.exists():  # another process ingested it between our open and our lock
+                continue
+            if path.stat().st_size <= HEADER_BYTES:  # the recorder died before it began
+                path.unlink()
                 continue
             try:
                 leftovers.ingested.append(ingest(store, path))

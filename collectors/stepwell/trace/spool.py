@@ -42,6 +42,7 @@ MAX_BLOCK_BYTES = 64 << 20
 """A block claiming more is damage; it bounds what a reader holds in memory."""
 
 _HEADER = struct.Struct("<8sII")
+HEADER_BYTES = _HEADER.size
 _BLOCK = struct.Struct("<IIIIQII")
 
 
