@@ -7,9 +7,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 
-LIGHT = 0.001
-"""A directory with less than this share of all weight stays one row."""
-
 
 @dataclass(frozen=True)
 class Band:
@@ -22,8 +19,8 @@ class Band:
 def bands(paths: list[str], weights: list[int], rows: int) -> list[Band]:
     """Return at most `rows` bands that hold every file once, in the order of their paths.
 
-    The heaviest directory is split into what it contains for as long as that fits, unless it weighs next to nothing.
-    A directory of very many files
+    The heaviest directory is split into what it contains for as long as that fits, unless the parts would weigh
+    less than half of an even share of a row, on average.  A directory of very many files
     cannot be split so; where that leaves most rows over, they cut the largest of those into equal shares of its files.
     """
     order = sorted(range(len(paths)), key=paths.__getitem__)
@@ -41,6 +38,7 @@ def bands(paths: list[str], weights: list[int], rows: int) -> list[Band]:
         else:
             heapq.heappush(heap, (-sum(weights[i] for i in files), order_of[files[0]], depth, files))
 
+    total = sum(weights)
     order_of = {i: position for position, i in enumerate(order)}
     add(order)
     while heap:
@@ -48,7 +46,7 @@ def bands(paths: list[str], weights: list[int], rows: int) -> list[Band]:
         children: dict[str, list[int]] = defaultdict(list)
         for i in files:
             children[parts[i][depth] if depth < len(parts[i]) else ""].append(i)
-        if -negative >= LIGHT * sum(weights) and len(done) + len(heap) + len(children) <= rows:
+        if -negative * 2 * rows >= total * len(children) and len(done) + len(heap) + len(children) <= rows:
             for child in children.values():
                 add(child)
         else:

@@ -34,7 +34,8 @@ def facts(summary: Summary) -> str:
     ended = f", exit code {trace.exit_code}" if trace.exit_code else ""
     cut = ", interrupted" if trace.status == "interrupted" else ""
     when = trace.started.replace("T", " ").replace("+00:00", " UTC")
-    return f"trace {trace.trace}, {when}, {duration(trace.duration_ns)} on {trace.host} in {trace.cwd}{ended}{cut}"
+    where = f"{trace.host} in {trace.cwd or '/'}"
+    return f"trace {trace.trace}, {when}, {duration(trace.duration_ns)} on {where}{ended}{cut}"
 
 
 def story(summary: Summary) -> list[str]:
@@ -81,7 +82,7 @@ def _volume(summary: Summary) -> list[str]:
 
 def _time(summary: Summary) -> list[str]:
     totals = summary.totals
-    elsewhere = max(0, totals.wall_ns - totals.wait_ns - totals.cpu_ns)
+    elsewhere = max(0, totals.wall_ns - max(totals.stall_ns, totals.wait_ns + totals.cpu_ns))
     parts = [
         (
             f"Time of the {plural(totals.threads, 'thread')} that made accesses ({duration(totals.wall_ns)}):"

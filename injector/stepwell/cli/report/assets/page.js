@@ -41,6 +41,7 @@
 
   const across = (field = "t") => ({
     field, type: "quantitative", title: "seconds", scale: { domain: [0, seconds(data.duration)], nice: false },
+    axis: { labelFlush: false, labelOverlap: true },
   });
   const byOp = (ops) => ({
     field: "op", type: "nominal", title: null, legend: ops.length > 1 ? { orient: "top" } : null,
