@@ -42,3 +42,4 @@ def test_a_directory_of_very_many_files_is_cut_into_equal_shares() -> None:
     assert len(made) == 20
     assert made[0].label == "/set/* 1-500 of 10,007"
     assert {len(band.files) for band in made} == {500, 501}
+    assert len(bands([f"/set/{n:05}" for n in range(103)], [1] * 103, 50)) == 5

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 
+SHARE = 20
+"""Fewest files in a share of a directory: fewer are better seen together."""
+
+
 @dataclass(frozen=True)
 class Band:
     """Files beside each other in one row; `files` are indices into the paths given, in path order."""
@@ -77,7 +81,7 @@ def _cut(groups: list[list[int]], spare: int) -> dict[int, int]:
     for _ in range(spare):
         largest = max(shares, key=lambda group: sizes[group] / shares[group])
         shares[largest] += 1
-    return {group: min(number, sizes[group]) for group, number in shares.items()}
+    return {group: max(1, min(number, sizes[group] // SHARE)) for group, number in shares.items()}
 
 
 def _shares(files: int, number: int) -> list[tuple[int, int]]:
