@@ -7,7 +7,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 
-
 SHARE = 20
 """Fewest files in a share of a directory: fewer are better seen together."""
 
