@@ -12,6 +12,8 @@ PACKAGES = clang llvm gcc libc6-dev libbpf-dev libelf-dev zlib1g-dev \
     $(shell $(PYTHON) -m ensurepip --version >/dev/null 2>&1 || echo python3-venv)
 TEST_PACKAGES := chromium fonts-dejavu-core libclang-rt-dev fio bpftrace strace e2fsprogs xfsprogs fuse3 bindfs libaio-dev liburing-dev
 
+KERNEL_PACKAGES := qemu-system-x86 qemu-system-common busybox-static cpio kmod e2fsprogs
+
 C_FILES = $(shell find collectors tests -name '*.[ch]')
 
 # Installs those of the Debian packages $(1) that are missing, or says so. Elsewhere the compilation names what it lacks.
@@ -25,7 +27,7 @@ define install
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
 endef
 
-.PHONY: help setup native demo test test-packages soak lint format bench docs wheel clean
+.PHONY: help setup native demo test test-kernels test-packages soak lint format bench docs wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -50,7 +52,11 @@ demo: setup  ## record and report a realistic reader; leaves an HTML report
 	@echo "The same as a page: $(CURDIR)/$(DEMO)/report.html"
 
 test: setup test-packages  ## run the tests, after installing what they need
-	$(BIN)/pytest -q --ignore tests/bench
+	$(BIN)/pytest -q --ignore tests/bench --ignore tests/vm
+
+test-kernels: setup test-packages  ## run tests under older kernels without lockdown, emulated: some minutes each
+	$(call install,$(KERNEL_PACKAGES))
+	$(BIN)/pytest -q tests/vm
 
 soak: setup test-packages  ## look for what breaks the coalescer: SECONDS=600 of fuzzing, then 10,000 examples a property
 	STEPWELL_SOAK_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -q tests/fuzz
