@@ -16,7 +16,7 @@ enum {
 	URING_READ = 22,
 	URING_WRITE = 23
 };
-enum { URING_READ_MULTISHOT = 49 };
+enum { URING_READ_MULTISHOT = 49, URING_READV_FIXED = 60, URING_WRITEV_FIXED = 61 };
 #define URING_FIXED_FILE 1 /* REQ_F_FIXED_FILE */
 
 /* libaio's io_event, which is its ABI. */
@@ -111,13 +111,20 @@ static __always_inline int uring_op(__u8 opcode)
 	case URING_READV:
 	case URING_READ_FIXED:
 	case URING_READ_MULTISHOT:
+	case URING_READV_FIXED:
 		return SW_READ;
 	case URING_WRITE:
 	case URING_WRITEV:
 	case URING_WRITE_FIXED:
+	case URING_WRITEV_FIXED:
 		return SW_WRITE;
 	}
 	return -1;
+}
+
+static __always_inline int has_vector(__u8 opcode)
+{
+	return opcode == URING_READV || opcode == URING_WRITEV || opcode >= URING_READV_FIXED;
 }
 
 /* The request's file; at submission the kernel has looked at the descriptor's number only. */
@@ -158,7 +165,7 @@ static __always_inline void uring_issue(struct sw_task *t, struct task_struct *t
 
 	if (!file || !is_regular(file))
 		return;
-	if (opcode == URING_READV || opcode == URING_WRITEV)
+	if (has_vector(opcode))
 		requested = iovec_bytes(READ(rw, addr), requested);
 	issue(t, address, &id, op, READ(rw, kiocb.ki_pos), requested, READ(rw, flags));
 }

@@ -26,6 +26,7 @@ ALWAYS = (
     "asynchronous reads: offsets in the order of submission; latencies by stream, not by run",
     "asynchronous accesses by appending or at the file's position: the offset is the one at submission, estimated",
     "io_uring with a polling thread: accesses are told as the process's main thread's",
+    "io_uring: splice is not seen; a read into a buffer that the ring chooses may be told as asking for 0 bytes",
     "libaio completions taken from the ring in user space have no latency",
     "files that the kernel makes up (proc, sysfs, cgroup and the like) are not recorded",
     "system calls of 32-bit programs are counted, not recorded",
