@@ -34,6 +34,7 @@ RUNS: dict[str, list[Run]] = {
     "uring_read": [run("read", COUNT, 0, STRIDE, flags=ASYNC)],
     "uring_readv": [run("read", COUNT, 22 * STRIDE, -STRIDE, flags=ASYNC)],
     "uring_fixed": [run("read", COUNT, 0, STRIDE, flags=ASYNC), run("write", COUNT, 0, STRIDE, flags=ASYNC)],
+    "uring_vector_fixed": [run("read", COUNT, 0, STRIDE, flags=ASYNC), run("write", COUNT, 0, STRIDE, flags=ASYNC)],
     "uring_registered": [run("read", COUNT, 0, STRIDE, flags=ASYNC)],
     "uring_write": [run("write", COUNT, 0, STRIDE, flags=ASYNC)],
     "uring_writev": [run("write", COUNT, 0, STRIDE, flags=ASYNC)],

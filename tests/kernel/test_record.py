@@ -15,9 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.kernel.tool import SECONDS, Stepwell, ended
-
-from stepwell.cli import facts
+from tests.kernel.tool import SECONDS, Stepwell, cgroup_hierarchies, ended
 
 pytestmark = pytest.mark.kernel
 
@@ -121,13 +119,6 @@ def test_a_signal_ends_a_recording_without_command(stepwell: Stepwell, number: s
         recorder.send_signal(number)
         assert recorder.wait(SECONDS) == 0
     assert stepwell.query("select status, scope from traces") == [{"status": "complete", "scope": "all"}]
-
-
-def cgroup_hierarchies() -> list[str]:
-    """Return the places of the unified hierarchy and of a version 1 one, as far as this machine has them."""
-    kinds = {"cgroup2": "unified", "cgroup": "pids"}
-    found = {(mount.fstype, mount.point) for mount in facts.mounts() if mount.fstype in kinds}
-    return sorted(point for kind, point in found if kind == "cgroup2" or Path(point).name == kinds[kind])
 
 
 @pytest.mark.parametrize("hierarchy", cgroup_hierarchies())

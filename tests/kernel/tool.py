@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepwell.cli import facts
 from stepwell.store import Store
 
 SECONDS = 60
@@ -76,3 +77,10 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
             yield process
     finally:
         process.kill()
+
+
+def cgroup_hierarchies() -> list[str]:
+    """Return the places of the unified hierarchy and of a version 1 one, as far as this machine has them."""
+    kinds = {"cgroup2": "unified", "cgroup": "pids"}
+    found = {(mount.fstype, mount.point) for mount in facts.mounts() if mount.fstype in kinds}
+    return sorted(point for kind, point in found if kind == "cgroup2" or Path(point).name == kinds[kind])

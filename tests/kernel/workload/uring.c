@@ -3,7 +3,10 @@
 
 #include <liburing.h>
 
-#define READ_MULTISHOT 49 /* newer than some headers */
+/* Newer than some headers. */
+#define READ_MULTISHOT 49
+#define READV_FIXED 60
+#define WRITEV_FIXED 61
 
 static struct io_uring ring;
 
@@ -85,6 +88,25 @@ static void run_uring_fixed(const char *path)
 	for (int i = 0; i < COUNT; i++)
 		io_uring_prep_write_fixed(next(i), fd, buffer + i * SIZE, SIZE, i * STRIDE, 0);
 	finish_all(SIZE);
+	end(fd);
+}
+
+/* Vectors within registered buffers: Linux 6.15. Where there is none, plain vectors. */
+static void run_uring_vector_fixed(const char *path)
+{
+	int fd = ring_for(path, O_RDWR, 0);
+	struct iovec all = {buffer, sizeof(buffer)}, two[] = {{buffer, 4000}, {buffer + 8192, 93}};
+	struct io_uring_probe *probe = io_uring_get_probe_ring(&ring);
+	int new = io_uring_opcode_supported(probe, WRITEV_FIXED);
+
+	must(io_uring_register_buffers(&ring, &all, 1) == 0);
+	for (int i = 0; i < COUNT; i++)
+		io_uring_prep_rw(new ? READV_FIXED : IORING_OP_READV, next(i), fd, two, 2, i * STRIDE);
+	finish_all(SIZE);
+	for (int i = 0; i < COUNT; i++)
+		io_uring_prep_rw(new ? WRITEV_FIXED : IORING_OP_WRITEV, next(i), fd, two, 2, i * STRIDE);
+	finish_all(SIZE);
+	io_uring_free_probe(probe);
 	end(fd);
 }
 
@@ -241,7 +263,8 @@ static void run_uring_multishot(const char *path)
 #define ONE(name) {#name, run_##name}
 
 const struct workload uring[] = {
-	ONE(uring_read),   ONE(uring_readv),	ONE(uring_fixed),	ONE(uring_registered), ONE(uring_write),
-	ONE(uring_writev), ONE(uring_position), ONE(uring_append),	ONE(uring_linked),     ONE(uring_polled),
-	ONE(uring_async),  ONE(uring_direct),	ONE(uring_end_of_file), ONE(uring_multishot),  {},
+	ONE(uring_read),	ONE(uring_readv),	 ONE(uring_fixed),     ONE(uring_registered),
+	ONE(uring_write),	ONE(uring_writev),	 ONE(uring_position),  ONE(uring_append),
+	ONE(uring_linked),	ONE(uring_polled),	 ONE(uring_async),     ONE(uring_direct),
+	ONE(uring_end_of_file), ONE(uring_vector_fixed), ONE(uring_multishot), {},
 };
