@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.recordings import MS, Recording
+from tests.unit.recordings import MS, T0, Recording
 
-from stepwell.trace.definition import Op
+from stepwell.trace.definition import THREAD_END, Op
 
 SCREEN = 24
 
@@ -86,11 +86,10 @@ def cells(line: str) -> int:
 def test_every_number_that_was_recorded_is_said(store: Path) -> None:
     shown = " ".join(report(store, columns=200).split())
     for words in (
-        "560 KiB read at 560 KiB/s and 8 KiB written, in 126 accesses to 3 files by 2 processes",
-        "Of that, 64 KiB in 1 access to 1 file are programs and libraries, together in one row below.",
-        "Time of the 2 threads that made accesses (1.8 s): 0.34 % in accesses (0.28 % asleep there),",
-        "5 % on a processor, 94.7 % waiting for something else or for a processor.",
-        "7 accesses (5.56 %) waited for storage or a lock; what the others asked for was in memory already.",
+        "560 KiB read at 560 KiB/s and 8 KiB written, in 126 accesses to 3 files by 2 processes; 564 KiB unique.",
+        "64 KiB of it, in 1 file, are programs and libraries: one row below.",
+        "Time of 2 threads, 1.8 s: 0.34 % in accesses (0.28 % asleep there), 5 % on a processor, 94.7 % waiting for",
+        "7 accesses (5.56 %) waited for storage or a lock; the others were served from memory.",
         "read 4 KiB every 39.1 KiB: 23 accesses",
         "programs and libraries: 1 file, 1 access, 64 KiB (see --software)",
     ):
@@ -150,6 +149,18 @@ def test_ranges_around_page_faults_are_not_sold_as_bytes_used(tmp_path: Path) ->
     recording.end(MS)
     told = "12 KiB (75 % of the data) are ranges that the kernel mapped around page faults of mapped files"
     assert told in " ".join(report(recording.stored()).split())
+
+
+def test_sleeping_until_asynchronous_accesses_are_done_is_told(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "first.spool")
+    recording.thread(1)
+    recording.open(1, b"/data/a")
+    recording.run(1, flags=1, latency_ns=0, latency_max_ns=0)
+    recording.add(THREAD_END, thread=1, end_ns=T0 + 100 * MS, async_wait_ns=23 * MS)
+    recording.end(100 * MS)
+    shown = report(recording.stored())
+    assert "Threads slept for 23 ms until asynchronous accesses were done." in shown
+    assert "No access waited" not in shown
 
 
 def test_ten_thousand_files_and_a_hundred_processes_stay_readable(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stepwell.analysis.model import Picture
 
 _PICTURE_ROWS = 6
-_SHADE_STYLES = ("bright_black", "blue", "cyan", "yellow", "bold bright_yellow")
+_SHADE_STYLES = ("bright_black", "blue", "cyan", "yellow", "red")
 _WORTH_BARS = 0.01
 """Accesses of a kind have their latencies drawn when they are at least this share of all."""
 

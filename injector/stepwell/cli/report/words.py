@@ -47,7 +47,7 @@ def story(summary: Summary) -> list[str]:
             "Check that it was still running, and that a filter such as --under names what it reads.",
             "`stepwell doctor` tells what this machine cannot see.",
         ]
-    return [*_volume(summary), *_time(summary), _waited(summary)]
+    return [*_volume(summary), *_time(summary), *_waited(summary)]
 
 
 def _volume(summary: Summary) -> list[str]:
@@ -62,14 +62,11 @@ def _volume(summary: Summary) -> list[str]:
     parts = [
         (
             f"{' and '.join(done)}, in {accesses(totals.accesses)} to {plural(totals.files, 'file')}"
-            f" by {plural(totals.readers, 'process', 'processes')}; {about}{size(totals.unique_bytes)} of it unique."
+            f" by {plural(totals.readers, 'process', 'processes')}; {about}{size(totals.unique_bytes)} unique."
         )
     ]
     if software.files:
-        parts.append(
-            f"Of that, {size(software.bytes)} in {accesses(software.accesses)} to {plural(software.files, 'file')} are"
-            f" {LABEL}, together in one row below."
-        )
+        parts.append(f"{size(software.bytes)} of it, in {plural(software.files, 'file')}, are {LABEL}: one row below.")
     around = totals.around_bytes - software.around_bytes
     data = totals.read_bytes - software.bytes
     if around >= WORTH_TELLING * data > 0:
@@ -85,11 +82,11 @@ def _time(summary: Summary) -> list[str]:
     elsewhere = max(0, totals.wall_ns - max(totals.stall_ns, totals.wait_ns + totals.cpu_ns))
     parts = [
         (
-            f"Time of the {plural(totals.threads, 'thread')} that made accesses ({duration(totals.wall_ns)}):"
+            f"Time of {plural(totals.threads, 'thread')}, {duration(totals.wall_ns)}:"
             f" {percent(share(totals.stall_ns, totals.wall_ns))} in accesses"
             f" ({percent(share(totals.wait_ns, totals.wall_ns))} asleep there),"
             f" {percent(share(totals.cpu_ns, totals.wall_ns))} on a processor,"
-            f" {percent(share(elsewhere, totals.wall_ns))} waiting for something else or for a processor."
+            f" {percent(share(elsewhere, totals.wall_ns))} waiting for anything else."
         )
     ]
     longest = max(summary.readers, key=lambda reader: share(reader.stall_ns, reader.wall_ns))
@@ -99,14 +96,16 @@ def _time(summary: Summary) -> list[str]:
     return parts
 
 
-def _waited(summary: Summary) -> str:
+def _waited(summary: Summary) -> list[str]:
     waited = sum(operation.waited for operation in summary.operations)
-    if not waited:
-        return "No access had to wait for storage or a lock."
-    return (
-        f"{accesses(waited)} ({percent(share(waited, summary.totals.accesses))}) waited for storage or a lock;"
-        " what the others asked for was in memory already."
-    )
+    asynchronous = summary.totals.wait_ns - sum(operation.wait_ns for operation in summary.operations)
+    parts = []
+    if asynchronous > 0:
+        parts.append(f"Threads slept for {duration(asynchronous)} until asynchronous accesses were done.")
+    if waited:
+        part = percent(share(waited, summary.totals.accesses))
+        parts.append(f"{accesses(waited)} ({part}) waited for storage or a lock; the others were served from memory.")
+    return parts or ["No access waited for storage or a lock."]
 
 
 def accesses(number: int) -> str:
