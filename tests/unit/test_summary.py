@@ -18,7 +18,7 @@ from stepwell.analysis.pictures import files_of_interest
 from stepwell.analysis.software import LABEL
 from stepwell.analysis.summary import size_buckets
 from stepwell.store import NoTraceError, Store
-from stepwell.trace.definition import RUN_SHORT, THREAD_END, Op, RunFlag
+from stepwell.trace.definition import OPEN, RUN_SHORT, THREAD_END, Op, OpenFlag, RunFlag
 
 SOFTWARE = (
     "/bin/sh", "/lib64/ld.so", "/usr/lib/locale/C.utf8/LC_CTYPE", "/usr/local/lib/x.txt", "/usr/share/zoneinfo/UTC",
@@ -92,6 +92,18 @@ def test_programs_are_software_when_they_are_only_mapped_and_nobody_wrote_to_the
         "/w/a-very-long-program",
         "/w/bin/tool",
     }
+
+
+def test_shared_memory_without_a_file_is_no_data(recording: Recording) -> None:
+    recording.thread(1)
+    tmpfs = 0x01021994
+    recording.add(OPEN, b"", thread=1, open=1, ino=23, dev=1, magic=tmpfs, state=OpenFlag.NO_PATH, start_ns=T0)
+    recording.add(OPEN, b"", thread=1, open=2, ino=29, dev=2, state=OpenFlag.NO_PATH, start_ns=T0)
+    recording.open(3, b"/data/a")
+    for number in (1, 2, 3):
+        recording.run(number, seq=number, op=Op.MMAP)
+    recording.end(MS)
+    assert {file.path for file in summary(recording).files if file.software} == {"0:1:23"}
 
 
 def test_a_process_is_mostly_where_its_data_is(recording: Recording) -> None:

@@ -98,7 +98,7 @@ VOLUMES = (
 ), fact AS (
     SELECT file, coalesce(dataset, '') AS dataset, regexp_replace(coalesce(path, ''), '[^/]*$', '') AS directory,
         {SOFTWARE} AS software
-    FROM used LEFT JOIN (SELECT file, dataset, path FROM files WHERE trace = $1) USING (file)
+    FROM used LEFT JOIN (SELECT file, dataset, path, filesystem FROM files WHERE trace = $1) USING (file)
 ), named AS MATERIALIZED (
     SELECT * FROM pair JOIN fact USING (file)
 ), mostly AS (

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from stepwell.cli.format import count, duration, percent, plural, size, throughput
 from stepwell.cli.report.plots import SHADES, bar, braille, fit, heading, level, resample
-from stepwell.cli.report.words import SHAPES, place, request, share
+from stepwell.cli.report.words import SHAPES, asynchronous, place, request, share
 from stepwell.cli.report.words import latency as in_words
 from stepwell.trace.definition import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT
 
@@ -41,7 +41,7 @@ def over_time(summary: Summary, console: Console) -> None:
         ("read", resample(timeline.read_bytes, columns), throughput),
         ("written", resample(timeline.written_bytes, columns), throughput),
         (
-            "threads in accesses",
+            "in sync. accesses" if asynchronous(summary) else "threads in accesses",
             [ns / 1e9 for ns in resample(timeline.stall_ns, columns)],
             lambda value: f"{value:.2g}",
         ),

@@ -29,7 +29,7 @@ Examples:
 Files of programs rather than data are put together, as "programs and libraries", unless
 nothing else was read: what nobody wrote to in /bin, /sbin, /lib*, /etc, /boot, the same
 under /usr and /usr/local, in lib/python3*, site-packages and node_modules; shared
-libraries (.so) and .pyc; programs, which were only mapped; what is in /proc and /sys.
+libraries (.so) and .pyc; programs, which were only mapped; shared memory; /proc and /sys.
 Totals, JSON and the store count them all."""
 )
 @click.option(

@@ -25,7 +25,8 @@ WORTH_TELLING = 0.2
 
 def title(summary: Summary) -> str:
     """Return what was recorded."""
-    return summary.trace.command or summary.trace.scope or "everything"
+    trace = summary.trace
+    return trace.command or {"all": "all processes"}.get(trace.scope, trace.scope)
 
 
 def facts(summary: Summary) -> str:
@@ -98,14 +99,18 @@ def _time(summary: Summary) -> list[str]:
 
 def _waited(summary: Summary) -> list[str]:
     waited = sum(operation.waited for operation in summary.operations)
-    asynchronous = summary.totals.wait_ns - sum(operation.wait_ns for operation in summary.operations)
     parts = []
-    if asynchronous > 0:
-        parts.append(f"Threads slept for {duration(asynchronous)} until asynchronous accesses were done.")
+    if asynchronous(summary):
+        parts.append(f"Threads slept for {duration(asynchronous(summary))} until asynchronous accesses were done.")
     if waited:
         part = percent(share(waited, summary.totals.accesses))
         parts.append(f"{accesses(waited)} ({part}) waited for storage or a lock; the others were served from memory.")
     return parts or ["No access waited for storage or a lock."]
+
+
+def asynchronous(summary: Summary) -> int:
+    """Return how long threads slept until asynchronous accesses were done, in ns."""
+    return max(0, summary.totals.wait_ns - sum(operation.wait_ns for operation in summary.operations))
 
 
 def accesses(number: int) -> str:
