@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,3 +71,5 @@ def recorded(deeds: str, directory: Path, *options: str) -> Iterator[Recorded]:
     assert "nothing lost" in done.stderr, done.stderr
     with Store.open(stepwell.store, "r") as store:
         yield Recorded(store, work)
+    # Some deeds make directories deeper than Python, and so pytest, can remove.
+    subprocess.run(["rm", "-rf", str(work)], check=True)
