@@ -2,7 +2,8 @@
  * libFuzzer target: whatever accesses and flushes come, the runs give back every access and latency.
  *
  * The bytes are read as steps. A step makes an access by its distance from the one before, so that runs form, or from
- * raw numbers; or it flushes the head, as age and close do.
+ * raw numbers; or it flushes the head, as age and close do; or it adds the latency of an asynchronous access, which a
+ * run of its own carries.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -104,6 +105,14 @@ static void check_run(struct waiting *waiting, const struct sw_run *run, uint32_
 	waiting->first += run->count;
 }
 
+/* Takes a run that carries nothing but latencies: those added since the last one, `since`. */
+static void check_late(struct sw_run *since, const struct sw_run *run, uint32_t bytes)
+{
+	require(run->count == 0 && run->kind == SW_RUN && bytes == SW_RUN_BYTES);
+	check_times(run, since, bytes);
+	memset(since, 0, sizeof(*since));
+}
+
 /* Sizes that meet often, and any. */
 static uint64_t take_size(struct input *input)
 {
@@ -154,7 +163,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	static struct waiting all;
 	struct waiting *waiting = &all;
 	struct input input = {data, bytes};
-	struct sw_access access = {0};
+	struct sw_access access = {0}, done = {0};
+	struct sw_run late = {.flags = SW_ASYNC}, since = {0};
 	struct sw_head head = {0};
 
 	waiting->first = waiting->end = 0;
@@ -165,6 +175,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 			check_run(waiting, &head.run, sw_seal(&head.run));
 			head.run.count = 0;
 			sw_clear_times(&head.run);
+			continue;
+		}
+		if ((step & 7) == 6) { /* an asynchronous access is done */
+			done.latency_ns = take(&input, 1 + (step >> 5));
+			sw_time(&late, done.latency_ns, 0);
+			add_times(&since, &done);
+			if (step & 8) {
+				check_late(&since, &late, sw_seal(&late));
+				sw_clear_times(&late);
+			}
 			continue;
 		}
 		next_access(&input, &access, step);

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.coalescing import BELOW_LARGEST_OFFSET, Access, Records, coalesce, sequences
+from tests.unit.coalescing import BELOW_LARGEST_OFFSET, Access, Records, bucket, coalesce, sequences, stream
 
 from stepwell.store import Store, ingest
-from stepwell.trace.definition import OPEN, RUN, RUN_SHORT, THREAD, Op
+from stepwell.trace.definition import HISTOGRAM_BUCKETS, OPEN, RUN, RUN_SHORT, THREAD, Op, RunFlag
 from stepwell.trace.layout import DTYPES
 from stepwell.trace.spool import SpoolWriter
 
@@ -103,4 +103,21 @@ def test_streams_that_take_turns_come_back_in_their_common_order(stored: Stored)
     found = sorted(stored.accesses(runs), key=lambda row: row[1])
     assert [(head, seq, access) for head, seq, access, _ in found] == [
         (head, access.seq, access._replace(seq=0)) for head, access in zip(order, accesses, strict=True)
+    ]
+
+
+@given(latencies=st.lists(st.integers(0, 2**40), min_size=1, max_size=23))
+@settings(max_examples=11)
+def test_runs_of_latencies_alone_are_kept_and_are_no_accesses(stored: Stored, latencies: list[int]) -> None:
+    buckets = [bucket(latency) for latency in latencies]
+    late = np.zeros(1, DTYPES[RUN.kind])
+    late["kind"], late["thread"], late["open"], late["flags"] = RUN.kind, 1, 2, RunFlag.ASYNC
+    late["latency_ns"], late["latency_max_ns"] = sum(latencies), max(latencies)
+    late["histogram"] = [buckets.count(k) for k in range(HISTOGRAM_BUCKETS)]
+    accesses = stream(0, 4093, 4093, 7, flags=RunFlag.ASYNC)
+    found = stored.accesses([head_runs((1, 2, Op.READ), accesses), late])
+    assert [access[:3] for _, _, access, _ in found] == [access[:3] for access in accesses]
+    assert stored.store.rows("""SELECT latency_ns, latency_max_ns, histogram, (SELECT accesses FROM traces t
+        WHERE t.trace = r.trace) FROM runs r WHERE count = 0 ORDER BY trace DESC LIMIT 1""") == [
+        (sum(latencies), max(latencies), tuple(late["histogram"][0].tolist()), 7)
     ]
