@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import subprocess
 import time
@@ -14,8 +13,6 @@ from tests.bench.loop import Loop, compile_loop
 from tests.bench.tracers import STEPWELL
 
 from stepwell.store import Store
-
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -33,12 +30,13 @@ def _sample(pid: int) -> Sample | None:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         if not any(Path(f"/proc/{child}/comm").read_text() == "loop\n" for child in children):
             return None
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # Exact, other than the ticks in /proc/PID/stat.
+        run_ns = sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return None
     peak = int(status.partition("VmHWM:")[2].split()[0])
-    return Sample(time.monotonic(), (int(fields[11]) + int(fields[12])) / TICK, peak / 1024)
+    return Sample(time.monotonic(), run_ns / 1e9, peak / 1024)
 
 
 def _record(loop: Loop, store: Path) -> list[Sample]:
