@@ -66,10 +66,12 @@ def recorded(deeds: str, directory: Path, *options: str) -> Iterator[Recorded]:
     work.mkdir()
     stepwell = Stepwell(directory / "store.duckdb")
     command = [sys.executable, "-m", "tests.kernel.deeds.run", deeds, str(work)]
-    done = stepwell.run("record", *options, "--", *command, cwd=ROOT, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"})
-    assert done.returncode == 0, done.stderr
-    assert "nothing lost" in done.stderr, done.stderr
-    with Store.open(stepwell.store, "r") as store:
-        yield Recorded(store, work)
-    # Some deeds make directories deeper than Python, and so pytest, can remove.
-    subprocess.run(["rm", "-rf", str(work)], check=True)
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = stepwell.run("record", *options, "--", *command, cwd=ROOT, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert "nothing lost" in done.stderr, done.stderr
+        with Store.open(stepwell.store, "r") as store:
+            yield Recorded(store, work)
+    finally:
+        subprocess.run(["rm", "-rf", work], check=True)  # some of it is too deep for shutil.rmtree

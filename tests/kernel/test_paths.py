@@ -69,7 +69,7 @@ def reads(trace: Recorded, deed: str) -> list[tuple[int, str]]:
                 (21, "..."),
             ],
         ),
-        ("many_short_directories", [(11, "d/" * 997 + "file")]),
+        ("many_short_directories", [(11, "d/" * 401 + "file")]),
     ],
 )
 def test_path_as_the_reader_sees_it(trace: Recorded, deed: str, expected: list[tuple[int, str]]) -> None:

@@ -259,7 +259,7 @@ def longer_path_than_any_call_takes(_directory: Path) -> None:
 
 
 def many_short_directories(_directory: Path) -> None:
-    for _ in range(997):
+    for _ in range(401):
         Path("d").mkdir()
         os.chdir("d")
     _make("file")
