@@ -30,7 +30,7 @@ endef
 .PHONY: help setup native demo test test-kernels test-packages soak lint format bench docs wheel clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: .venv/.setup native  ## make .venv with bin/stepwell, everything it needs, and the native parts
 

@@ -338,13 +338,17 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *program)
 {
 	struct sw_task *t = known_thread(task);
-	struct sw_scratch *s = scratch();
+	struct sw_scratch *s;
 	__u64 start, bytes;
+	__u32 number;
 
-	if (!t || !s)
+	if (!t)
 		return 0;
 	t->dormant = 0;
 	t->fault.mapping = 0;
+	s = take_scratch(&number);
+	if (!s)
+		return 0;
 	start = task->mm->arg_start;
 	bytes = task->mm->arg_end - start;
 	if (bytes > TEXT_BYTES / 2)
@@ -356,6 +360,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	s->exec.start_ns = bpf_ktime_get_ns();
 	__builtin_memcpy(s->exec.comm, task->comm, sizeof(s->exec.comm));
 	send_record(&s->exec, sizeof(s->exec) + bytes);
+	give_scratch(&number);
 	return 0;
 }
 

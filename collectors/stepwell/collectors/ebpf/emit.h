@@ -33,33 +33,29 @@ static __always_inline void send_run(void *context, struct sw_run *run, __u32 by
 		COUNT(runs, 1);
 }
 
-/* Tell of an open file, with its path. Returns its number, 0 when it is not one to record. */
-WHOLE __u64 send_open(struct sw_task *t, __u64 address, __u64 start_ns, __u64 latency_ns, __u32 state)
+static __always_inline __u64 send_open_by(struct sw_scratch *s, struct walk *w, struct sw_task *t, __u64 address,
+					  __u64 start_ns, __u64 latency_ns, __u32 state)
 {
 	struct file *file = (struct file *)address;
 	struct dentry *dentry;
 	struct inode *inode;
 	struct super_block *super;
-	struct sw_scratch *s = scratch();
-	struct walk w = {};
 	__u64 open;
 
-	if (!s || !t)
+	walk_from(w, file);
+	if (knobs.filter.under && !is_under(w))
 		return 0;
-	walk_from(&w, file);
-	if (knobs.filter.under && !is_under(&w))
-		return 0;
-	w.state = state;
-	dentry = (struct dentry *)w.dentry;
+	w->state = state;
+	dentry = (struct dentry *)w->dentry;
 	inode = READ(dentry, d_inode);
 	if (!inode)
 		inode = READ(file, f_inode);
 	if (!READ(dentry, d_hash.pprev) && dentry != READ(dentry, d_parent))
-		w.state |= SW_OPEN_DELETED;
+		w->state |= SW_OPEN_DELETED;
 	super = READ(inode, i_sb);
 	if (is_made_up(READ(super, s_magic)))
 		return 0;
-	walk_path(&w);
+	walk_path(w);
 	open = __sync_fetch_and_add(&control.next_open, 1) + 1;
 	s->open.kind = SW_OPEN;
 	s->open.thread = t->thread;
@@ -72,10 +68,27 @@ WHOLE __u64 send_open(struct sw_task *t, __u64 address, __u64 start_ns, __u64 la
 	s->open.generation = READ(inode, i_generation);
 	s->open.magic = READ(super, s_magic);
 	s->open.flags = READ(file, f_flags) | (state & SW_OPEN_BEFORE ? 0 : t->argument);
-	s->open.state = w.state;
+	s->open.state = w->state;
 	s->open.reserved = 0;
-	if (w.used <= TEXT_BYTES)
-		send_record(&s->open, sizeof(s->open) + w.used);
+	if (w->used <= TEXT_BYTES)
+		send_record(&s->open, sizeof(s->open) + w->used);
+	return open;
+}
+
+/* Tell of an open file, with its path. Returns its number, 0 when it is not one to record. */
+WHOLE __u64 send_open(struct sw_task *t, __u64 address, __u64 start_ns, __u64 latency_ns, __u32 state)
+{
+	struct walk w = {};
+	struct sw_scratch *s;
+	__u64 open = 0;
+
+	if (!t)
+		return 0;
+	s = take_scratch(&w.scratch);
+	if (!s)
+		return 0;
+	open = send_open_by(s, &w, t, address, start_ns, latency_ns, state);
+	give_scratch(&w.scratch);
 	return open;
 }
 
@@ -121,20 +134,15 @@ static __always_inline void walk_directory(struct task_struct *task, __s32 direc
 	}
 }
 
-/* An event on a path argument at `user`, relative to `directory` (a descriptor, or AT_FDCWD). */
-WHOLE int send_path_event(struct sw_task *t, __u32 kind, __u64 user, __s32 directory, __s64 value)
+static __always_inline void send_path_event_by(struct sw_scratch *s, struct walk *w, struct sw_task *t, __u32 kind,
+					       __u64 user, __s32 directory, __s64 value)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_scratch *s = scratch();
-	struct walk w = {};
-	long length;
+	long length = bpf_probe_read_user_str(s->text, TEXT_BYTES, (void *)user);
 
-	if (!s || !t)
-		return 0;
-	length = bpf_probe_read_user_str(s->text, TEXT_BYTES, (void *)user);
 	if (length <= 0) {
 		COUNT(lost_vector, 1);
-		return 0;
+		return;
 	}
 	s->event.kind = SW_EVENT;
 	s->event.thread = t->thread;
@@ -145,12 +153,27 @@ WHOLE int send_path_event(struct sw_task *t, __u32 kind, __u64 user, __s32 direc
 	s->event.latency_ns = t->end_ns - t->start_ns;
 	s->event.value = value;
 	s->event.argument_bytes = length - 1;
-	w.used = length - 1;
+	w->used = length - 1;
 	if (s->text[0] != '/')
-		walk_directory(task, directory, s, &w);
-	s->event.state = w.state;
-	if (w.used <= TEXT_BYTES)
-		send_record(&s->event, sizeof(s->event) + w.used);
+		walk_directory(task, directory, s, w);
+	s->event.state = w->state;
+	if (w->used <= TEXT_BYTES)
+		send_record(&s->event, sizeof(s->event) + w->used);
+}
+
+/* An event on a path argument at `user`, relative to `directory` (a descriptor, or AT_FDCWD). */
+WHOLE int send_path_event(struct sw_task *t, __u32 kind, __u64 user, __s32 directory, __s64 value)
+{
+	struct walk w = {};
+	struct sw_scratch *s;
+
+	if (!t)
+		return 0;
+	s = take_scratch(&w.scratch);
+	if (!s)
+		return 0;
+	send_path_event_by(s, &w, t, kind, user, directory, value);
+	give_scratch(&w.scratch);
 	return 0;
 }
 

@@ -71,14 +71,17 @@ static __always_inline void init_head(struct sw_head *head, struct sw_key *key, 
 /* Send one access by itself. */
 static __always_inline void send_single(struct sw_key *key, __u64 open, struct sw_access *access)
 {
-	struct sw_head *head = (struct sw_head *)scratch();
+	struct sw_head *head;
+	__u32 number;
 
+	head = (struct sw_head *)take_scratch(&number);
 	if (!head)
 		return;
 	init_head(head, key, open);
 	sw_begin(head, access);
 	send_run(0, &head->run, sw_seal(&head->run));
 	COUNT(uncoalesced, 1);
+	give_scratch(&number);
 }
 
 /* Send what the slot holds and empty it; the caller holds the lock. */
@@ -194,10 +197,10 @@ static __always_inline void count_access(struct sw_access *access)
 
 	if (!c)
 		return;
-	c->accesses += 1;
-	c->bytes += access->size;
+	add_to(&c->accesses, 1);
+	add_to(&c->bytes, access->size);
 	if (access->flags & SW_ESTIMATED_OFFSET)
-		c->estimated += 1;
+		add_to(&c->estimated, 1);
 }
 
 /* Record one access of thread `t` on the open file at `address`. Returns 0 when the file is not one to record. */

@@ -16,7 +16,7 @@ struct walk {
 	__u32 used; /* bytes of text */
 	__u32 state; /* enum sw_open_flag */
 	__u32 done;
-	__u32 reserved;
+	__u32 scratch; /* where the text is */
 };
 
 static __always_inline struct mount *mount_of(__u64 vfsmount)
@@ -52,7 +52,7 @@ static __always_inline void append_name(struct sw_scratch *s, struct walk *w, st
 static long walk_step(__u32 i, struct walk *w)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct sw_scratch *s = scratch();
+	struct sw_scratch *s = bpf_map_lookup_elem(&scratches, &w->scratch);
 	struct dentry *dentry = (struct dentry *)w->dentry;
 	struct mount *mount = mount_of(w->mount);
 	__u64 parent = (__u64)READ(dentry, d_parent);

@@ -26,7 +26,7 @@ struct sw_knobs {
 	uint64_t runs_bytes; /* data in the ring beyond which it takes no runs, but what they depend on */
 	uint64_t wakeup_bytes; /* data in the ring that is worth waking the drain for */
 	uint32_t page_shift;
-	uint32_t reserved;
+	uint32_t preempted; /* may programs on one processor interrupt each other? */
 };
 
 enum sw_sweep { SW_SWEEP_BEGIN, SW_SWEEP_END };

@@ -185,7 +185,7 @@ struct {
 	__type(value, struct sw_counters);
 } counters SEC(".maps");
 
-/* Room for a record right before its text; programs on one processor do not interrupt each other. */
+/* Room for a record right before its text. */
 #define TEXT_BYTES 4096
 #define TEXT_SLACK 512
 #define BEFORE_TEXT(type, name)                                            \
@@ -203,18 +203,27 @@ struct sw_scratch {
 	char text[TEXT_BYTES + TEXT_SLACK];
 };
 
+/* Not one a processor: where the kernel preempts its own code, programs on one processor interrupt each other. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* this and the map below: set by the loader */
 	__type(key, __u32);
 	__type(value, struct sw_scratch);
 } scratches SEC(".maps");
 
-static __always_inline struct sw_scratch *scratch(void)
-{
-	__u32 zero = 0;
+/* Those that nobody uses; filled by the loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} free_scratches SEC(".maps");
 
-	return bpf_map_lookup_elem(&scratches, &zero);
+static __always_inline void add_to(uint64_t *counter, __u64 n)
+{
+	if (knobs.preempted)
+		__sync_fetch_and_add(counter, n);
+	else
+		*counter += n;
 }
 
 static __always_inline void count_at(__u64 offset, __u64 n)
@@ -223,10 +232,25 @@ static __always_inline void count_at(__u64 offset, __u64 n)
 	struct sw_counters *c = bpf_map_lookup_elem(&counters, &zero);
 
 	if (c && offset <= sizeof(*c) - sizeof(__u64))
-		*(__u64 *)((char *)c + offset) += n;
+		add_to((uint64_t *)((char *)c + offset), n);
 }
 
 #define COUNT(member, n) count_at(__builtin_offsetof(struct sw_counters, member), n)
+
+/* Take a scratch for a while; NULL, and counted, when all are taken. */
+static __always_inline struct sw_scratch *take_scratch(__u32 *number)
+{
+	if (bpf_map_pop_elem(&free_scratches, number)) {
+		COUNT(lost_records, 1);
+		return 0;
+	}
+	return bpf_map_lookup_elem(&scratches, number);
+}
+
+static __always_inline void give_scratch(__u32 *number)
+{
+	bpf_map_push_elem(&free_scratches, number, 0);
+}
 
 static __always_inline struct sw_task *known_thread(struct task_struct *task)
 {

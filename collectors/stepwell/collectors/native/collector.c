@@ -27,6 +27,7 @@
 
 #define MAX_LINKS 128
 #define POLL_MS 50
+#define SCRATCHES 16 /* a processor: programs that may interrupt each other while they use one */
 #define FLUSHED 4096 /* slots at once: the kernel does not reschedule meanwhile */
 #define CROWDED_IDLE_NS 1000000000ULL /* when the map of open runs was full, idle ones end this early */
 
@@ -241,6 +242,17 @@ static int find_under(struct sw_collector *c)
 	return c->under < 0 || run_program(c, "find_under", &under, sizeof(under));
 }
 
+/* Fill a queue with the numbers of all that is free. */
+static int fill(struct sw_collector *c, const char *queue, uint32_t count)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(c->object, queue);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (bpf_map__update_elem(map, NULL, 0, &i, sizeof(i), BPF_ANY))
+			return -1;
+	return 0;
+}
+
 static int set_up(struct sw_collector *c, char *error)
 {
 	struct sw_options *o = &c->options;
@@ -249,7 +261,18 @@ static int set_up(struct sw_collector *c, char *error)
 		.runs_bytes = o->ring_bytes - o->ring_bytes / 8,
 		.wakeup_bytes = o->ring_bytes / 8,
 	};
-	static const char *const sized[] = {"slots", "heads", "free_slots"};
+	const struct {
+		const char *map;
+		uint32_t entries;
+	} sizes[] = {
+		{"ring", o->ring_bytes},
+		{"opens", o->opens},
+		{"slots", o->heads},
+		{"heads", o->heads},
+		{"free_slots", o->heads},
+		{"scratches", c->processors * SCRATCHES},
+		{"free_scratches", c->processors * SCRATCHES},
+	};
 	struct bpf_map *map;
 
 	c->object = bpf_object__open_file(o->object, NULL);
@@ -258,14 +281,13 @@ static int set_up(struct sw_collector *c, char *error)
 	knobs.filter.under = o->under != NULL;
 	for (long bytes = sysconf(_SC_PAGESIZE); bytes > 1; bytes >>= 1)
 		knobs.page_shift += 1;
+	c->features = sw_choose_programs(c->object);
+	knobs.preempted = (c->features & SW_ON_FUNCTIONS) != 0;
 	map = bpf_object__find_map_by_name(c->object, ".rodata.knobs");
 	if (!map || bpf_map__set_initial_value(map, &knobs, sizeof(knobs)))
 		return fail(error, -EINVAL, "%s and this library are of different versions", o->object);
-	bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, "ring"), o->ring_bytes);
-	bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, "opens"), o->opens);
-	for (size_t i = 0; i < sizeof(sized) / sizeof(*sized); i++)
-		bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, sized[i]), o->heads);
-	c->features = sw_choose_programs(c->object);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		bpf_map__set_max_entries(bpf_object__find_map_by_name(c->object, sizes[i].map), sizes[i].entries);
 	said[0] = 0;
 	if (bpf_object__load(c->object)) {
 		int code = -errno;
@@ -289,10 +311,8 @@ static int set_up(struct sw_collector *c, char *error)
 		return fail(error, -errno, "cannot map the open runs: %s", strerror(errno));
 	if (o->under && find_under(c))
 		return fail(error, -errno, "cannot find %s: %s", o->under, strerror(errno));
-	map = bpf_object__find_map_by_name(c->object, "free_slots");
-	for (uint32_t i = 0; i < o->heads; i++)
-		if (bpf_map__update_elem(map, NULL, 0, &i, sizeof(i), BPF_ANY))
-			return fail(error, -errno, "cannot list the free places: %s", strerror(errno));
+	if (fill(c, "free_slots", o->heads) || fill(c, "free_scratches", c->processors * SCRATCHES))
+		return fail(error, -errno, "cannot list the free places: %s", strerror(errno));
 	c->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(c->object, "ring"), take, &c->spool, NULL);
 	if (!c->ring)
 		return fail(error, -errno, "cannot map the ring buffer: %s", strerror(errno));
