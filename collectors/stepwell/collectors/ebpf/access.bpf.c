@@ -202,7 +202,7 @@ int BPF_PROG(add_to_page_cache, struct folio *folio)
 	struct sw_task *t = traced(bpf_get_current_task_btf());
 	unsigned long flags;
 
-	if (!t)
+	if (!t || (folio->mapping->host->i_mode & S_IFMT) != S_IFREG) /* not the file system's own blocks */
 		return 0;
 	if (bpf_core_type_exists(memdesc_flags_t))
 		flags = folio->flags.f;
