@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("default", deadline=None)  # a busy machine is no error
-settings.register_profile("soak", deadline=None, max_examples=10_000)
+settings.register_profile("soak", deadline=None, max_examples=2_000)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
