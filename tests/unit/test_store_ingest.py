@@ -316,15 +316,16 @@ def test_leftovers_are_taken_unless_locked(tmp_path: Path) -> None:
     Recording(spools / "done.spool").end()
     Recording(spools / "again.spool").end()
     live = Recording(spools / "live.spool")
-    (spools / "empty.spool").write_bytes(b"")
+    (spools / "empty.spool").write_bytes(b"")  # its recorder died before it began
+    (spools / "wrong.spool").write_bytes(b"not a recording at all")
     with Store.open(tmp_path / "store.duckdb", "w") as store:
         ingest(store, spools / "again.spool")  # as if the deletion after the commit had not happened
         leftovers = ingest_leftovers(store, spools)
         assert sorted((result.uuid, result.new) for result in leftovers.ingested) == [("again", False), ("done", True)]
         ((path, error),) = leftovers.unusable
-        assert path.name == "empty.spool"
+        assert path.name == "wrong.spool"
         assert isinstance(error, SpoolError)
-        assert sorted(path.name for path in spools.iterdir()) == ["empty.spool", "live.spool"]
+        assert sorted(path.name for path in spools.iterdir()) == ["live.spool", "wrong.spool"]
         live.end()
         assert [result.uuid for result in ingest_leftovers(store, spools).ingested] == ["live"]
     assert column(tmp_path, "select count(*) from traces") == [3]
