@@ -192,14 +192,18 @@ def test_a_trace_without_accesses_has_a_page_too(browser: Browser, tmp_path: Pat
     assert (seen.drawn(), seen.wrong) == (0, [])
 
 
-def test_the_page_prints_whole(browser: Browser, page: Path) -> None:
-    seen = show(browser, page)
+def test_the_page_prints_whole_and_dark_on_white(browser: Browser, page: Path) -> None:
+    seen = show(browser, page, dark=True)
     seen.drawn()
     seen.page.emulate_media(media="print")
     regions = seen.page.evaluate(
         """[...document.querySelectorAll(".scroll")].map((region) => region.scrollHeight - region.clientHeight)"""
     )
     assert max(regions) <= 0
+    colours = seen.page.evaluate(
+        "(({color, backgroundColor}) => [color, backgroundColor])(getComputedStyle(document.body))"
+    )
+    assert colours == ["rgb(27, 31, 36)", "rgb(255, 255, 255)"]
     assert len(seen.page.pdf()) > 50_000
     assert seen.wrong == []
 
