@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.kernel.collecting import compile_many
+from tests.kernel.collecting import ask, compile_many
 from tests.kernel.tool import SECONDS, Stepwell, ended, wait_until
 
 from stepwell.store import Store, ingest_leftovers
@@ -53,14 +53,6 @@ def offsets(count: int) -> list[int]:
         state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
         result.append((state >> 33) % BLOCKS * SIZE)
     return result
-
-
-def ask(process: subprocess.Popen[str]) -> None:
-    assert process.stdin
-    assert process.stdout
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == ".\n"
 
 
 def spooled(stepwell: Stepwell) -> int:

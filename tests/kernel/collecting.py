@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,6 +23,16 @@ def compile_many(directory: Path) -> str:
     return str(program)
 
 
+def ask(process: subprocess.Popen[str]) -> None:
+    """Give `many` a line and wait for its answer."""
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    assert select.select([process.stdout], [], [], SECONDS)[0], "no answer"
+    assert process.stdout.readline() == ".\n"
+
+
 @dataclass
 class Collecting:
     """A command that is recorded from its execve on."""
@@ -29,14 +40,6 @@ class Collecting:
     collector: Collector
     command: subprocess.Popen[str]
     spool: Path
-
-    def ask(self) -> None:
-        """Give the command a line and wait for its answer."""
-        assert self.command.stdin
-        assert self.command.stdout
-        self.command.stdin.write("go\n")
-        self.command.stdin.flush()
-        assert self.command.stdout.readline() == ".\n"
 
     def end(self) -> Store:
         """Wait for the command's end, and return a store with what was recorded until then."""

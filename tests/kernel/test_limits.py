@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.kernel.collecting import collecting, compile_many
+from tests.kernel.collecting import ask, collecting, compile_many
 from tests.kernel.tool import SECONDS, Stepwell, ended, wait_until
 
 from stepwell.collectors.ebpf import collector
@@ -128,7 +128,7 @@ def test_open_files_that_ended_with_their_process_are_forgotten(
     command = [sys.executable, "-S", "-c", STARTER, str(data)]
     with collecting(tmp_path / "spool", data.parent, *command) as recording:
         for _ in range(5):
-            recording.ask()
+            ask(recording.command)
             wait_until(lambda: recording.collector.counters().open_files < 500, "closed files are still known")
         with recording.end() as store:
             assert totals(store) == (5 * 997, 0)
@@ -155,9 +155,7 @@ def test_a_recorder_that_is_stopped_says_how_much_it_missed(stepwell: Stepwell, 
         for line in range(5):
             if line == 1:
                 recorder.send_signal(signal.SIGSTOP)
-            recorder.stdin.write("\n")
-            recorder.stdin.flush()
-            assert recorder.stdout.readline() == ".\n"
+            ask(recorder)
         recorder.stdin.close()
         (child,) = Path(f"/proc/{recorder.pid}/task/{recorder.pid}/children").read_text().split()
         wait_until(lambda: "(zombie)" in Path(f"/proc/{child}/status").read_text(), "the command has ended")
@@ -179,7 +177,7 @@ def test_a_recorder_that_is_stopped_says_how_much_it_missed(stepwell: Stepwell, 
 def test_open_runs_are_seen_from_outside_while_they_grow(tmp_path: Path, data: Path, many: str) -> None:
     with collecting(tmp_path / "spool", data.parent, many, "steps", str(data), "23") as recording:
         for step in range(1, 32):
-            recording.ask()
+            ask(recording.command)
             seen = recording.collector.counters()
             assert (seen.accesses, seen.bytes, seen.lost) == (23 * step, 23 * step * SIZE, 0)
             assert seen.runs == 0
