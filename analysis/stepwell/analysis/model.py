@@ -285,7 +285,7 @@ class Summary:
     software: Software
     losses: Annotated[tuple[Loss, ...], "what is missing; empty when nothing was lost"]
     degraded: Annotated[dict[str, int], "what the collector could not keep, and how often"]
-    coverage: Annotated[tuple[str, ...], "what the collector cannot see, in words"]
+    coverage: Annotated[tuple[str, ...], "what the collector cannot see, and what it costs others, in words"]
     unique_sampling: Annotated[int, "1: unique bytes are exact; n: estimated from one nth of the file space"]
     operations: tuple[Operation, ...]
     readers: tuple[Reader, ...]

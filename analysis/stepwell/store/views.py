@@ -142,7 +142,7 @@ VIEWS = (
             "accesses": "accesses recorded",
             "bytes": "bytes transferred by them",
             "lost": "records lost, at all hops together; see `losses`",
-            "coverage": "JSON list of what could not be seen",
+            "coverage": "JSON list of what could not be seen, and of what recording cost other programs",
             "degraded": "JSON object: what was seen less exactly, and how often",
         },
         """SELECT trace, uuid, command, scope, cwd, host, kernel, collector, version, started, duration_ns, status,

@@ -161,7 +161,6 @@ class Recording:
             "scope": self.plan.describe(),
             "collector": coverage.name(collector.features),
             "coverage": coverage.coverage(collector.features),
-            "overhead": coverage.overhead(collector.features),
             "start_realtime_ns": time.time_ns(),
             "start_monotonic_ns": time.monotonic_ns(),
         }

@@ -47,18 +47,19 @@ WITHOUT = {
 """What is not or less well seen without a feature."""
 
 
+COST = {
+    Feature.ON_FUNCTIONS: "while recording, programs that are not recorded pay a little for calls on files, else nothing",
+    Feature(0): "while recording, every system call on the machine, recorded or not, takes about 0.1 us longer",
+}
+"""What recording costs others, by how system calls are seen."""
+
+
 def name(features: Feature) -> str:
     """Return the collector's name, with the way that it sees system calls."""
     return "ebpf fexit" if Feature.ON_FUNCTIONS in features else "ebpf tp_btf"
 
 
 def coverage(features: Feature) -> list[str]:
-    """Return the collector's limits, one sentence each."""
-    return [*ALWAYS, *(sentence for feature, sentence in WITHOUT.items() if feature not in features)]
-
-
-def overhead(features: Feature) -> list[str]:
-    """Return what programs that are not recorded pay meanwhile, one sentence each."""
-    if Feature.ON_FUNCTIONS in features:
-        return ["while recording, only calls that move data or open, close and name files cost others a little"]
-    return ["while recording, every system call on the machine, recorded or not, passes two tracepoints: about 0.1 us"]
+    """Return the collector's limits, and what it costs programs that are not recorded, one sentence each."""
+    limits = [*ALWAYS, *(sentence for feature, sentence in WITHOUT.items() if feature not in features)]
+    return [*limits, COST[features & Feature.ON_FUNCTIONS]]

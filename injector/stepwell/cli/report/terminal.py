@@ -53,6 +53,6 @@ def render(summary: Summary, console: Console) -> None:
         for part in (charts.requests, charts.shapes, charts.latency):
             part(summary, console)
     if summary.coverage:
-        heading(console, "Not seen by this collector")
+        heading(console, "What this collector does not see, and costs")
         for sentence in summary.coverage:
             console.print(Text(f"- {printable(sentence)}", style="bright_black"))
