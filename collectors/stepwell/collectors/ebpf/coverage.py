@@ -48,7 +48,7 @@ WITHOUT = {
 
 
 COST = {
-    Feature.ON_FUNCTIONS: "while recording, programs that are not recorded pay a little for calls on files, else nothing",
+    Feature.ON_FUNCTIONS: "while recording, other programs pay a little for calls on files, else nothing",
     Feature(0): "while recording, every system call on the machine, recorded or not, takes about 0.1 us longer",
 }
 """What recording costs others, by how system calls are seen."""
