@@ -141,13 +141,15 @@ static long climb_step(__u32 i, struct climb *c)
  */
 static __always_inline int is_under(struct walk *from)
 {
-	struct climb by_mounts = {.dentry = from->dentry, .mount = from->mount};
-	struct climb inside = {.dentry = from->dentry};
+	struct climb c = {.dentry = from->dentry, .mount = from->mount};
 
-	bpf_loop(MAX_STEPS, climb_step, &by_mounts, 0);
-	if (!by_mounts.found)
-		bpf_loop(MAX_STEPS, climb_step, &inside, 0);
-	return by_mounts.found || inside.found;
+	bpf_loop(MAX_STEPS, climb_step, &c, 0);
+	if (!c.found) {
+		c.dentry = from->dentry;
+		c.mount = 0;
+		bpf_loop(MAX_STEPS, climb_step, &c, 0);
+	}
+	return c.found;
 }
 
 #endif
