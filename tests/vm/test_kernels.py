@@ -11,7 +11,7 @@ from tests.vm.boot import Kernel, missing
 pytestmark = pytest.mark.kernel
 
 ROOT = Path(__file__).parents[2]
-CHECKS = ["tests/kernel/test_calls.py"]
+CHECKS = ["tests/kernel/test_calls.py", "tests/kernel/test_mmap.py"]
 """Tests that are run there as they are."""
 
 
