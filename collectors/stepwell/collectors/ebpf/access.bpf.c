@@ -345,6 +345,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	if (!t)
 		return 0;
 	t->dormant = 0;
+	mark(task); /* a thread that calls execve takes its leader's id, which ended with the leader */
 	t->fault.mapping = 0;
 	s = take_scratch(&number);
 	if (!s)
@@ -376,6 +377,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	send_thread_end(task, t, 1);
 	t->ended = 1;
 	t->call = CALL_NONE;
+	unmark(task);
 	return 0;
 }
 

@@ -33,6 +33,7 @@ static __noinline void begin_thread(struct task_struct *task, __u32 existed)
 	}
 	if (t->thread)
 		return;
+	mark(task);
 	t->thread = __sync_fetch_and_add(&control.next_thread, 1) + 1;
 	t->dormant = existed && knobs.filter.after_exec;
 	t->begin_system_ns = existed ? task->stime : 0;
