@@ -142,6 +142,12 @@ def test_query_in_every_form(place: Place) -> None:
         assert table["n"].to_pylist() == [23]
 
 
+def test_what_would_steer_a_terminal_is_escaped_in_a_table(place: Place) -> None:
+    leave_recording(place, "first")
+    result = run(place, "query", "select e'a\\nb\\x1b[2J' as name")
+    assert result.stdout.splitlines()[1].rstrip() == r"a\nb\x1b[2J"
+
+
 def test_a_long_table_is_cut_and_says_so(place: Place) -> None:
     leave_recording(place, "first", runs=1009)
     result = run(place, "query", "select seq from accesses order by seq")

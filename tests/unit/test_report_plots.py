@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.cli.report.plots import SHADES, bar, braille, fit, level, printable, resample
+from stepwell.cli.format import printable
+from stepwell.cli.report.plots import SHADES, bar, braille, fit, level, resample
 
 sizes = st.integers(0, 2**60)
 

@@ -17,9 +17,9 @@ mount -t tmpfs tmpfs /root/run
 mkdir -p /root/dev/shm /root/dev/pts
 mount -t tmpfs tmpfs /root/dev/shm
 mount -t devpts devpts /root/dev/pts
-mount -t ext4 /dev/vda /root/tmp
-chmod 1777 /root/tmp
+mount -t ext4 /dev/vda /root/mnt
+chmod 1777 /root/mnt
 ip link set lo up
-chroot /root /bin/bash -c "$(cat /command)"
+TMPDIR=/mnt chroot /root /bin/bash -c "$(cat /command)"
 echo "exit code $?."
 poweroff -f

@@ -1,4 +1,4 @@
-"""Numbers as people read them: the same in every line, table and page Stepwell prints."""
+"""Numbers and text as people read them: the same in every line, table and page Stepwell prints."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ _MINUTE_NS = 60 * 1_000_000_000
 def count(number: int) -> str:
     """Return a count with thousands separators: ``40,960``."""
     return f"{number:,}"
+
+
+def printable(text: str) -> str:
+    """Return text that cannot steer a terminal: what is not printable becomes its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def plural(number: int, noun: str, nouns: str | None = None) -> str:

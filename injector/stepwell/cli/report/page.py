@@ -15,7 +15,6 @@ import vl_convert
 
 from stepwell.cli import format as form
 from stepwell.cli.report import words
-from stepwell.cli.report.plots import printable
 
 if TYPE_CHECKING:
     from stepwell.analysis import Summary
@@ -30,7 +29,7 @@ def page(summary: Summary) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        finalize=lambda value: printable(value) if type(value) is str else value,
+        finalize=lambda value: form.printable(value) if type(value) is str else value,
     )
     environment.filters |= {
         "count": form.count,
@@ -78,10 +77,12 @@ def _data(summary: Summary) -> dict[str, Any]:
             "written": summary.timeline.written_bytes,
             "stall": [ns // 1000 for ns in summary.timeline.stall_ns],
         },
-        "heat": [{"label": printable(words.place(row.label, summary)), "cells": row.cells} for row in summary.heat],
+        "heat": [
+            {"label": form.printable(words.place(row.label, summary)), "cells": row.cells} for row in summary.heat
+        ],
         "pictures": [_picture(picture) for picture in summary.pictures],
         "order": [reader.reader for reader in summary.readers],
-        "readers": {reader.reader: printable(f"{reader.comm} {reader.pid}") for reader in summary.readers},
+        "readers": {reader.reader: form.printable(f"{reader.comm} {reader.pid}") for reader in summary.readers},
         "sizes": [
             [row.op, row.low, words.request(row.low, row.high), row.accesses, row.bytes] for row in summary.size_buckets
         ],

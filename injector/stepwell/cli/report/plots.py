@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
+from stepwell.cli.format import printable
+
 SHADES = "·░▒▓█"
 """From nothing to most."""
 
@@ -85,11 +87,6 @@ def bar(value: float, highest: float, columns: int) -> str:
     if value > 0:
         eighths = max(eighths, 1)
     return _EIGHTHS[8] * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
-
-
-def printable(text: str) -> str:
-    """Return text that cannot steer a terminal: what is not printable becomes its escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def fit(text: str, columns: int) -> str:

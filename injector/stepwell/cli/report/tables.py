@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stepwell.analysis.software import LABEL
-from stepwell.cli.format import count, duration, percent, plural, size
-from stepwell.cli.report.plots import fit, heading, printable
+from stepwell.cli.format import count, duration, percent, plural, printable, size
+from stepwell.cli.report.plots import fit, heading
 from stepwell.cli.report.words import accesses, place, rest, share
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from stepwell.cli.format import printable
 from stepwell.cli.report import charts, tables
-from stepwell.cli.report.plots import ASCII, heading, printable
+from stepwell.cli.report.plots import ASCII, heading
 from stepwell.cli.report.words import facts, story, title, warnings
 
 if TYPE_CHECKING:
