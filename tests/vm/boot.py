@@ -87,8 +87,10 @@ def _initial_files(kernel: Kernel, command: str, directory: Path) -> Path:
 
 def _boot(image: Path, files: Path, disk: Path, socket: Path) -> tuple[int, str]:
     memory = "2G"
+    # One thread for both processors: with one each, a processor may run an instruction that another has just replaced,
+    # which attaching to functions does.
     machine = [
-        *("-machine", "q35,memory-backend=memory", "-cpu", "max", "-accel", "tcg,thread=multi", "-smp", "2"),
+        *("-machine", "q35,memory-backend=memory", "-cpu", "max", "-accel", "tcg,thread=single", "-smp", "2"),
         *("-object", f"memory-backend-memfd,id=memory,size={memory},share=on", "-m", memory),
         *("-drive", f"file={disk},if=virtio,format=raw"),
         *("-chardev", f"socket,id=files,path={socket}", "-device", "vhost-user-fs-pci,chardev=files,tag=root"),
