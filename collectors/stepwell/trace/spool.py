@@ -202,7 +202,7 @@ class SpoolWriter:
     ) -> None:
         os.close(self._fd)
 
-    def meta(self, **values: Any) -> None:
+    def meta(self, /, **values: Any) -> None:
         """Append a META block."""
         self._block(META_KIND, 0, 0, b"", json.dumps(values).encode())
 
