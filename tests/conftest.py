@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-# A busy machine is no error; the same examples every time, so that a failure is the change's. `make soak` looks further.
+# A busy machine is no error. The same examples every time: a failure is the change's; `make soak` looks further.
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.register_profile("soak", deadline=None, derandomize=False, max_examples=2_000)
 
