@@ -14,7 +14,7 @@ TEST_PACKAGES := chromium fonts-dejavu-core libclang-rt-dev fio bpftrace strace 
 
 KERNEL_PACKAGES := qemu-system-x86 qemu-system-common busybox-static cpio kmod e2fsprogs
 
-C_FILES = $(shell find collectors tests -name '*.[ch]')
+C_FILES = $(shell find collectors analysis tests -name '*.[ch]')
 
 # Installs those of the Debian packages $(1) that are missing, or says so. Elsewhere the compilation names what it lacks.
 define install
@@ -92,5 +92,5 @@ wheel: setup  ## build sdist and a wheel that brings its own libelf, into dist/
 
 clean:  ## remove everything that was made, .venv included
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find collectors analysis injector dashboard tests \( -name __pycache__ -o -name '*.bpf.o' -o -name libstepwell.so \) \
+	find collectors analysis injector dashboard tests \( -name __pycache__ -o -name '*.bpf.o' -o -name 'lib*.so' \) \
 	    -prune -exec rm -rf {} +

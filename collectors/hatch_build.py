@@ -1,4 +1,4 @@
-"""Compiles what is not Python: the BPF objects and the native library.
+"""Compiles what is not Python: the BPF objects and the native libraries.
 
 Hatchling runs the hook for wheels and editable installs alike; `make native`
 runs this file itself.  The results lie beside their sources, where the package
@@ -42,14 +42,20 @@ class Target(NamedTuple):
         return any(path.stat().st_mtime_ns > built for path in [*self.sources, *headers, Path(__file__)])
 
 
-def targets(package: Path) -> list[Target]:
-    """The files to build for the `stepwell` folder `package` of the collectors."""
+# libbpf is linked in, so that its version is the tested one everywhere; `native/wrapped.c` tells why it is wrapped.
+LIBBPF = ["-Wl,--wrap=stderr,--wrap=bpf_btf_get_next_id,--exclude-libs,ALL,-z,text", "-l:libbpf.a", "-lelf"]
+
+
+def targets(root: Path) -> list[Target]:
+    """The files to build in the checkout `root`."""
+    package = root / "collectors" / "stepwell"
+    collecting, analysing = package / "collectors" / "native", root / "analysis" / "stepwell" / "analysis" / "native"
     # The prefix map keeps this checkout's path out of the results, so that the same sources give the same bytes.
-    include = ["-I", str(package), f"-ffile-prefix-map={package}=/stepwell"]
-    native = package / "collectors" / "native"
+    include = ["-I", str(package), f"-ffile-prefix-map={root}=/stepwell"]
     return [
         *(_bpf_object(source, include) for source in sorted((package / "collectors" / "ebpf").glob("*.bpf.c"))),
-        *_library(native / "libstepwell.so", sorted(native.glob("*.c")), include),
+        *_library(collecting / "libstepwell.so", include, [*LIBBPF, "-lz", "-lpthread"]),
+        *_library(analysing / "libanalysis.so", include, ["-lm"]),
     ]
 
 
@@ -73,13 +79,12 @@ def _bpf_object(source: Path, include: list[str]) -> Target:
     )
 
 
-def _library(output: Path, sources: list[Path], include: list[str]) -> list[Target]:
+def _library(output: Path, include: list[str], libraries: list[str]) -> list[Target]:
+    """The shared library of all C files beside it, if there are any."""
+    sources = sorted(output.parent.glob("*.c"))
     if not sources:
         return []
     flags = ["-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", *include]
-    # libbpf is linked in, so that its version is the tested one everywhere; `native/wrapped.c` tells why it is wrapped.
-    wrapped = "-Wl,--wrap=stderr,--wrap=bpf_btf_get_next_id,--exclude-libs,ALL,-z,text"
-    libraries = [wrapped, "-l:libbpf.a", "-lelf", "-lz", "-lpthread"]
     return [Target(output, sources, [["cc", *flags, *map(str, sources), "-o", str(output), *libraries]])]
 
 
@@ -89,9 +94,8 @@ def build(root: Path) -> list[Path]:
     Raises:
         SystemExit: a compiler is missing or fails; the message says what to install.
     """
-    package = root / "collectors" / "stepwell"
-    headers = sorted(package.rglob("*.h"))
-    wanted = targets(package)
+    headers = sorted(path for room in ("collectors", "analysis") for path in (root / room).rglob("*.h"))
+    wanted = targets(root)
     for target in wanted:
         if target.is_stale(headers):
             for command in target.commands:
@@ -124,7 +128,7 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         root = Path(self.root)
         build_data["artifacts"] += [f"/{output.relative_to(root)}" for output in build(root)]
         build_data["pure_python"] = False
-        # The library is loaded by ctypes, so that any Python fits; only the platform matters.
+        # The libraries are loaded by ctypes, so that any Python fits; only the platform matters.
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
 
 

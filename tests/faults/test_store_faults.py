@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 import numpy as np
@@ -179,3 +180,31 @@ def test_a_read_only_file_system_can_be_read_and_says_why_not_written(tmp_path: 
 def test_a_directory_is_not_a_store(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="choose another with --store"):
         Store.open(tmp_path, "w")
+
+
+DOWNGRADE = """
+ALTER TABLE stored.trace DROP COLUMN analysis;
+ALTER TABLE stored.file DROP COLUMN mtime_ns;
+ALTER TABLE stored.pattern DROP COLUMN evidence;
+DROP TABLE stored.counter;
+UPDATE stored.version SET version = 1;
+"""
+"""What makes a store of schema version 2 one of version 1."""
+
+
+@pytest.mark.parametrize("mode", ["r", "w"])
+def test_an_older_store_is_brought_up_to_date_and_keeps_its_traces(tmp_path: Path, mode: Literal["r", "w"]) -> None:
+    database = tmp_path / "store.duckdb"
+    write_spool(tmp_path / "trace.spool", 13)
+    columns = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+    with Store.open(database, "w") as store:
+        ingest(store, tmp_path / "trace.spool")
+        expected, (traces,) = store.rows(columns), store.rows("SELECT uuid, accesses, bytes FROM traces")
+        for (view,) in store.rows("SELECT view_name FROM duckdb_views() WHERE NOT internal"):
+            store.connection.execute(f"DROP VIEW {view}")
+        store.connection.execute(DOWNGRADE)
+        assert store.rows(columns) != expected
+    with Store.open(database, mode) as store:
+        assert store.rows(columns) == expected
+        assert store.rows("SELECT uuid, accesses, bytes FROM traces") == [traces]
+        assert store.unanalysed(1) == [1]

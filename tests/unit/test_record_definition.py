@@ -180,7 +180,7 @@ IDS = dict.fromkeys(("trace", "reader", "thread", "file", "open"), "BIGINT")
 OTHER_TYPES = {
     "BIGINT": """duration_ns accesses lost files readers first_ns last_ns end_ns user_ns system_ns async_wait_ns
         start_ns request_size reuse_period consec_reads seq_reads consec_writes seq_writes latency_ns value size offset
-        seq stride""",
+        seq stride mtime_ns""",
     "UBIGINT": "ino requested",
     "HUGEINT": "bytes",
     "UINTEGER": "pid ppid uid tid dev generation state",
@@ -188,8 +188,8 @@ OTHER_TYPES = {
     "DOUBLE": "confidence",
     "BOOLEAN": "deleted interpolated",
     "VARCHAR": """uuid command scope cwd host kernel collector version comm container pod workload path dataset
-        filesystem hop subject pattern reuse""",
-    "JSON": "coverage degraded",
+        filesystem hop subject pattern reuse module counter""",
+    "JSON": "coverage degraded evidence",
     "TIMESTAMP WITH TIME ZONE": "started",
     "ENUM('complete', 'interrupted')": "status",
 }
@@ -202,6 +202,8 @@ def expected_type(view: str, column: str) -> str:
         return (IDS | ENUMS)[column]
     if (view, column) == ("losses", "count"):
         return "BIGINT"
+    if (view, column) == ("counters", "value"):
+        return "DOUBLE"
     for kind, columns in OTHER_TYPES.items():
         if column in columns.split():
             return kind

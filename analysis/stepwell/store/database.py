@@ -20,7 +20,7 @@ from stepwell.store.errors import (
     StoreNewerError,
     store_errors,
 )
-from stepwell.store.tables import NAMES, SCHEMA_VERSION, TABLES
+from stepwell.store.tables import MIGRATIONS, NAMES, SCHEMA_VERSION, TABLES
 from stepwell.store.views import VIEW_SQL
 
 WRITE_MEMORY = 1 << 30
@@ -55,7 +55,8 @@ class Store:
     def open(cls, path: Path, mode: Literal["r", "w"]) -> Self:
         """Open the store: "r" to query, "w" to ingest and remove; "w" makes it if there is none.
 
-        While one process has it open for writing no other can open it at all.
+        While one process has it open for writing no other can open it at all.  An older store is first brought up to
+        date, which takes writing.
 
         Raises:
             StoreError: see `stepwell.store.errors` for which.
@@ -73,13 +74,18 @@ class Store:
             store = cls(path, duckdb.connect(path, read_only=not writing, config=config))
         try:
             with store_errors(path):
-                store._prepare(writing)
+                current = store._prepare(writing)
         except BaseException:
             store.close()
             raise
+        if not current:
+            store.close()
+            cls.open(path, "w").close()
+            return cls.open(path, mode)
         return store
 
-    def _prepare(self, writing: bool) -> None:
+    def _prepare(self, writing: bool) -> bool:
+        """Make the store ready; False when it is older than this Stepwell and open to read only."""
         self.connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         version = self._version()
         if version is None and writing:
@@ -92,8 +98,22 @@ class Store:
                 f"the store {self.path} has schema version {version}, this Stepwell knows {SCHEMA_VERSION}; "
                 "upgrade Stepwell, or choose another store with --store"
             )
+        elif version < SCHEMA_VERSION:
+            if not writing:
+                return False
+            self._migrate(version)
         if not writing:
             self.connection.execute("SET lock_configuration = true")
+        return True
+
+    def _migrate(self, version: int) -> None:
+        with self.transaction():
+            for (view,) in self.rows("SELECT view_name FROM duckdb_views() WHERE NOT internal"):
+                self.connection.execute(f'DROP VIEW "{view}"')
+            for old in range(version, SCHEMA_VERSION):
+                self.connection.execute(MIGRATIONS[old])
+            self.connection.execute(VIEW_SQL)
+            self.connection.execute("UPDATE stored.version SET version = ?", [SCHEMA_VERSION])
 
     def _version(self) -> int | None:
         """Return the schema version, None if the database is empty."""
@@ -205,6 +225,26 @@ class Store:
             raise _no_trace(trace)
         meta: dict[str, Any] = json.loads(found[0][0])
         return meta
+
+    def unanalysed(self, version: int) -> list[int]:
+        """Return the traces whose verdicts are missing or not those of analysis `version`, oldest first."""
+        rows = self.rows("SELECT trace FROM stored.trace WHERE analysis IS DISTINCT FROM ? ORDER BY trace", version)
+        return [int(row[0]) for row in rows]
+
+    def set_patterns(self, trace: int, patterns: pa.Table, version: int) -> None:
+        """Keep the verdicts on a trace in a store opened for writing, in place of any it has.
+
+        Args:
+            trace: number of the trace.
+            patterns: columns of the view `patterns` but `trace`; `evidence` as JSON text.
+            version: of the analysis that drew them.
+        """
+        with self.transaction() as connection:
+            connection.register("given", patterns)
+            connection.execute("DELETE FROM stored.pattern WHERE trace = ?", [trace])
+            connection.execute("INSERT INTO stored.pattern BY NAME SELECT ? AS trace, * FROM given", [trace])
+            connection.execute("UPDATE stored.trace SET analysis = ? WHERE trace = ?", [version, trace])
+            connection.unregister("given")
 
     def remove(self, traces: Iterable[int]) -> None:
         """Remove traces from a store opened for writing, all of them or none.

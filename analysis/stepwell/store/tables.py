@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from stepwell.trace.definition import EventKind, Op
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a table changes; an older store is migrated, a newer one refused."""
 
 
@@ -38,7 +38,8 @@ INSERT INTO stored.version VALUES ({SCHEMA_VERSION});
 CREATE TABLE stored.trace (
     trace BIGINT, uuid VARCHAR, command VARCHAR, scope VARCHAR, cwd VARCHAR, host VARCHAR, kernel VARCHAR,
     collector VARCHAR, version VARCHAR, started TIMESTAMPTZ, duration_ns BIGINT, status stored.status,
-    exit_code INTEGER, accesses BIGINT, bytes HUGEINT, lost BIGINT, coverage JSON, degraded JSON, meta JSON);
+    exit_code INTEGER, accesses BIGINT, bytes HUGEINT, lost BIGINT, coverage JSON, degraded JSON, meta JSON,
+    analysis INTEGER);
 CREATE TABLE stored.reader (
     trace BIGINT, reader BIGINT, pid UINTEGER, ppid UINTEGER, comm VARCHAR, command VARCHAR, uid UINTEGER,
     start_ns BIGINT, end_ns BIGINT, user_ns BIGINT, system_ns BIGINT, exit_code INTEGER);
@@ -47,7 +48,7 @@ CREATE TABLE stored.thread (
     user_ns BIGINT, system_ns BIGINT, async_wait_ns BIGINT, accesses BIGINT);
 CREATE TABLE stored.file (
     trace BIGINT, file BIGINT, dev UINTEGER, ino UBIGINT, generation UINTEGER, path VARCHAR, size BIGINT,
-    dataset VARCHAR, filesystem VARCHAR, deleted BOOLEAN);
+    dataset VARCHAR, filesystem VARCHAR, deleted BOOLEAN, mtime_ns BIGINT);
 CREATE TABLE stored.open (
     trace BIGINT, open BIGINT, reader BIGINT, thread BIGINT, file BIGINT, flags UINTEGER, state UINTEGER,
     start_ns BIGINT, latency_ns BIGINT);
@@ -61,9 +62,23 @@ CREATE TABLE stored.event (
     path VARCHAR, start_ns BIGINT, latency_ns BIGINT, value BIGINT);
 CREATE TABLE stored.pattern (
     trace BIGINT, scope VARCHAR, subject VARCHAR, path VARCHAR, op stored.op, pattern VARCHAR, stride BIGINT,
-    request_size BIGINT, reuse VARCHAR, reuse_period BIGINT, confidence DOUBLE, accesses BIGINT, bytes HUGEINT);
+    request_size BIGINT, reuse VARCHAR, reuse_period BIGINT, confidence DOUBLE, accesses BIGINT, bytes HUGEINT,
+    evidence JSON);
+CREATE TABLE stored.counter (
+    trace BIGINT, reader BIGINT, file BIGINT, module VARCHAR, counter VARCHAR, value DOUBLE);
 CREATE TABLE stored.loss (trace BIGINT, hop VARCHAR, count BIGINT);
 """
 
-NAMES = ("trace", "reader", "thread", "file", "open", "run", "event", "pattern", "loss")
+NAMES = ("trace", "reader", "thread", "file", "open", "run", "event", "pattern", "counter", "loss")
 """The tables that hold traces, each with a column `trace`."""
+
+MIGRATIONS = {
+    1: """
+ALTER TABLE stored.trace ADD COLUMN analysis INTEGER;
+ALTER TABLE stored.file ADD COLUMN mtime_ns BIGINT;
+ALTER TABLE stored.pattern ADD COLUMN evidence JSON;
+CREATE TABLE stored.counter (
+    trace BIGINT, reader BIGINT, file BIGINT, module VARCHAR, counter VARCHAR, value DOUBLE);
+""",
+}
+"""By schema version: what brings a store to the next one. Views are made anew after it."""

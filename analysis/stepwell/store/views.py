@@ -202,8 +202,9 @@ VIEWS = (
             "dataset": "directory that holds the dataset; NULL when the path is unknown",
             "filesystem": "type of the file system",
             "deleted": "whether it had no name any more when it was first seen",
+            "mtime_ns": "time of its last change when first seen, in nanoseconds since 1970; NULL when unknown",
         },
-        "SELECT trace, file, dev, ino, generation, path, size, dataset, filesystem, deleted FROM stored.file",
+        "SELECT trace, file, dev, ino, generation, path, size, dataset, filesystem, deleted, mtime_ns FROM stored.file",
     ),
     View(
         "opens",
@@ -293,14 +294,16 @@ VIEWS = (
     ),
     View(
         "patterns",
-        "a verdict on how something is accessed (empty in this version)",
+        "a verdict on how something is accessed",
         _TRACE
         | {
             "scope": "what the verdict is about: stream, file, dataset or workload",
-            "subject": "which of them",
-            "path": "path of the file or dataset",
+            "subject": "which of them: READER/THREAD/OPEN of a stream, READER/FILE of a file, READER of a workload, "
+            "otherwise the dataset's directory",
+            "path": "path of the file or dataset; the command line of a workload",
             "op": _OP,
-            "pattern": "sequential, strided, random, backward, whole-file, directory-ordered or unknown",
+            "pattern": "sequential, strided, backward, random, whole-file, header-then-body, append, mixed, "
+            "directory-ordered or unknown",
             "stride": "distance between starts, in bytes, where it is regular",
             "request_size": "typical bytes asked for at once",
             "reuse": "once, looping, clustered, popularity-skewed or unknown",
@@ -308,9 +311,24 @@ VIEWS = (
             "confidence": "from 0 to 1",
             "accesses": "accesses the verdict rests on",
             "bytes": "bytes the verdict rests on",
+            "evidence": "JSON object: the figures that the verdict was drawn from",
         },
         """SELECT trace, scope, subject, path, op, pattern, stride, request_size, reuse, reuse_period, confidence,
-            accesses, bytes FROM stored.pattern""",
+            accesses, bytes, evidence FROM stored.pattern""",
+    ),
+    View(
+        "counters",
+        "a figure that another tool had counted over one file; only in imported traces",
+        _READER
+        | {
+            "file": "id of the file within the trace",
+            "path": "path of the file, as in `files`",
+            "module": "the tool's module that counted, such as POSIX, MPI-IO or STDIO",
+            "counter": "the counter's own name",
+            "value": "its value, in the unit that its own name implies",
+        },
+        """SELECT trace, reader, file, path, module, counter, value
+            FROM stored.counter JOIN (SELECT trace, file, path FROM stored.file) USING (trace, file)""",
     ),
     View(
         "darshan_counters",
