@@ -243,8 +243,8 @@ class _Ingest:
         with self._given(**given):
             self._do("""INSERT INTO stored.file BY NAME
                 SELECT $trace AS trace, n.file, n.dev, n.ino, n.generation, n.path,
-                    greatest(n.size, t.size) AS size, d.dataset, coalesce(m.kind, g.kind, format('0x{:x}', n.magic)) AS filesystem,
-                    n.deleted
+                    greatest(n.size, t.size) AS size, d.dataset,
+                    coalesce(m.kind, g.kind, format('0x{:x}', n.magic)) AS filesystem, n.deleted
                 FROM named n LEFT JOIN touched t USING (file) LEFT JOIN mounted m USING (dev)
                     LEFT JOIN magics g USING (magic)
                     LEFT JOIN found d ON starts_with(n.path, '/')
