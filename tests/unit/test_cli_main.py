@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from stepwell.cli.main import cli
 
-COMMANDS = ("record", "report", "traces", "query", "export", "rm", "doctor")
+COMMANDS = ("record", "report", "traces", "import", "query", "export", "rm", "doctor")
 
 
 def run(*arguments: str) -> Result:

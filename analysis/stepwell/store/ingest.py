@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from stepwell.store import events, files
+from stepwell.store import counters, events, files
 from stepwell.store.database import Store
 from stepwell.store.readers import processes
 from stepwell.store.results import Records, Results
@@ -158,6 +158,7 @@ class _Ingest:
         self._opens()
         self._runs(runs)
         self._events(results)
+        self._counters()
         self._files()
         self._unknown()
         losses = dict(self._meta.get("losses", {}))
@@ -217,6 +218,14 @@ class _Ingest:
                 FROM batches e LEFT JOIN known_thread t USING (thread) LEFT JOIN known_open o USING (open)
                     LEFT JOIN named n ON n.file = o.file""")
 
+    def _counters(self) -> None:
+        batches = pa.RecordBatchReader.from_batches(counters.SCHEMA, counters.counter_batches(self._spool))
+        with self._given(batches=batches):
+            self._do("""INSERT INTO stored.counter BY NAME
+                SELECT $trace AS trace, coalesce(t.reader, -1 - c.thread::BIGINT) AS reader, o.file, module, counter,
+                    value
+                FROM batches c LEFT JOIN known_thread t USING (thread) JOIN known_open o USING (open)""")
+
     def _files(self) -> None:
         """Store the files, with what the accesses tell of their sizes."""
         self._do("""CREATE OR REPLACE TEMP TABLE touched AS
@@ -242,10 +251,13 @@ class _Ingest:
         }
         with self._given(**given):
             self._do("""INSERT INTO stored.file BY NAME
-                SELECT $trace AS trace, n.file, n.dev, n.ino, n.generation, n.path,
+                SELECT $trace AS trace, n.file, CASE WHEN known THEN n.dev END AS dev,
+                    CASE WHEN known THEN n.ino END AS ino, CASE WHEN known THEN n.generation END AS generation, n.path,
                     greatest(n.size, t.size) AS size, d.dataset,
-                    coalesce(m.kind, g.kind, format('0x{:x}', n.magic)) AS filesystem, n.deleted
-                FROM named n LEFT JOIN touched t USING (file) LEFT JOIN mounted m USING (dev)
+                    coalesce(m.kind, g.kind, CASE WHEN n.magic <> 0 THEN format('0x{:x}', n.magic) END) AS filesystem,
+                    n.deleted
+                FROM (SELECT *, dev <> 0 OR magic <> 0 AS known FROM named) n
+                    LEFT JOIN touched t USING (file) LEFT JOIN mounted m USING (dev)
                     LEFT JOIN magics g USING (magic)
                     LEFT JOIN found d ON starts_with(n.path, '/')
                         AND d.directory = coalesce(nullif(parse_dirpath(n.path, 'forward_slash'), ''), '/')""")

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from stepwell.store.texts import decode
+from stepwell.trace.definition import UNKNOWN_ID, UNKNOWN_NS
 
 Row = dict[str, Any]
 
@@ -114,11 +115,11 @@ def _reader(process: _Process, end_of: dict[int, Row], origin_ns: int) -> Row:
         "ppid": first["ppid"],
         "comm": decode(last["comm"]) if last else own.comm if own else decode(leader["comm"]),
         "command": program.command if program else None,
-        "uid": leader["uid"],
+        "uid": None if leader["uid"] == UNKNOWN_ID else leader["uid"],
         "start_ns": first["start_ns"] - origin_ns,
         "end_ns": max(row["end_ns"] for row in ends) - origin_ns if complete else None,
-        "user_ns": sum(row["user_ns"] for row in ends),
-        "system_ns": sum(row["system_ns"] for row in ends),
+        "user_ns": _sum(row["user_ns"] for row in ends),
+        "system_ns": _sum(row["system_ns"] for row in ends),
         "exit_code": _exit_code(last["exit_code"]) if exited and last else None,
     }
 
@@ -132,9 +133,18 @@ def _thread(row: Row, end: Row | None, reader: int, origin_ns: int) -> Row:
         "start_ns": row["start_ns"] - origin_ns,
     }
     if end:
-        values |= {name: end[name] for name in ("user_ns", "system_ns", "async_wait_ns", "accesses")}
+        values |= {name: _known(end[name]) for name in ("user_ns", "system_ns", "async_wait_ns", "accesses")}
         values["end_ns"] = end["end_ns"] - origin_ns
     return values
+
+
+def _known(time_ns: int) -> int | None:
+    return None if time_ns == UNKNOWN_NS else time_ns
+
+
+def _sum(times_ns: Iterable[int]) -> int | None:
+    times = list(times_ns)
+    return None if UNKNOWN_NS in times else sum(times)
 
 
 def _exit_code(status: int) -> int:

@@ -14,8 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
-FORMAT_VERSION = 1
-"""Version of the records and of the spool file; raised when either changes."""
+FORMAT_VERSION = 2
+"""Version of the records and of the spool file; raised when either changes. Version 1 had no counters."""
+
+UNKNOWN_ID = (1 << 32) - 1
+"""A user id that is not known; no user has it (chown(2) takes it for "leave as it is")."""
+
+UNKNOWN_NS = (1 << 64) - 1
+"""A processor time that is not known."""
 
 HISTOGRAM_BUCKETS = 24
 """Latency buckets of a run: bucket k counts [2^(k+8), 2^(k+9)) ns, open at both ends."""
@@ -146,7 +152,7 @@ THREAD = Record(
         Field("pid", "u32", "process id (thread group) in the initial namespace"),
         Field("tid", "u32", "thread id in the initial namespace"),
         Field("ppid", "u32", "process id of the parent"),
-        Field("uid", "u32", "real user id in the initial namespace"),
+        Field("uid", "u32", "real user id in the initial namespace; 2^32 - 1 when unknown"),
         Field("start_ns", "u64", "when tracing of the thread began"),
         Field(
             "process_start_ns", "u64", "start of the process since boot (CLOCK_BOOTTIME); with pid it names the process"
@@ -179,8 +185,8 @@ THREAD_END = Record(
         _HEADER,
         Field("thread", "u32", "thread"),
         Field("end_ns", "u64", "when"),
-        Field("user_ns", "u64", "processor time in user mode since tracing of the thread began"),
-        Field("system_ns", "u64", "processor time in the kernel since then"),
+        Field("user_ns", "u64", "processor time in user mode since tracing began; 2^64 - 1 when unknown"),
+        Field("system_ns", "u64", "processor time in the kernel since then; 2^64 - 1 when unknown"),
         Field("async_wait_ns", "u64", "time in io_uring_enter and io_getevents while the thread slept there"),
         Field("accesses", "u64", "accesses that the collector saw the thread make"),
         Field("exited", "u32", "1 if the thread ended, 0 if tracing ended first"),
@@ -247,7 +253,22 @@ RESULT = Record(
     ),
 )
 
-RECORDS = (RUN, RUN_SHORT, THREAD, EXEC, THREAD_END, OPEN, EVENT, RESULT)
+COUNTER = Record(
+    "counter",
+    9,
+    "a figure that another tool had counted over one file; only in imported traces",
+    (
+        _HEADER,
+        Field("thread", "u32", "thread of the process that it was counted for"),
+        Field("open", "u64", "open file, by its `open` record"),
+        Field("value", "u64", "value in the unit that the counter's own name implies, as the bits of a double"),
+        Field("module_bytes", "u32", "how many bytes of the text are the module's name"),
+        Field("reserved", "u32", "zero"),
+    ),
+    text="name of the tool's module that counted, followed by the counter's own name",
+)
+
+RECORDS = (RUN, RUN_SHORT, THREAD, EXEC, THREAD_END, OPEN, EVENT, RESULT, COUNTER)
 
 META_KIND = 100
 """Spool block whose text is one JSON object; later objects override earlier ones key by key."""

@@ -14,6 +14,7 @@ prints it without a traceback and ends with `exit_code`:
     3    not permitted, or the kernel lacks something
     4    the store or a spool file is locked, damaged, newer, read-only or full
     5    no such trace
+    6    a file cannot be imported
     125  `record` failed before it ran the command; otherwise it ends as the command did
 """
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define SW_FORMAT_VERSION 1
+#define SW_FORMAT_VERSION 2
 #define SW_BUCKETS 24
 #define SW_BUCKET_SHIFT 8
 
@@ -176,6 +176,17 @@ struct sw_result {
 	uint64_t seq;
 	int64_t result;
 	uint32_t op;
+	uint32_t reserved;
+};
+
+#define SW_COUNTER 9
+#define SW_COUNTER_BYTES 32
+struct sw_counter {
+	uint32_t kind;
+	uint32_t thread;
+	uint64_t open;
+	uint64_t value;
+	uint32_t module_bytes;
 	uint32_t reserved;
 };
 

@@ -144,7 +144,7 @@ class Spool:
                 f"{self.path} has format version {version}, this Stepwell reads up to {FORMAT_VERSION}; "
                 "upgrade Stepwell, the file is kept"
             )
-        if version != FORMAT_VERSION or reserved:
+        if version == 0 or reserved:  # version 2 has what version 1 had, and one kind of record more
             raise SpoolError(f"{self.path} has a damaged header; restore it from a copy or delete it")
 
 

@@ -17,6 +17,7 @@ _COMMANDS = {
     "record": "stepwell.cli.record:record",
     "report": "stepwell.cli.report:report",
     "traces": "stepwell.cli.traces:traces",
+    "import": "stepwell.cli.import_:import_",
     "query": "stepwell.cli.query:query",
     "export": "stepwell.cli.traces:export",
     "rm": "stepwell.cli.traces:rm",
@@ -61,6 +62,7 @@ Exit codes:
   3    not permitted, or the kernel lacks something
   4    the store is locked, damaged, newer, read-only or full
   5    no such trace
+  6    a file to import is damaged or of no known format; nothing of it was imported
   125  record failed before it ran the command
   126  the command to record cannot be executed
   127  the command to record does not exist

@@ -1,0 +1,568 @@
+"""What an importer writes to: one trace in the making, on its way into a spool file.
+
+An importer reads another tool's file and tells, in the order of that file, which
+threads there were, which files they opened and which accesses they made.  The
+very coalescer that runs in the kernel joins the accesses into runs.
+"""
+
+from __future__ import annotations
+
+import shlex
+import struct
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from stepwell.collectors.importers.errors import InputError
+from stepwell.collectors.native.joiner import OWNED, Joiner, Place
+from stepwell.trace.definition import (
+    COUNTER,
+    EVENT,
+    EXEC,
+    OPEN,
+    THREAD,
+    THREAD_END,
+    UNKNOWN_ID,
+    UNKNOWN_NS,
+    EventKind,
+    Op,
+    OpenFlag,
+)
+from stepwell.trace.layout import DTYPES
+from stepwell.trace.spool import SpoolWriter
+
+Integers = int | npt.NDArray[Any]
+"""One number for all accesses of a batch, or an integer array with one each."""
+
+LARGEST = 2**63 - 1
+"""Linux's largest file offset (loff_t); no access ends above it."""
+
+LARGEST_TIME = 2**62 - 1
+"""Nanoseconds; the year 2116 on a clock that counts from 1970."""
+
+MAX_PATH_BYTES = 1 << 15
+"""Of a longer path the start is left out, and said to be missing."""
+
+MAX_COMMAND_BYTES = 2048
+"""As in a recorded trace."""
+
+MAX_THREADS = 1 << 20
+"""All threads are in memory while a trace is imported and ingested; more are no trace of one job."""
+
+OPENED = 1 << 18
+"""Open files that `opened` remembers; one forgotten is opened anew, which splits its stream."""
+
+OUT_OF_RANGE = "offset, size or time below 0, or beyond what Linux has"
+"""Reason for which an access is skipped."""
+
+SKIPPED = "skipped: "
+"""What the reasons begin with in the trace's `degraded`."""
+
+_TOGETHER = 1 << 14
+"""Accesses, and records of other kinds, that are gathered before they are written."""
+
+_TEXT_TOGETHER = 1 << 22
+"""Bytes of their texts that are gathered; a block of the spool file has at most 64 MiB."""
+
+
+@dataclass
+class _Thread:
+    pid: int
+    tid: int
+    ppid: int
+    uid: int
+    comm: bytes
+    start_ns: int | None
+    process: int
+    accesses: int = 0
+    end_ns: int | None = None
+    status: int | None = None
+    cpu: tuple[int, int] = (UNKNOWN_NS, UNKNOWN_NS)
+
+
+@dataclass
+class _Gathered:
+    """Records of one kind on their way; the member `start_ns` may be None until it is written."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
+    text_bytes: int = 0
+
+
+class TraceWriter:
+    """One trace, written to a spool file; a context manager.
+
+    Times are nanoseconds on any one clock of the importer's choice, not below 0; the earliest becomes the trace's
+    start unless `origin` says otherwise.  A format without times leaves them out everywhere.  Ids of threads and open
+    files are those that `thread` and `open` return.  Paths are text; bytes that are not UTF-8 as surrogates
+    (`surrogateescape`), as `Input.text_lines` gives them.
+
+    Numbers that Linux cannot have meant (below 0, 2^63 or more) never reach the trace: such an access is skipped and
+    counted.  Nothing is kept per access; memory grows with threads alone.
+
+    Attributes:
+        skipped: how often something was left out, by reason.
+        limits: what this format or file cannot say, one sentence each.
+    """
+
+    def __init__(self, spool: SpoolWriter, **meta: Any) -> None:
+        """Begin the trace.
+
+        Args:
+            spool: where to write.
+            meta: facts of the trace (see `meta`).
+        """
+        self.skipped: dict[str, int] = {}
+        self.limits: list[str] = []
+        self._lost: dict[str, int] = {}
+        self._spool = spool
+        self._meta = {"version": version("stepwell")} | meta
+        self._joiner = Joiner(spool.write)
+        self._threads: list[_Thread] = []
+        self._gathered = {kind: _Gathered() for kind in (EXEC.kind, OPEN.kind, EVENT.kind, COUNTER.kind)}
+        self._pending: list[tuple[int, ...]] = []
+        self._opens = 0
+        self._opened: OrderedDict[tuple[int | str, int | str], int] = OrderedDict()
+        self._origin_ns: int | None = None
+        self._first_ns: int | None = None
+        self._last_ns = 0
+        self._epoch_ns: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._joiner.__exit__(kind, error, traceback)
+
+    # ---- facts of the trace ----
+
+    def meta(self, **values: Any) -> None:
+        """Add facts of the trace, as in view `traces`: `command` (list of words), `cwd`, `host`, `exit_code` ..."""
+        self._meta |= values
+
+    def origin(self, start_ns: int) -> None:
+        """Say when the trace began on the importer's clock, when that is not the first thing that happened."""
+        self._origin_ns = start_ns
+
+    def epoch(self, zero_ns: int) -> None:
+        """Say what the importer's clock at 0 is in nanoseconds since 1970; 0 when its times are Unix times."""
+        self._epoch_ns = zero_ns
+
+    def limit(self, sentence: str) -> None:
+        """Say once what this format or file cannot tell; it stands in the trace's coverage."""
+        if sentence not in self.limits:
+            self.limits.append(sentence)
+
+    def skip(self, reason: str, count: int = 1) -> None:
+        """Count what was left out because it is no access on a file, or none that a trace can hold."""
+        if count:
+            self.skipped[reason] = self.skipped.get(reason, 0) + count
+
+    def lose(self, hop: str, count: int = 1) -> None:
+        """Count accesses that the file itself says were lost before it was written; they stand in view `losses`."""
+        if count:
+            self._lost[hop] = self._lost.get(hop, 0) + count
+
+    # ---- who ----
+
+    def thread(
+        self,
+        pid: int = 0,
+        tid: int = 0,
+        *,
+        ppid: int = 0,
+        uid: int = UNKNOWN_ID,
+        comm: str = "",
+        command: Sequence[str] | str = (),
+        start_ns: int | None = None,
+        process: int | None = None,
+    ) -> int:
+        """Add a thread and return its id.
+
+        Args:
+            pid: process id; threads with the same one are one reader.  0 when unknown: then a reader of its own.
+            tid: thread id; `pid` when left out.
+            ppid: process id of the parent, whose command the process has until it runs one of its own.
+            uid: user id.
+            comm: name of the thread; cut after 16 bytes.
+            command: its command line, as words or as one shell would be given it.
+            start_ns: when it began, or was first seen; the trace's start when left out.
+            process: any number that tells apart processes which had the same pid one after the other.
+
+        Raises:
+            InputError: there are more threads than `MAX_THREADS`.
+        """
+        if len(self._threads) == MAX_THREADS:
+            raise InputError(f"more than {MAX_THREADS:,} threads in one trace; import its processes apart")
+        number = len(self._threads) + 1
+        pid, tid, ppid = (one if 0 <= one < 2**32 else 0 for one in (pid, tid, ppid))
+        identity = process if process is not None else 0 if pid else number
+        start_ns = None if start_ns is None else self._when(start_ns)
+        made = _Thread(pid, tid or pid, ppid, uid, _bytes(comm)[:16], start_ns, identity % 2**63)
+        self._threads.append(made)
+        if command:
+            self.program(number, command, comm, start_ns=start_ns)
+        return number
+
+    def program(
+        self, thread: int, command: Sequence[str] | str, comm: str = "", *, start_ns: int | None = None
+    ) -> None:
+        """Say that a thread's process began a program (execve); `command` as for `thread`."""
+        words = _words(command) if isinstance(command, str) else command
+        name = comm or (words[0].rsplit("/", 1)[-1] if words else "")
+        text = b"".join(_bytes(word).replace(b"\0", b" ") + b"\0" for word in words)[:MAX_COMMAND_BYTES]
+        self._gather(EXEC.kind, (EXEC.kind, thread, self._when(start_ns), _bytes(name)[:16]), text)
+
+    def end_thread(
+        self,
+        thread: int,
+        end_ns: int | None = None,
+        *,
+        status: int | None = None,
+        user_ns: int | None = None,
+        system_ns: int | None = None,
+    ) -> None:
+        """Say when a thread ended, as far as it is known.
+
+        Args:
+            thread: its id.
+            end_ns: when; None when it is not known.
+            status: wait status of its process as wait(2) encodes it (exit code << 8, or a signal); None: unknown.
+            user_ns: its processor time in user mode; None when unknown.
+            system_ns: its processor time in the kernel; None when unknown.
+        """
+        of = self._threads[thread - 1]
+        of.end_ns = self._when(end_ns) if end_ns is not None else None
+        of.status = status
+        of.cpu = (UNKNOWN_NS if user_ns is None else user_ns, UNKNOWN_NS if system_ns is None else system_ns)
+
+    # ---- what ----
+
+    def open(
+        self,
+        thread: int,
+        path: str,
+        *,
+        start_ns: int | None = None,
+        latency_ns: int = 0,
+        flags: int = 0,
+        size: int = 0,
+        state: int = 0,
+    ) -> int:
+        """Add an open file and return its id; files are told apart by their path.
+
+        Args:
+            thread: thread that opened it, or used it first.
+            path: as the tool names it; relative ones stay so. "" is none: a file of its own under the id's number.
+            start_ns: when it was opened, or first seen; left out: the time of the latest event before.
+            latency_ns: time open(2) took; 0 when unknown.
+            flags: of open(2), Linux's values.
+            size: bytes, when first seen; 0 when unknown.
+            state: bits of `OpenFlag`: `BEFORE` when the opening itself was not seen, `DELETED`, ...
+        """
+        self._opens += 1
+        text = _bytes(path).replace(b"\0", b"\\x00")
+        if len(text) > MAX_PATH_BYTES:
+            text, state = text[-MAX_PATH_BYTES:], state | OpenFlag.TRUNCATED_PATH
+        if not text:
+            text, state = b"", state | OpenFlag.NO_PATH
+        components = b"\0".join(reversed(text.split(b"/")))
+        ino = 0 if text else self._opens  # what nothing names is a file of its own
+        when, latency_ns = self._when(start_ns), _within(latency_ns, LARGEST_TIME)
+        # kind thread open start latency ino size dev generation magic flags state reserved
+        self._gather(
+            OPEN.kind,
+            (OPEN.kind, thread, self._opens, when, latency_ns, ino, _within(size), 0, 0, 0, flags % 2**32, state, 0),
+            components,
+        )
+        return self._opens
+
+    def opened(
+        self, thread: int, path: str, number: int | None = None, *, start_ns: int | None = None, size: int = 0
+    ) -> int:
+        """Return the same open file each time for a thread and a path: for formats that tell of no opening.
+
+        Args:
+            thread: thread that uses it.
+            path: as for `open`.
+            number: tells apart open files of one path; with it, all threads share what has the same path and number.
+            start_ns: when it was first seen.
+            size: bytes, when first seen; 0 when unknown.
+        """
+        key = (thread, path) if number is None else (path, number)
+        known = self._opened.get(key)
+        if known is None:
+            known = self.open(thread, path, start_ns=start_ns, size=size, state=OpenFlag.BEFORE)
+            self._opened[key] = known
+            if len(self._opened) > OPENED:
+                self._opened.popitem(last=False)
+        else:
+            self._opened.move_to_end(key)
+        return known
+
+    def access(
+        self,
+        thread: int,
+        open: int,  # noqa: A002 - the word of the trace
+        op: Op,
+        offset: int,
+        size: int,
+        *,
+        requested: int | None = None,
+        start_ns: int | None = None,
+        latency_ns: int = 0,
+        flags: int = 0,
+    ) -> None:
+        """Add one access; see `accesses`."""
+        requested = size if requested is None else requested
+        last = self._last_ns
+        start = last if start_ns is None else start_ns
+        if not (
+            0 <= offset <= LARGEST - size <= LARGEST
+            and 0 <= requested < 2**64
+            and 0 <= start <= LARGEST_TIME
+            and 0 <= latency_ns <= LARGEST_TIME
+        ):
+            self.skip(OUT_OF_RANGE)
+            return
+        if start_ns is not None:
+            self._seen(start, start + latency_ns)
+        self._pending.append((thread, open, op, offset, size, requested, start, latency_ns, flags))
+        if len(self._pending) == _TOGETHER:
+            self._flush_pending()
+
+    def accesses(
+        self,
+        thread: Integers,
+        open: Integers,  # noqa: A002 - the word of the trace
+        op: Integers,
+        offset: Integers,
+        size: Integers,
+        *,
+        requested: Integers | None = None,
+        start_ns: Integers | None = None,
+        latency_ns: Integers = 0,
+        flags: Integers = 0,
+        seq: Integers | None = None,
+        place: Integers = Place.ANYWHERE,
+    ) -> None:
+        """Add accesses in their order; at least one argument is an array, the others fit it or are one number for all.
+
+        Those that no Linux can have made are skipped and counted.  A few thousand at once cost least.
+
+        Args:
+            thread: id of the thread.
+            open: id of the open file.
+            op: number of the `Op`.
+            offset: file offset in bytes.
+            size: bytes transferred.
+            requested: bytes asked for; `size` when left out.
+            start_ns: when it began; left out: unknown, and taken to be the latest time seen.
+            latency_ns: how long it took; 0 when unknown.
+            flags: bits of `RunFlag`.
+            seq: number of the access among all of its thread; counted when left out.
+            place: number of the `Place` in a run that was taken apart.
+        """
+        self._flush_pending()
+        requested = size if requested is None else requested
+        start: Integers = self._last_ns if start_ns is None else start_ns
+        given = np.broadcast_arrays(thread, open, op, offset, size, requested, start, latency_ns, flags, place)
+        thread_, open_, op_, offset_, size_, requested_, start_, latency_, flags_, place_ = map(np.atleast_1d, given)
+        bad = _outside(offset_, LARGEST) | _outside(size_, LARGEST) | _outside(requested_, 2**64 - 1)
+        bad |= _outside(start_, LARGEST_TIME) | _outside(latency_, LARGEST_TIME)
+        bad |= offset_.astype(np.uint64) + size_.astype(np.uint64) > np.uint64(LARGEST)
+        good = ~bad
+        self.skip(OUT_OF_RANGE, int(bad.sum()))
+        if not good.any():
+            return
+        made = np.zeros(int(good.sum()), OWNED)
+        for name, column in (
+            ("thread", thread_), ("open", open_), ("op", op_), ("offset", offset_), ("size", size_),
+            ("requested", requested_), ("start_ns", start_), ("latency_ns", latency_), ("flags", flags_),
+            ("place", place_),
+        ):  # fmt: skip
+            made[name] = column[good]
+        if start_ns is not None:
+            starts = made["start_ns"]
+            self._seen(int(starts.min()), int((starts + made["latency_ns"]).max()))
+        made["seq"] = self._numbers(made["thread"])
+        if seq is not None:
+            made["seq"] = np.broadcast_to(seq, good.shape)[good]
+        self._joiner.add(made)
+
+    def event(
+        self,
+        thread: int,
+        kind: EventKind,
+        *,
+        open: int = 0,  # noqa: A002 - the word of the trace
+        path: str = "",
+        op: Op = Op.READ,
+        start_ns: int | None = None,
+        latency_ns: int = 0,
+        value: int = 0,
+    ) -> None:
+        """Add something other than an access that happened to a file: its close, rename, truncation, an error ...
+
+        Args:
+            thread: thread that did it.
+            kind: what happened.
+            open: id of the open file; left out when it is named by path.
+            path: path given; left out when it is an open file's.
+            op: for an error, the access that failed.
+            start_ns: when; left out: the time of the latest event before.
+            latency_ns: time the call took; 0 when unknown.
+            value: truncate: new size; error: errno; rename: flags of renameat2.
+        """
+        text = _bytes(path)[:MAX_PATH_BYTES].replace(b"\0", b"\\x00")
+        value = max(-(2**63), min(value, LARGEST))
+        when, latency_ns = self._when(start_ns), _within(latency_ns, LARGEST_TIME)
+        self._gather(EVENT.kind, (EVENT.kind, thread, kind, op, open, when, latency_ns, value, len(text), 0), text)
+
+    def close(self, thread: int, open: int, *, start_ns: int | None = None, latency_ns: int = 0) -> None:  # noqa: A002
+        """Say that an open file was closed."""
+        self.event(thread, EventKind.CLOSE, open=open, start_ns=start_ns, latency_ns=latency_ns)
+
+    def counters(self, thread: int, open: int, module: str, values: Mapping[str, float]) -> None:  # noqa: A002
+        """Add figures that the tool itself counted over one file; they are rows of the view `counters`.
+
+        Args:
+            thread: any thread of the process that they were counted for.
+            open: id of an open file on that file; `opened` gives one.
+            module: the tool's module that counted, such as POSIX.
+            values: by the counters' own names, in the units that these imply.
+        """
+        name = _bytes(module)[:255]
+        for counter, value in values.items():
+            bits = int.from_bytes(struct.pack("<d", value), "little")
+            self._gather(COUNTER.kind, (COUNTER.kind, thread, open, bits, len(name), 0), name + _bytes(counter)[:255])
+
+    # ---- the end ----
+
+    def end(self) -> None:
+        """End all runs and write the end of the trace; nothing can be added afterwards."""
+        self._flush_pending()
+        self._joiner.end()
+        for kind in self._gathered:
+            self._flush(kind)
+        first = self._first_ns or 0
+        origin = first if self._origin_ns is None else min(self._origin_ns, first)
+        self._write_threads(origin)
+        coverage = [*self.limits, *([] if self._first_ns is not None else ["times are not known: order alone is"])]
+        self._spool.meta(
+            **self._meta,
+            start_monotonic_ns=origin,
+            end_monotonic_ns=max(self._last_ns, origin),
+            **({} if self._epoch_ns is None else {"start_realtime_ns": self._epoch_ns + origin}),
+            timed=self._first_ns is not None,
+            coverage=coverage,
+            losses=self._lost,
+            degraded={SKIPPED + reason: count for reason, count in self.skipped.items()},
+        )
+
+    def _write_threads(self, origin: int) -> None:
+        threads = np.zeros(len(self._threads), DTYPES[THREAD.kind])
+        ends = np.zeros(len(self._threads), DTYPES[THREAD_END.kind])
+        last = max(self._last_ns, origin)
+        for index, of in enumerate(self._threads):
+            number = index + 1
+            start = origin if of.start_ns is None else max(of.start_ns, origin)
+            threads[index] = (
+                THREAD.kind, number, of.pid, of.tid, of.ppid, of.uid, start, of.process, 0, 0, 0, of.comm,
+            )  # fmt: skip
+            ends[index] = (
+                THREAD_END.kind, number, last if of.end_ns is None else of.end_ns, *of.cpu, 0, of.accesses,
+                of.status is not None, (of.status or 0) % 2**16, of.comm,
+            )  # fmt: skip
+        for kind, records in ((THREAD.kind, threads), (THREAD_END.kind, ends)):
+            for begin in range(0, len(records), _TOGETHER):
+                self._spool.write(kind, records[begin : begin + _TOGETHER])
+
+    # ---- within ----
+
+    def _numbers(self, threads: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Count the accesses of each thread on, and return each access's number."""
+        order = np.argsort(threads, kind="stable")
+        found, firsts, counts = np.unique(threads[order], return_index=True, return_counts=True)
+        numbers = np.empty(len(threads), np.uint64)
+        for thread, first, count in zip(found.tolist(), firsts.tolist(), counts.tolist(), strict=True):
+            of = self._threads[thread - 1]
+            numbers[order[first : first + count]] = np.arange(of.accesses, of.accesses + count, dtype=np.uint64)
+            of.accesses += count
+        return numbers
+
+    def _flush_pending(self) -> None:
+        if not self._pending:
+            return
+        names = ["thread", "open", "op", "offset", "size", "requested", "start_ns", "latency_ns", "flags"]
+        made = np.zeros(len(self._pending), OWNED)
+        for name, column in zip(names, zip(*self._pending, strict=True), strict=True):
+            made[name] = np.array(column, OWNED[name])
+        self._pending = []
+        made["seq"] = self._numbers(made["thread"])
+        self._joiner.add(made)
+
+    def _when(self, start_ns: int | None) -> int | None:
+        """Return the time to write: the one given, or the latest seen; None when there is none yet."""
+        if start_ns is not None and 0 <= start_ns <= LARGEST_TIME:
+            self._seen(start_ns, start_ns)
+            return start_ns
+        if start_ns is not None:
+            self.skip("time below 0, or beyond what Linux has: taken to be that before it")
+        return None if self._first_ns is None else self._last_ns
+
+    def _seen(self, first: int, last: int) -> None:
+        if self._first_ns is None or first < self._first_ns:
+            self._first_ns = first
+        self._last_ns = max(self._last_ns, last)
+
+    def _gather(self, kind: int, row: tuple[Any, ...], text: bytes) -> None:
+        gathered = self._gathered[kind]
+        gathered.rows.append(row)
+        gathered.texts.append(text)
+        gathered.text_bytes += len(text)
+        if len(gathered.rows) == _TOGETHER or gathered.text_bytes >= _TEXT_TOGETHER:
+            self._flush(kind)
+
+    def _flush(self, kind: int) -> None:
+        gathered = self._gathered[kind]
+        self._gathered[kind] = _Gathered()
+        self._write(kind, gathered, self._first_ns or 0)
+
+    def _write(self, kind: int, gathered: _Gathered, unknown_ns: int) -> None:
+        if gathered.rows:
+            rows = [tuple(unknown_ns if value is None else value for value in row) for row in gathered.rows]
+            self._spool.write(kind, np.array(rows, DTYPES[kind]), gathered.texts)
+
+
+def _outside(values: npt.NDArray[Any], largest: int) -> npt.NDArray[np.bool_]:
+    """Tell which integers are below 0 or above `largest`."""
+    if values.dtype.kind == "u":
+        return values > np.uint64(largest)
+    return (values < 0) | (values > min(largest, LARGEST))
+
+
+def _within(value: int, largest: int = LARGEST) -> int:
+    return max(0, min(value, largest))
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a pair of UTF-16, as JSON may have
+        return text.encode("utf-8", "backslashreplace")
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # no closing quotation: a line that was cut
+        return command.split()
