@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import random
 import re
@@ -44,6 +45,20 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def stepwell(tmp_path: Path) -> Stepwell:
     return Stepwell(tmp_path / "store" / "store.duckdb")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    mount = tmp_path / "small"
+    mount.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", mount], check=True)
+    yield mount
+    subprocess.run(["umount", "-l", mount], check=True)
+
+
+def is_full(directory: Path) -> bool:
+    status = os.statvfs(directory)
+    return status.f_bavail * status.f_frsize < 1 << 20
 
 
 def offsets(count: int) -> list[int]:
@@ -88,8 +103,20 @@ def owned(pid: int) -> set[tuple[str, int]]:
     return found
 
 
+def is_let_go(stepwell: Stepwell) -> bool:
+    """Whether neither recorder nor keeper has the spool file any more, if there is one."""
+    for spool in stepwell.spools:
+        with spool.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+    return True
+
+
 def kept(stepwell: Stepwell) -> list[tuple[int, int]]:
     """Bring in what was left behind, and return number and offset of each access of the only trace."""
+    wait_until(lambda: is_let_go(stepwell), "the keeper has ended the trace")
     with Store.open(stepwell.store, "w") as store:
         assert not ingest_leftovers(store, Path(f"{stepwell.store}.spool")).unusable
         assert store.rows("SELECT count(*) FROM traces")[0][0] <= 1
@@ -128,17 +155,65 @@ def test_killed_at_any_moment_nothing_stays_but_the_command_and_its_trace(
     assert kept(stepwell) == accesses
 
 
-def test_killed_it_loses_at_most_what_is_open_in_the_kernel(stepwell: Stepwell, data: Path, many: str) -> None:
+@pytest.mark.parametrize("before", [0, 1], ids=["at_once", "later"])
+def test_killed_it_loses_nothing(stepwell: Stepwell, data: Path, many: str, before: int) -> None:
+    """Neither what is in the ring buffer, which a recorder that is stopped does not empty, nor the runs still open."""
+    count = 10_007
+    with ended(
+        stepwell.start("record", "--under", str(data.parent), "--", many, "random", str(data), str(count))
+    ) as recorder:
+        for _ in range(before):
+            ask(recorder)
+            wait_until(lambda: spooled(stepwell) >= count - 2, "all runs that ended are in the spool file")
+        assert recorder.stdin
+        assert recorder.stdout
+        if not before:  # only then is it certain that recording has begun
+            ask(recorder)
+        recorder.send_signal(signal.SIGSTOP)
+        ask(recorder)
+        recorder.kill()
+        recorder.wait(SECONDS)
+        assert [offset for _, offset in kept(stepwell)] == offsets(2 * count)
+        ask(recorder)  # the command goes on, unseen
+    with Store.open(stepwell.store, "r") as store:
+        assert store.rows("SELECT status, exit_code, lost FROM traces") == [("interrupted", None, 0)]
+        assert store.rows("SELECT comm, exit_code, end_ns > 0 FROM readers") == [("many", None, True)]
+        assert store.rows("SELECT accesses, end_ns > 0 FROM threads") == [(2 * count, True)]
+
+
+def test_killed_on_a_full_disk_the_trace_says_what_had_no_room(small_disk: Path, data: Path, many: str) -> None:
+    count = 100_003
+    stepwell = Stepwell(small_disk / "store.duckdb")
+    with ended(
+        stepwell.start("record", "--under", str(data.parent), "--", many, "random", str(data), str(count))
+    ) as recorder:
+        ask(recorder)
+        wait_until(lambda: is_full(small_disk), "the disk is full")
+        recorder.kill()
+        recorder.wait(SECONDS)
+    wait_until(lambda: is_let_go(stepwell), "the keeper has ended the trace")
+    subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
+    accesses = kept(stepwell)
+    with Store.open(stepwell.store, "r") as store:
+        assert store.rows("SELECT hop, count FROM losses") == [("spool", count - len(accesses))]
+    assert len(accesses) > 10_007
+
+
+def test_a_recorder_does_not_need_its_keeper(stepwell: Stepwell, data: Path, many: str) -> None:
     count = 10_007
     with ended(
         stepwell.start("record", "--under", str(data.parent), "--", many, "random", str(data), str(count))
     ) as recorder:
         ask(recorder)
-        wait_until(lambda: spooled(stepwell) >= count - 2, "all runs that ended are in the spool file")
-        recorder.kill()
-        recorder.wait(SECONDS)
+        children = Path(f"/proc/{recorder.pid}/task/{recorder.pid}/children").read_text().split()
+        (keeper,) = (pid for pid in children if Path(f"/proc/{pid}/comm").read_text() == "stepwell-keeper\n")
+        assert Path(f"/proc/{keeper}/cmdline").read_bytes().strip(b"\0") == b"stepwell-keeper"
+        os.kill(int(keeper), signal.SIGKILL)
         ask(recorder)
-    assert [offset for _, offset in kept(stepwell)] in (offsets(count - 1), offsets(count - 2), offsets(count))
+        _, said = recorder.communicate(timeout=SECONDS)
+        assert recorder.returncode == 0
+    assert "nothing lost" in said
+    assert [offset for _, offset in kept(stepwell)] == offsets(2 * count)
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.2, 0.4, 0.6, 0.8])
@@ -196,20 +271,6 @@ def test_two_recorders_of_one_process_are_both_exact(tmp_path: Path, data: Path,
                 assert "nothing lost" in recorder.stderr.read()
     for stepwell in both:
         assert [offset for _, offset in kept(stepwell)] == offsets(count)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    mount = tmp_path / "small"
-    mount.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", mount], check=True)
-    yield mount
-    subprocess.run(["umount", "-l", mount], check=True)
-
-
-def is_full(directory: Path) -> bool:
-    status = os.statvfs(directory)
-    return status.f_bavail * status.f_frsize < 1 << 20
 
 
 def test_a_full_disk_costs_what_had_no_room_and_the_trace_says_so(small_disk: Path, data: Path, many: str) -> None:

@@ -157,7 +157,7 @@ def test_a_recorder_that_is_stopped_says_how_much_it_missed(stepwell: Stepwell, 
                 recorder.send_signal(signal.SIGSTOP)
             ask(recorder)
         recorder.stdin.close()
-        (child,) = Path(f"/proc/{recorder.pid}/task/{recorder.pid}/children").read_text().split()
+        child, _keeper = Path(f"/proc/{recorder.pid}/task/{recorder.pid}/children").read_text().split()
         wait_until(lambda: "(zombie)" in Path(f"/proc/{child}/status").read_text(), "the command has ended")
         recorder.send_signal(signal.SIGCONT)
         assert recorder.wait(SECONDS) == 0

@@ -72,11 +72,11 @@ def wait_until(condition: Any, what: str) -> None:
 @contextlib.contextmanager
 def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
     """End a process whatever happens to the test."""
-    try:
-        with process:
+    with process:
+        try:
             yield process
-    finally:
-        process.kill()
+        finally:
+            process.kill()
 
 
 def cgroup_hierarchies() -> list[str]:

@@ -53,6 +53,7 @@ COUNTERS = of_ctypes(library.Totals)["lost_recursion"][0]
 SHARED: dict[str, Layout] = {
     "sw_access": {name: place for name, place in of_numpy(ACCESS).items() if name != "padding"},
     "sw_filter": of_ctypes(library.Filter),
+    "sw_counted": of_ctypes(library.Counted),
     "sw_options": of_ctypes(library.Options),
     "sw_counters": {name: (8 * i, 8) for i, name in enumerate(library.COUNTERS)} | {"": (0, COUNTERS)},
     "sw_totals": {"kernel": (0, COUNTERS)}

@@ -9,7 +9,6 @@ import json
 import os
 import struct
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,7 +18,7 @@ import numpy as np
 from stepwell.collectors.ebpf.coverage import Feature
 from stepwell.collectors.ebpf.privileges import refusal
 from stepwell.collectors.ebpf.scope import Scope, kernel_filter
-from stepwell.collectors.native.library import ERROR_BYTES, Options, Totals, library
+from stepwell.collectors.native.library import ERROR_BYTES, Counted, Options, Totals, library
 from stepwell.trace.definition import FORMAT_VERSION, RUN
 from stepwell.trace.errors import StepwellError
 from stepwell.trace.layout import DTYPES
@@ -65,7 +64,7 @@ class Counters:
     open_files: int
     """Open files that the kernel side knows at the moment, some of which may be closed."""
     losses: dict[str, int]
-    """What was lost, by hop; in accesses, `records` and `threads` in those. Only what is not 0."""
+    """What was lost, by hop; in accesses, `threads` and what ends in `records` in those. Only what is not 0."""
     degraded: dict[str, int]
     """What was kept at a higher cost or with less certainty. Only what is not 0."""
 
@@ -75,36 +74,48 @@ class Counters:
         return sum(self.losses.values())
 
 
+LOSSES = {
+    "ring": "lost_ring",
+    "records": "lost_records",
+    "threads": "lost_threads",
+    "opens": "lost_opens",
+    "vectors": "lost_vector",
+    "recursion": "lost_recursion",
+    "spool": "lost_spool",
+    "spool_records": "lost_spool_records",
+    "compat": "compat",
+    "unmapped": "unmapped",
+    "unmatched": "unmatched",
+}
+"""The hops where something can be lost, and the native library's counter of each."""
+
+DEGRADED = {"uncoalesced": "uncoalesced", "estimated_offset": "estimated"}
+"""What can be kept at a higher cost or with less certainty, and its counter."""
+
+
 def counters(totals: Totals) -> Counters:
     """Return the library's totals under their public names."""
-    losses = {
-        "ring": totals.lost_ring,
-        "records": totals.lost_records + totals.lost_spool_records,
-        "threads": totals.lost_threads,
-        "opens": totals.lost_opens,
-        "vectors": totals.lost_vector,
-        "recursion": totals.lost_recursion,
-        "spool": totals.lost_spool,
-        "compat": totals.compat,
-        "unmapped": totals.unmapped,
-        "unmatched": totals.unmatched,
-    }
-    degraded = {"uncoalesced": totals.uncoalesced, "estimated_offset": totals.estimated}
     return Counters(
         accesses=totals.accesses,
         bytes=totals.bytes,
         runs=totals.runs,
         open_files=totals.open_files,
-        losses={hop: count for hop, count in losses.items() if count},
-        degraded={what: count for what, count in degraded.items() if count},
+        losses={hop: count for hop, name in LOSSES.items() if (count := getattr(totals, name))},
+        degraded={what: count for what, name in DEGRADED.items() if (count := getattr(totals, name))},
     )
+
+
+def _counted(names: dict[str, str]) -> ctypes.Array[Counted]:
+    """Return the counters for the library, which writes the end of a trace even when this process was killed."""
+    places = [Counted(public.encode(), getattr(Totals, name).offset) for public, name in names.items()]
+    return (Counted * len(places))(*places)
 
 
 class Collector:
     """A recording by eBPF programs into a spool file.
 
     A context manager: leaving it detaches and frees everything. The kernel does the same when the process dies, in
-    whatever way, because nothing is pinned.
+    whatever way, because nothing is pinned. A second process, the keeper, then ends the trace in its place.
     """
 
     def __init__(self, scope: Scope, spool: Path) -> None:
@@ -116,7 +127,6 @@ class Collector:
         """
         self._handle = ctypes.c_void_p()
         self._error = ctypes.create_string_buffer(ERROR_BYTES)
-        self._attached = False
         wanted = kernel_filter(scope)
         self._reserve = _reserve(spool.parent)
         try:
@@ -125,16 +135,22 @@ class Collector:
             self._reserve.close()
             raise
         pids = (ctypes.c_uint32 * len(scope.pids))(*scope.pids)
+        self._names = _counted(LOSSES), _counted(DEGRADED)
         options = Options(
             object=os.fsencode(OBJECT),
             under=os.fsencode(scope.under) if scope.under else None,
             spool=self._spool,
+            reserve=self._reserve.fileno(),
             ring_bytes=RING_BYTES,
             heads=HEADS,
             opens=OPENS,
             target_count=len(pids),
             targets=pids,
             age_ns=AGE_NS,
+            losses=self._names[0],
+            degraded=self._names[1],
+            loss_count=len(LOSSES),
+            degraded_count=len(DEGRADED),
             filter=wanted,
         )
         try:
@@ -151,7 +167,6 @@ class Collector:
         Raises:
             CollectorError: the kernel refuses.
         """
-        self._attached = True
         self._check(_load().sw_collector_start(self._handle, self._error))
 
     def counters(self) -> Counters:
@@ -184,19 +199,12 @@ class Collector:
             values: facts about how the recording ended.
 
         Raises:
-            CollectorError: the threads still running could not be listed; everything else is in the file.
-            OSError: the end could not be written.
+            CollectorError: the threads still running could not be listed, or the end could not be written; everything
+                else is in the file.
         """
-        code = _load().sw_collector_stop(self._handle, self._error)
-        self._attached = False
-        seen = self.counters()
-        end = {"end_monotonic_ns": time.monotonic_ns(), "losses": seen.losses, "degraded": seen.degraded}
-        self._reserve.close()
-        try:
-            self.meta(values | end)
-            os.fsync(self._spool)
-        finally:
-            self._close()
+        facts = json.dumps(values)[1:-1].encode()
+        code = _load().sw_collector_stop(self._handle, facts, self._error)
+        self._close()
         self._check(code)
 
     def __enter__(self) -> Self:

@@ -42,6 +42,8 @@ struct sw_control {
 	uint64_t open_files; /* how many are kept */
 	uint32_t epoch; /* grows when an address may be another open file's without the threads that used it knowing */
 	uint32_t ended; /* nothing is recorded any more */
+	uint32_t keeper; /* process of the loader's that is never recorded either */
+	uint32_t reserved;
 };
 
 /* Per processor; summed by the loader. In accesses unless said otherwise. */

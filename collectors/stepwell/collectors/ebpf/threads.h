@@ -78,7 +78,7 @@ static __always_inline int is_wanted(struct task_struct *task)
 {
 	__u32 process = task->tgid;
 
-	if (process == knobs.filter.self || (task->flags & (PF_KTHREAD | PF_IO_WORKER)))
+	if (process == knobs.filter.self || process == control.keeper || (task->flags & (PF_KTHREAD | PF_IO_WORKER)))
 		return 0;
 	if (knobs.filter.scope == SW_SCOPE_TREE)
 		return bpf_map_lookup_elem(&targets, &process) != 0;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, Structure, c_char_p, c_int, c_int32, c_int64, c_long, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, Structure, c_char_p, c_int, c_int32, c_long, c_size_t, c_uint32, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +42,12 @@ class Filter(Structure):
     )
 
 
+class Counted(Structure):
+    """`struct sw_counted`."""
+
+    _fields_ = (("name", c_char_p), ("offset", c_uint64))
+
+
 class Options(Structure):
     """`struct sw_options`."""
 
@@ -49,12 +55,17 @@ class Options(Structure):
         ("object", c_char_p),
         ("under", c_char_p),
         ("spool", c_int32),
+        ("reserve", c_int32),
         ("ring_bytes", c_uint32),
         ("heads", c_uint32),
         ("opens", c_uint32),
         ("target_count", c_uint32),
         ("targets", POINTER(c_uint32)),
         ("age_ns", c_uint64),
+        ("losses", POINTER(Counted)),
+        ("degraded", POINTER(Counted)),
+        ("loss_count", c_uint32),
+        ("degraded_count", c_uint32),
         ("filter", Filter),
     )
 
@@ -68,8 +79,6 @@ class Totals(Structure):
         ("lost_spool", c_uint64),
         ("lost_spool_records", c_uint64),
         ("open_files", c_uint64),
-        ("spooled_bytes", c_uint64),
-        ("spool_error", c_int64),
     )
 
 
@@ -89,7 +98,7 @@ def library() -> ctypes.CDLL:
     native.sw_collector_open_runs.argtypes = [c_void_p, c_void_p, c_size_t]
     native.sw_collector_open_runs.restype = c_long
     native.sw_collector_meta.argtypes = [c_void_p, c_char_p, c_size_t]
-    native.sw_collector_stop.argtypes = [c_void_p, c_char_p]
+    native.sw_collector_stop.argtypes = [c_void_p, c_char_p, c_char_p]
     native.sw_collector_free.argtypes = [c_void_p]
     native.sw_collector_free.restype = None
     native.sw_probe.argtypes = [c_char_p, c_char_p, c_char_p]

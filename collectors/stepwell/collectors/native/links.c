@@ -13,7 +13,7 @@ static int by_number(const void *one, const void *other)
 	return *(const int *)one - *(const int *)other;
 }
 
-static void close_others(int *kept, size_t count)
+void sw_close_others(int *kept, size_t count)
 {
 	int next = 0;
 
@@ -50,7 +50,7 @@ static void leave_to_orphan(struct bpf_link **links, size_t count, int done, int
 		kept[i] = bpf_link__fd(links[i]);
 	kept[count] = wait;
 	close(done);
-	close_others(kept, count + 1);
+	sw_close_others(kept, count + 1);
 	while (read(wait, &rest, 1) > 0)
 		;
 	_exit(0);

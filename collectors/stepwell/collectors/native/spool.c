@@ -10,9 +10,6 @@
 #include "trace/record.h"
 
 #define BLOCK_MAGIC 0x4b4c4257
-#define BLOCK_BYTES (1 << 20) /* a batch this large is written at once */
-/* What is kept at most of a kind while the disk is full; readers take blocks of at most 64 MiB. */
-#define KEEP_BYTES (32 << 20)
 
 struct block {
 	uint32_t magic;
@@ -85,17 +82,23 @@ static void lose(struct sw_spool *spool, uint32_t kind)
 {
 	struct sw_batch *batch = &spool->batches[kind];
 
-	spool->lost_accesses += batch->accesses;
+	spool->done.lost_accesses += batch->accesses;
 	if (!is_run(kind))
-		spool->lost_records += batch->count;
+		spool->done.lost_records += batch->count;
 	empty(batch);
 }
 
-/* All or nothing: a block of which only a part fitted is cut off again. */
+/* Cut off what is behind the known end; where that fails it will be written over. */
+static void cut(struct sw_spool *spool)
+{
+	if (ftruncate(spool->file, spool->done.end))
+		return;
+}
+
+/* All or nothing: the known end moves only by a whole block. */
 static int write_block(struct sw_spool *spool, struct block *header, struct sw_bytes *parts, int count)
 {
 	struct iovec vectors[4] = {{header, sizeof(*header)}};
-	off_t end = lseek(spool->file, 0, SEEK_END);
 	size_t total = sizeof(*header);
 	uLong crc = crc32(0, NULL, 0);
 	ssize_t done;
@@ -110,20 +113,19 @@ static int write_block(struct sw_spool *spool, struct block *header, struct sw_b
 	header->magic = BLOCK_MAGIC;
 	header->crc32 = crc;
 	do {
-		done = writev(spool->file, vectors, count + 1);
+		done = pwritev(spool->file, vectors, count + 1, spool->done.end);
 	} while (done < 0 && errno == EINTR);
-	if (done == (ssize_t)total) {
-		spool->written += total;
-		spool->error = 0;
-		return 0;
+	if (done != (ssize_t)total) {
+		int code = done < 0 ? -errno : -ENOSPC;
+
+		cut(spool);
+		return code;
 	}
-	spool->error = done < 0 ? errno : ENOSPC;
-	if (done > 0 && ftruncate(spool->file, end))
-		spool->error = errno;
-	return -spool->error;
+	spool->done.end += total;
+	return 0;
 }
 
-static void flush_batch(struct sw_spool *spool, uint32_t kind)
+static int flush_batch(struct sw_spool *spool, uint32_t kind)
 {
 	struct sw_batch *batch = &spool->batches[kind];
 	struct sw_bytes parts[3] = {batch->records, batch->lengths, batch->text};
@@ -133,17 +135,11 @@ static void flush_batch(struct sw_spool *spool, uint32_t kind)
 		.count = batch->count,
 		.text_bytes = batch->text.used,
 	};
+	int code = batch->count ? write_block(spool, &header, parts, 3) : 0;
 
-	if (!batch->count)
-		return;
-	if (!write_block(spool, &header, parts, 3)) {
+	if (!code)
 		empty(batch);
-		batch->enough = BLOCK_BYTES;
-	} else if (batch->records.used + batch->text.used < KEEP_BYTES) {
-		batch->enough = batch->records.used + batch->text.used + BLOCK_BYTES;
-	} else {
-		lose(spool, kind);
-	}
+	return code;
 }
 
 void sw_spool_add(struct sw_spool *spool, const void *record, size_t bytes)
@@ -154,7 +150,7 @@ void sw_spool_add(struct sw_spool *spool, const void *record, size_t bytes)
 	uint32_t text;
 
 	if (!size || bytes < size) {
-		spool->lost_records += 1;
+		spool->done.lost_records += 1;
 		return;
 	}
 	batch = &spool->batches[kind];
@@ -172,22 +168,36 @@ void sw_spool_add(struct sw_spool *spool, const void *record, size_t bytes)
 		append(&batch->lengths, &text, sizeof(text));
 		append(&batch->text, (const char *)record + size, text);
 	}
-	if (batch->records.used + batch->text.used >= (batch->enough ? batch->enough : BLOCK_BYTES))
-		flush_batch(spool, kind);
+	spool->waiting += bytes;
 }
 
-void sw_spool_flush(struct sw_spool *spool)
+int sw_spool_flush(struct sw_spool *spool)
+{
+	int first = 0;
+
+	for (uint32_t kind = 0; kind < SW_KINDS; kind++) {
+		int code = flush_batch(spool, kind);
+
+		if (!first)
+			first = code;
+	}
+	spool->waiting = 0;
+	return first;
+}
+
+void sw_spool_lose(struct sw_spool *spool)
 {
 	for (uint32_t kind = 0; kind < SW_KINDS; kind++)
-		flush_batch(spool, kind);
+		lose(spool, kind);
 }
 
-void sw_spool_end(struct sw_spool *spool)
+void sw_spool_return(struct sw_spool *spool, const struct sw_spooled *to)
 {
-	for (uint32_t kind = 0; kind < SW_KINDS; kind++) {
-		flush_batch(spool, kind);
-		lose(spool, kind);
-	}
+	for (uint32_t kind = 0; kind < SW_KINDS; kind++)
+		empty(&spool->batches[kind]);
+	spool->waiting = 0;
+	spool->done = *to;
+	cut(spool);
 }
 
 int sw_spool_meta(struct sw_spool *spool, const char *json, size_t bytes)

@@ -17,29 +17,36 @@ struct sw_bytes {
 struct sw_batch {
 	uint32_t count;
 	uint64_t accesses; /* that the records stand for */
-	size_t enough; /* bytes that are worth writing, if not 0 */
 	struct sw_bytes records;
 	struct sw_bytes lengths;
 	struct sw_bytes text;
 };
 
-struct sw_spool {
-	int file;
-	int error; /* errno of the last failed write, 0 if the last one worked */
-	uint64_t written;
+/* How far the file has come. */
+struct sw_spooled {
+	uint64_t end; /* of the file, in bytes */
 	uint64_t lost_accesses;
 	uint64_t lost_records;
+};
+
+struct sw_spool {
+	int file;
+	struct sw_spooled done;
+	size_t waiting; /* bytes in the batches */
 	struct sw_batch batches[SW_KINDS];
 };
 
 /* Size of a record of this kind without its text; 0 for an unknown kind. */
 size_t sw_record_bytes(uint32_t kind);
-/* Adds a record, text included, to its batch; writes when batches have grown. */
+/* Adds a record, text included, to its batch. */
 void sw_spool_add(struct sw_spool *spool, const void *record, size_t bytes);
-/* Writes all batches; what cannot be written is kept for the next time, up to a limit. */
-void sw_spool_flush(struct sw_spool *spool);
-/* Writes all batches for the last time. */
-void sw_spool_end(struct sw_spool *spool);
+/* Writes all batches and empties those that could be written. Returns 0 or the first -errno. */
+int sw_spool_flush(struct sw_spool *spool);
+/* Empties all batches, and counts what was in them as lost. */
+void sw_spool_lose(struct sw_spool *spool);
+/* Goes back to an earlier state: what came since then has never been added. */
+void sw_spool_return(struct sw_spool *spool, const struct sw_spooled *to);
+/* Writes facts, a JSON object. Returns 0 or -errno. */
 int sw_spool_meta(struct sw_spool *spool, const char *json, size_t bytes);
 void sw_spool_free(struct sw_spool *spool);
 

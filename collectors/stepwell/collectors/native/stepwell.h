@@ -15,16 +15,27 @@
 
 struct sw_collector;
 
+/* A number of struct sw_totals and its public name. */
+struct sw_counted {
+	const char *name;
+	uint64_t offset;
+};
+
 struct sw_options {
 	const char *object; /* path of access.bpf.o */
 	const char *under; /* only files below this directory; or NULL */
-	int32_t spool; /* descriptor of the spool file, positioned at its end */
+	int32_t spool; /* descriptor of the spool file */
+	int32_t reserve; /* descriptor of a file that takes the room for the trace's end */
 	uint32_t ring_bytes; /* power of two */
 	uint32_t heads; /* open runs that are kept at once */
 	uint32_t opens; /* open files that are kept at once */
 	uint32_t target_count;
 	const uint32_t *targets; /* processes, for SW_SCOPE_TREE */
 	uint64_t age_ns; /* a run is sent at the latest so long after it began, or after its last access */
+	const struct sw_counted *losses; /* what the trace's end says was lost */
+	const struct sw_counted *degraded; /* ... and kept less well */
+	uint32_t loss_count;
+	uint32_t degraded_count;
 	struct sw_filter filter;
 };
 
@@ -43,8 +54,6 @@ struct sw_totals {
 	uint64_t lost_spool; /* accesses that could not be written */
 	uint64_t lost_spool_records;
 	uint64_t open_files; /* known at the moment, some perhaps closed */
-	uint64_t spooled_bytes;
-	int64_t spool_error; /* errno of the last failed write, 0 if the last one worked */
 };
 
 SW_API int sw_collector_open(const struct sw_options *options, struct sw_collector **out, char *error);
@@ -55,7 +64,8 @@ SW_API int sw_collector_totals(struct sw_collector *collector, struct sw_totals 
 /* Copies at most `max` runs that are open in the kernel; returns how many. */
 SW_API long sw_collector_open_runs(struct sw_collector *collector, struct sw_run *runs, size_t max);
 SW_API int sw_collector_meta(struct sw_collector *collector, const char *json, size_t bytes);
-SW_API int sw_collector_stop(struct sw_collector *collector, char *error);
+/* `facts` are members of a JSON object that go into the trace's end. */
+SW_API int sw_collector_stop(struct sw_collector *collector, const char *facts, char *error);
 SW_API void sw_collector_free(struct sw_collector *collector);
 
 /* Can this program of the object be loaded here? */

@@ -36,11 +36,9 @@ int sw_collector_totals(struct sw_collector *c, struct sw_totals *totals)
 		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes))
 			totals->lost_recursion += info.recursion_misses;
 	}
-	totals->lost_spool = c->spool.lost_accesses;
-	totals->lost_spool_records = c->spool.lost_records;
+	totals->lost_spool = c->spool.done.lost_accesses;
+	totals->lost_spool_records = c->spool.done.lost_records;
 	totals->open_files = c->control->open_files;
-	totals->spooled_bytes = c->spool.written;
-	totals->spool_error = c->spool.error;
 	return code;
 }
 
