@@ -59,6 +59,14 @@ def test_every_access_of_a_command(stepwell: Stepwell, data: Path, tmp_path: Pat
     assert not stepwell.spools
 
 
+def test_files_are_as_old_as_they_were_when_first_seen(stepwell: Stepwell, data: Path) -> None:
+    mtime_ns = 1_234_567_890_123_456_789
+    os.utime(data, ns=(mtime_ns, mtime_ns))
+    program = f"path = {str(data)!r}; open(path, 'rb').read(); open(path, 'ab').write(b'more')"
+    assert stepwell.run("record", "--", sys.executable, "-c", program).returncode == 0
+    assert stepwell.rows("SELECT mtime_ns FROM files WHERE path = ?", str(data)) == [(mtime_ns,)]
+
+
 def test_children_of_the_command_too(stepwell: Stepwell, data: Path) -> None:
     script = 'for i in 1 2 3 4 5; do "$0" -c "$1" "$2" & done; wait'
     done = stepwell.run("record", "--under", str(data.parent), "sh", "-c", script, sys.executable, READER, str(data))

@@ -129,6 +129,15 @@ def test_a_newer_file_says_to_upgrade(path: Path) -> None:
         Spool(path)
 
 
+def test_an_older_file_says_which_version_reads_it(path: Path) -> None:
+    write(path, [])
+    content = bytearray(path.read_bytes())
+    content[8] = 1
+    path.write_bytes(content)
+    with pytest.raises(SpoolError, match=f"format version 1, this Stepwell reads {FORMAT_VERSION}; bring it in with"):
+        Spool(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"STEPWEL", b"PAR1" * 8, b"STEPWELL" + bytes(8)])
 def test_what_is_not_a_spool_file_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)

@@ -24,8 +24,9 @@ FILE_SYSTEMS = {
 OPEN_SCHEMA = pa.schema(
     [
         ("thread", pa.uint32()), ("open", pa.int64()), ("start_ns", pa.int64()), ("latency_ns", pa.int64()),
-        ("ino", pa.uint64()), ("size", pa.int64()), ("dev", pa.uint32()), ("generation", pa.uint32()),
-        ("magic", pa.uint32()), ("flags", pa.uint32()), ("state", pa.uint32()), ("components", pa.large_string()),
+        ("ino", pa.uint64()), ("size", pa.int64()), ("mtime_ns", pa.int64()), ("dev", pa.uint32()),
+        ("generation", pa.uint32()), ("magic", pa.uint32()), ("flags", pa.uint32()),
+        ("state", pa.uint32()), ("components", pa.large_string()),
     ]
 )  # fmt: skip
 

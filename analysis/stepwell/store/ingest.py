@@ -190,7 +190,8 @@ class _Ingest:
                 QUALIFY row_number() OVER (PARTITION BY open ORDER BY start_ns) = 1""")
         self._do("""CREATE OR REPLACE TEMP TABLE named AS
             SELECT row_number() OVER (ORDER BY min(open)) AS file, dev, ino, generation, path, max(size) AS size,
-                any_value(magic) AS magic, bool_or(state & 1 <> 0) AS deleted
+                nullif(arg_min(mtime_ns, start_ns), 0) AS mtime_ns, any_value(magic) AS magic,
+                bool_or(state & 1 <> 0) AS deleted
             FROM opened GROUP BY dev, ino, generation, path""")
         self._do("""CREATE OR REPLACE TEMP TABLE known_open AS
             SELECT open, file FROM opened JOIN named USING (dev, ino, generation, path)""")
@@ -255,7 +256,7 @@ class _Ingest:
                     CASE WHEN known THEN n.ino END AS ino, CASE WHEN known THEN n.generation END AS generation, n.path,
                     greatest(n.size, t.size) AS size, d.dataset,
                     coalesce(m.kind, g.kind, CASE WHEN n.magic <> 0 THEN format('0x{:x}', n.magic) END) AS filesystem,
-                    n.deleted
+                    n.deleted, n.mtime_ns
                 FROM (SELECT *, dev <> 0 OR magic <> 0 AS known FROM named) n
                     LEFT JOIN touched t USING (file) LEFT JOIN mounted m USING (dev)
                     LEFT JOIN magics g USING (magic)

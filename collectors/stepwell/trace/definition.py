@@ -207,6 +207,7 @@ OPEN = Record(
         Field("latency_ns", "u64", "time open(2) took; 0 when not seen"),
         Field("ino", "u64", "inode number"),
         Field("size", "u64", "file size in bytes when first seen"),
+        Field("mtime_ns", "s64", "last change of the data when first seen, nanoseconds since 1970; 0 when unknown"),
         Field("dev", "u32", "device of the file system, major << 20 | minor"),
         Field("generation", "u32", "inode generation: tells apart files that reuse an inode number"),
         Field("magic", "u32", "file system type, as statfs(2) gives it"),

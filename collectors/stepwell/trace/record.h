@@ -135,7 +135,7 @@ struct sw_thread_end {
 };
 
 #define SW_OPEN 6
-#define SW_OPEN_BYTES 72
+#define SW_OPEN_BYTES 80
 struct sw_open {
 	uint32_t kind;
 	uint32_t thread;
@@ -144,6 +144,7 @@ struct sw_open {
 	uint64_t latency_ns;
 	uint64_t ino;
 	uint64_t size;
+	int64_t mtime_ns;
 	uint32_t dev;
 	uint32_t generation;
 	uint32_t magic;

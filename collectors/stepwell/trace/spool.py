@@ -141,10 +141,15 @@ class Spool:
         _, version, reserved = _HEADER.unpack(header)
         if version > FORMAT_VERSION:
             raise NewerSpoolError(
-                f"{self.path} has format version {version}, this Stepwell reads up to {FORMAT_VERSION}; "
+                f"{self.path} has format version {version}, this Stepwell reads {FORMAT_VERSION}; "
                 "upgrade Stepwell, the file is kept"
             )
-        if version == 0 or reserved:  # version 2 has what version 1 had, and one kind of record more
+        if 0 < version < FORMAT_VERSION and not reserved:
+            raise SpoolError(
+                f"{self.path} has format version {version}, this Stepwell reads {FORMAT_VERSION}; "
+                "bring it in with the version that recorded it, or delete it"
+            )
+        if version == 0 or reserved:
             raise SpoolError(f"{self.path} has a damaged header; restore it from a copy or delete it")
 
 

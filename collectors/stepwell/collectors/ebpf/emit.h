@@ -64,6 +64,7 @@ static __always_inline __u64 send_open_by(struct sw_scratch *s, struct walk *w, 
 	s->open.latency_ns = latency_ns;
 	s->open.ino = READ(inode, i_ino);
 	s->open.size = READ(inode, i_size);
+	s->open.mtime_ns = mtime_ns(inode);
 	s->open.dev = READ(super, s_dev);
 	s->open.generation = READ(inode, i_generation);
 	s->open.magic = READ(super, s_magic);

@@ -87,6 +87,19 @@ static __always_inline int is_regular(struct file *file)
 	return inode && (READ(inode, i_mode) & S_IFMT) == S_IFREG;
 }
 
+/* When a file's data last changed, in nanoseconds since 1970. Linux 6.7 renamed the member, 6.11 split it. */
+static __always_inline __s64 mtime_ns(struct inode *inode)
+{
+	struct inode___underscore *underscore = (void *)inode;
+	struct inode___timespec *old = (void *)inode;
+
+	if (bpf_core_field_exists(inode->i_mtime_sec))
+		return READ(inode, i_mtime_sec) * 1000000000LL + READ(inode, i_mtime_nsec);
+	if (bpf_core_field_exists(underscore->__i_mtime))
+		return READ(underscore, __i_mtime.tv_sec) * 1000000000LL + READ(underscore, __i_mtime.tv_nsec);
+	return READ(old, i_mtime.tv_sec) * 1000000000LL + READ(old, i_mtime.tv_nsec);
+}
+
 /* Do a file system's files hold no data, but what the kernel makes up when they are read? By the names of magic.h. */
 static __always_inline int is_made_up(__u64 magic)
 {

@@ -52,6 +52,21 @@ struct inode {
 	long long i_size;
 	__u32 i_generation;
 	struct super_block *i_sb;
+	__s64 i_mtime_sec;
+	__u32 i_mtime_nsec;
+};
+
+struct timespec64 {
+	__s64 tv_sec;
+	long tv_nsec;
+};
+
+struct inode___underscore {
+	struct timespec64 __i_mtime;
+};
+
+struct inode___timespec {
+	struct timespec64 i_mtime;
 };
 
 struct dentry {

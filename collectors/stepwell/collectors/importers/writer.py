@@ -277,10 +277,10 @@ class TraceWriter:
         components = b"\0".join(reversed(text.split(b"/")))
         ino = 0 if text else self._opens  # what nothing names is a file of its own
         when, latency_ns = self._when(start_ns), _within(latency_ns, LARGEST_TIME)
-        # kind thread open start latency ino size dev generation magic flags state reserved
+        # kind thread open start latency ino size mtime dev generation magic flags state reserved
         self._gather(
             OPEN.kind,
-            (OPEN.kind, thread, self._opens, when, latency_ns, ino, _within(size), 0, 0, 0, flags % 2**32, state, 0),
+            (OPEN.kind, thread, self._opens, when, latency_ns, ino, _within(size), 0, 0, 0, 0, flags % 2**32, state, 0),
             components,
         )
         return self._opens
