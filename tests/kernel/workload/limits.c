@@ -133,8 +133,7 @@ static void run_cold(const char *path)
 {
 	int fd = opened(path, O_RDONLY);
 
-	must(fsync(fd) == 0);
-	must(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+	drop(fd);
 	must(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM) == 0);
 	for (int i = 0; i < COUNT; i++)
 		must(pread(fd, buffer, PAGE, i * PAGE) == PAGE);

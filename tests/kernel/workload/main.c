@@ -2,6 +2,11 @@
 #include "workload.h"
 
 #include <limits.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define SECONDS 30
 
 char buffer[1 << 20];
 
@@ -19,6 +24,27 @@ int beside(const char *path, const char *suffix, int flags)
 
 	snprintf(name, sizeof(name), "%s%s", path, suffix);
 	return opened(name, flags);
+}
+
+void drop(int fd)
+{
+	off_t bytes = lseek(fd, 0, SEEK_END);
+	char *at = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	time_t deadline = time(NULL) + SECONDS;
+	unsigned char *cached = malloc(bytes / PAGE + 1);
+	int left;
+
+	must(at != MAP_FAILED && cached && lseek(fd, 0, SEEK_SET) == 0);
+	do {
+		must(time(NULL) < deadline && sched_yield() == 0);
+		must(fsync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+		must(mincore(at, bytes, cached) == 0);
+		left = 0;
+		for (off_t i = 0; i * PAGE < bytes; i++)
+			left += cached[i] & 1;
+	} while (left);
+	free(cached);
+	munmap(at, bytes);
 }
 
 static void run(const char *directory, const char *name)

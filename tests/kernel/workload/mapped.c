@@ -18,12 +18,6 @@ static volatile char *map(int fd, size_t bytes, off_t offset, int protection, in
 	return at;
 }
 
-static void drop(int fd)
-{
-	must(fsync(fd) == 0);
-	must(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
-}
-
 static void fill(int fd)
 {
 	must(pread(fd, buffer, sizeof(buffer), 0) > 0);

@@ -41,5 +41,7 @@ extern char buffer[1 << 20] __attribute__((aligned(4096)));
 int opened(const char *path, int flags);
 /* The file beside `path` whose name ends with `suffix`. */
 int beside(const char *path, const char *suffix, int flags);
+/* Takes a file out of the page cache; a page that some processor has just put there may take the kernel a while. */
+void drop(int fd);
 
 #endif
