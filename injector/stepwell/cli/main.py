@@ -16,6 +16,7 @@ from stepwell.trace.errors import StepwellError
 _COMMANDS = {
     "record": "stepwell.cli.record:record",
     "report": "stepwell.cli.report:report",
+    "explain": "stepwell.cli.explain:explain",
     "traces": "stepwell.cli.traces:traces",
     "import": "stepwell.cli.import_:import_",
     "query": "stepwell.cli.query:query",

@@ -1,0 +1,13 @@
+"""What would help, by how much, and why: findings out of facts.
+
+Here belong pure functions from what other analyses found (`Facts`) to `Finding`s: one rule each in `reads` and
+`habits`, the models behind their predictions in `gains`, their order and the top line in `advise`.
+"""
+
+from __future__ import annotations
+
+from stepwell.analysis.advice.advise import advise, headline
+from stepwell.analysis.advice.gather import facts
+from stepwell.analysis.advice.model import Curve, Facts, Finding, Input, Order, Pattern, Span
+
+__all__ = ["Curve", "Facts", "Finding", "Input", "Order", "Pattern", "Span", "advise", "facts", "headline"]

@@ -1,0 +1,120 @@
+"""From facts to findings, what would save most first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from stepwell.analysis.advice import habits, reads
+from stepwell.analysis.advice.drawn import Matter, who
+from stepwell.analysis.advice.gains import inputs
+from stepwell.analysis.advice.model import Facts, Finding, Span
+from stepwell.analysis.thresholds import advice as bounds
+from stepwell.analysis.waits.model import Storage, Team
+from stepwell.trace.format import duration, percent, size
+
+Rule = Callable[[Matter], Finding | None]
+
+READS: tuple[Rule, ...] = (
+    reads.read_size, reads.read_ahead, reads.concurrency, reads.prefetch, reads.cache, habits.packing,
+    habits.reopening, habits.direct, habits.reread, habits.buffer, habits.alignment, habits.imbalance,
+    habits.slow_file, habits.throttled,
+)  # fmt: skip
+"""The rules for what is read."""
+
+WRITES: tuple[Rule, ...] = (habits.synchronous, habits.imbalance)
+"""The rules for what is written."""
+
+REASONS = {
+    "compute": "it is bound by computing, which faster reads cannot shorten",
+    "cached": "its data comes from memory already",
+    "elsewhere": "it waits for something that is not storage",
+}
+"""Why a verdict is a reason to leave all as it is."""
+
+
+def advise(facts: Facts) -> tuple[Finding, ...]:
+    """Return the findings of a trace, those first that would save most time.
+
+    Findings on the same waiting are alternatives: what they save does not add up.  A team for which there is nothing
+    to win gets one finding that says so, with the reason.
+    """
+    storages = {(storage.dataset, storage.direction): storage for storage in facts.waits.storages}
+    found = [finding for team in facts.waits.teams for finding in _of_team(facts, team, storages)]
+    return tuple(sorted(found, key=_order))
+
+
+def _order(finding: Finding) -> tuple[float, str, str]:
+    return -(finding.saved_ns.low + finding.saved_ns.high) / 2, finding.kind, finding.subject
+
+
+def _of_team(facts: Facts, team: Team, storages: dict[tuple[str, str], Storage]) -> Iterator[Finding]:
+    any_found = False
+    for use in team.uses:
+        matter = Matter(facts, team, use, storages.get((use.dataset, use.direction)))
+        for rule in READS if use.direction == "read" else WRITES:
+            finding = rule(matter)
+            if finding is not None:
+                any_found = True
+                yield finding
+    if not any_found:
+        yield _alone(facts, team)
+
+
+def _alone(facts: Facts, team: Team) -> Finding:
+    """Return that a team is best left alone, and why."""
+    verdict = team.verdict
+    octets = sum(use.bytes for use in team.uses)
+    stall = team.account.share(team.account.storage_ns)
+    if not facts.waits.timed:
+        reason = "the trace has no latencies, so what could be won is unknown"
+    elif team.elapsed_ns < bounds.NO_TIME_NS:
+        reason = f"it took only {duration(team.elapsed_ns)}"
+    elif verdict.bound in REASONS:
+        reason = REASONS[verdict.bound]
+    elif octets <= bounds.LITTLE_BYTES:
+        reason = f"it reads only {size(octets)}"
+    elif team.critical_high < bounds.WORTH:
+        reason = "its waiting is hidden behind other work"
+    elif verdict.bound == "unknown":
+        reason = verdict.because
+    else:
+        reason = f"no change that the trace gives evidence for would save {percent(bounds.WORTH)} of its time"
+    return Finding(
+        kind="leave-alone",
+        scope="process",
+        subject=who(team),
+        readers=team.readers,
+        dataset=team.uses[0].dataset if team.uses else "",
+        sentence=f"Leave {who(team)} alone: {reason} ({percent(round(stall, 3))} of its time waiting for storage).",
+        lost_ns=round(team.critical_high * team.elapsed_ns),
+        saved_ns=Span(0.0, 0.0),
+        speedup=Span(1.0, 1.0),
+        model="only time that waiting delays can be won (Amdahl's law)",
+        inputs=inputs(team, None),
+        setting="",
+        confidence=verdict.confidence,
+        evidence=(f"team {who(team)}",),
+    )
+
+
+def headline(facts: Facts, findings: tuple[Finding, ...], team: Team) -> str:
+    """Return the top line on a team: how long it waits, for what, and what the best finding would make of it."""
+    order = next((one.by for one in facts.orders if team.uses and one.dataset == team.uses[0].dataset), "")
+    mine = [one for one in findings if one.readers == team.readers]
+    if not team.uses:
+        return f"{who(team)} reads no data."
+    use = team.uses[0]
+    share = percent(round(team.account.share(team.account.storage_ns), 2))
+    shuffled = "shuffled " if order == "shuffled" else ""
+    lanes = round(team.width)
+    at_once = "one at a time" if lanes <= 1 else f"{lanes} at a time"
+    each = size(use.file_bytes / max(use.files, 1))
+    what = f"{use.files:,} {shuffled}files of {each}" if use.files > 1 else f"one file of {each}"
+    line = f"{who(team)} waits {share} of its time for {what}, {at_once}"
+    best = next((one for one in mine if one.kind != "leave-alone"), None)
+    if best is None:
+        return f"{line}; {mine[0].sentence[0].lower()}{mine[0].sentence[1:]}" if mine else f"{line}."
+    middle = (best.speedup.low * best.speedup.high) ** 0.5
+    return (
+        f"{line}; best change: {best.kind}, expected {middle:.2g}x [{best.speedup.low:.2g}, {best.speedup.high:.2g}]."
+    )

@@ -1,0 +1,129 @@
+"""The evidence behind what is said of one process, dataset or file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from stepwell.analysis.advice.advise import advise, headline
+from stepwell.analysis.advice.model import Facts, Finding
+from stepwell.analysis.advice.subject import Subject
+from stepwell.analysis.ask import Queryable, rows
+from stepwell.analysis.waits.model import Dataset, Process, SlowFile, Storage, Team
+
+STREAMS = 20
+"""Most streams and patterns that are listed, those with most bytes."""
+
+_PATTERNS = """
+SELECT scope, subject, coalesce(path, '') AS path, coalesce(op::VARCHAR, '') AS op, pattern, stride, request_size,
+    coalesce(reuse, 'unknown') AS reuse, reuse_period, coalesce(confidence, 0)::DOUBLE AS confidence,
+    coalesce(accesses, 0)::BIGINT AS accesses, coalesce(bytes, 0)::BIGINT AS bytes, evidence::VARCHAR AS evidence
+FROM patterns WHERE trace = $1 ORDER BY bytes DESC, subject
+"""
+
+_STREAMS = """
+SELECT r.reader, r.thread, r.file, r.op::VARCHAR AS op, coalesce(f.path, '') AS path,
+    coalesce(f.dataset, '') AS dataset,
+    sum(r.count)::BIGINT AS accesses, count(*) AS runs,
+    sum(CASE WHEN r.count = 0 THEN 0 ELSE r.size * (r.count - 1) + r.tail END)::BIGINT AS bytes,
+    sum(r.latency_ns)::BIGINT AS latency_ns, max(r.latency_max_ns)::BIGINT AS latency_max_ns,
+    sum(r.waited)::BIGINT AS waited, sum(r.wait_ns)::BIGINT AS wait_ns, sum(r.filled)::BIGINT AS filled
+FROM runs r JOIN files f ON r.file = f.file
+WHERE r.trace = $1 AND f.trace = $1
+GROUP BY r.reader, r.thread, r.file, r.op, f.path, f.dataset ORDER BY bytes DESC, r.thread, r.file LIMIT 100000
+"""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What one thread did with one file."""
+
+    reader: Annotated[int, "number of its process"]
+    thread: Annotated[int, "number of the thread"]
+    file: Annotated[int, "number of the file"]
+    op: Annotated[str, "kind of access"]
+    path: Annotated[str, "path of the file"]
+    dataset: Annotated[str, "its dataset"]
+    accesses: Annotated[int, "accesses"]
+    runs: Annotated[int, "runs"]
+    bytes: Annotated[int, "bytes transferred"]
+    latency_ns: Annotated[int, "time of all accesses"]
+    latency_max_ns: Annotated[int, "longest of them"]
+    waited: Annotated[int, "accesses that slept"]
+    wait_ns: Annotated[int, "time of those"]
+    filled: Annotated[int, "pages put into the page cache"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All evidence on one subject."""
+
+    trace: Annotated[int, "number of the trace"]
+    scope: Annotated[str, "process, dataset or file"]
+    subject: Annotated[str, "its name"]
+    headlines: Annotated[tuple[str, ...], "the top line of each team concerned"]
+    patterns: Annotated[tuple[dict[str, Any], ...], "rows of the view `patterns`, with their evidence"]
+    streams: Annotated[tuple[Stream, ...], "who did what with which file, most bytes first"]
+    teams: Annotated[tuple[Team, ...], "who reads, and where their time went"]
+    processes: Annotated[tuple[Process, ...], "the processes one by one"]
+    datasets: Annotated[tuple[Dataset, ...], "the datasets concerned"]
+    storages: Annotated[tuple[Storage, ...], "what their storage gave"]
+    slow: Annotated[tuple[SlowFile, ...], "slow files concerned"]
+    findings: Annotated[tuple[Finding, ...], "what would help, what saves most first"]
+
+
+def explain(store: Queryable, facts: Facts, subject: Subject) -> Explanation:
+    """Return the evidence on one subject."""
+    waits = facts.waits
+    streams = [Stream(**row) for row in rows(store, _STREAMS, waits.trace)]
+    mine = [one for one in streams if _concerns(subject, one)]
+    readers = set(subject.readers) or {one.reader for one in mine}
+    datasets = {subject.dataset} if subject.dataset else {one.dataset for one in mine}
+    teams = tuple(team for team in waits.teams if readers & set(team.readers))
+    findings = advise(facts)
+    files = {one.path for one in mine}
+    return Explanation(
+        trace=waits.trace,
+        scope=subject.scope,
+        subject=subject.name,
+        headlines=tuple(headline(facts, findings, team) for team in teams),
+        patterns=tuple(_pattern(row) for row in rows(store, _PATTERNS, waits.trace) if _about(subject, row))[:STREAMS],
+        streams=tuple(mine[:STREAMS]),
+        teams=teams,
+        processes=tuple(process for process in waits.processes if process.reader in readers),
+        datasets=tuple(one for one in waits.datasets if one.dataset in datasets),
+        storages=tuple(one for one in waits.storages if one.dataset in datasets),
+        slow=tuple(slow for one in waits.datasets for slow in one.slow if slow.path in files),
+        findings=tuple(one for one in findings if readers & set(one.readers) and _fits(subject, one, datasets)),
+    )
+
+
+def _concerns(subject: Subject, stream: Stream) -> bool:
+    if subject.scope == "process":
+        return stream.reader in subject.readers
+    if subject.scope == "dataset":
+        return stream.dataset == subject.dataset
+    return stream.file in subject.files
+
+
+def _fits(subject: Subject, finding: Finding, datasets: set[str]) -> bool:
+    if subject.scope == "process" or finding.kind == "leave-alone":
+        return True
+    if subject.scope == "file" and finding.scope == "file":
+        return finding.subject == subject.name
+    return finding.dataset in datasets
+
+
+def _about(subject: Subject, row: dict[str, Any]) -> bool:
+    """Whether a verdict is about the subject: see `subject` of the view `patterns`."""
+    if subject.scope == "process":
+        return row["scope"] != "dataset" and row["subject"].split("/")[0] in map(str, subject.readers)
+    if subject.scope == "dataset":
+        path = str(row["path"])
+        return path == subject.dataset or path.startswith(f"{subject.dataset}/")
+    return bool(row["path"] == subject.name)
+
+
+def _pattern(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"evidence": json.loads(row["evidence"] or "{}")}

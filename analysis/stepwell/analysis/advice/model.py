@@ -1,0 +1,97 @@
+"""Findings, and the facts they are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from stepwell.analysis.waits.model import Waits
+
+
+@dataclass(frozen=True)
+class Span:
+    """An interval that a prediction lies in."""
+
+    low: Annotated[float, "lower bound"]
+    high: Annotated[float, "upper bound"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A number that a model was fed with."""
+
+    name: Annotated[str, "what it is"]
+    value: Annotated[float, "the number"]
+    unit: Annotated[str, "its unit: ns, bytes, bytes/s, 1 for shares and counts"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to change, or a reason to leave all as it is."""
+
+    kind: Annotated[
+        str,
+        "read-size, read-ahead, read-ahead-off, concurrency, prefetch, cache, packing, alignment, direct, reread, "
+        "buffer, synchronous, reopening, imbalance, slow-file, throttle or leave-alone",
+    ]
+    scope: Annotated[str, "what it is about: process, dataset or file"]
+    subject: Annotated[str, "the process's name and id, the dataset's directory, or the file's path"]
+    readers: Annotated[tuple[int, ...], "processes it would help"]
+    dataset: Annotated[str, "the dataset concerned; empty when there is none"]
+    sentence: Annotated[str, "the finding in words"]
+    lost_ns: Annotated[int, "time that it costs now, of the elapsed time; at most"]
+    saved_ns: Annotated[Span, "elapsed time that the change would save"]
+    speedup: Annotated[Span, "elapsed time before over after"]
+    model: Annotated[str, "how the prediction was made, in words"]
+    inputs: Annotated[tuple[Input, ...], "the numbers it was made from"]
+    setting: Annotated[str, "what exactly to try; empty when there is nothing"]
+    confidence: Annotated[float, "from 0 to 1"]
+    evidence: Annotated[tuple[str, ...], "where its evidence is: verdicts, storages, patterns, by name"]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A row of the view `patterns`, as far as advice needs it."""
+
+    scope: Annotated[str, "stream, file, dataset or workload"]
+    subject: Annotated[str, "which of them"]
+    path: Annotated[str, "path of the file or dataset"]
+    op: Annotated[str, "kind of access"]
+    pattern: Annotated[str, "sequential, strided, backward, random, whole-file ..."]
+    reuse: Annotated[str, "once, looping, clustered, popularity-skewed or unknown"]
+    confidence: Annotated[float, "from 0 to 1"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How often a cache of each size would miss, for one dataset."""
+
+    dataset: Annotated[str, "its directory"]
+    sizes: Annotated[tuple[int, ...], "cache sizes in bytes, ascending"]
+    misses: Annotated[tuple[float, ...], "share of accesses that miss"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """In which order the files of a dataset are read."""
+
+    dataset: Annotated[str, "its directory"]
+    by: Annotated[str, "name, size, mtime, shuffled or unknown"]
+    relation: Annotated[str, "of one epoch to the next: same, window, reversed, reshuffled or unknown"]
+    epochs: Annotated[int, "epochs seen"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that advice is drawn from."""
+
+    waits: Waits
+    patterns: tuple[Pattern, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    orders: tuple[Order, ...] = ()
+    dataset_patterns: dict[str, Pattern] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the verdicts on whole datasets."""
+        reads = {row.path: row for row in self.patterns if row.scope == "dataset" and row.op != "write"}
+        object.__setattr__(self, "dataset_patterns", reads)

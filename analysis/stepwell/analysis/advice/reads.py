@@ -1,0 +1,198 @@
+"""Findings on how bytes are fetched: sizes, read-ahead, concurrency, prefetch, cache."""
+
+from __future__ import annotations
+
+from stepwell.analysis.advice import gains
+from stepwell.analysis.advice.drawn import Matter, finding, waiting
+from stepwell.analysis.advice.model import Finding, Input, Span
+from stepwell.analysis.thresholds import advice as bounds
+from stepwell.analysis.thresholds import waits as limits
+from stepwell.analysis.waits.model import Use
+from stepwell.trace.format import duration, percent, plural, size, throughput
+
+
+def read_size(matter: Matter) -> Finding | None:
+    """Return the advice to ask for more at once, where nothing but the request decides what is fetched."""
+    use, storage = matter.use, matter.storage
+    if storage is None or not (matter.unbuffered and matter.along):
+        return None
+    then = _within_files(use, gains.enough_bytes(storage))
+    if then < bounds.LEAST_GROWTH * use.request:
+        return None
+    left = gains.larger(storage, max(storage.mean_bytes, 1.0), then)
+    return finding(
+        matter,
+        "read-size",
+        f"{waiting(matter)}, {size(use.request)} at a time, each {duration(storage.mean_ns)}; nothing is read ahead",
+        use.asleep_ns,
+        gains.saved(matter.team, use.asleep_ns, left),
+        f"time of a fetch = latency + bytes / rate, {size(then)} at a time instead of {size(storage.mean_bytes)}",
+        f"read {size(then)} at a time: buffering={then} in Python's open(), bs={then} in dd and fio",
+        more=(Input("read size proposed", then, "bytes"),),
+    )
+
+
+def read_ahead(matter: Matter) -> Finding | None:
+    """Return the advice to let the kernel read further ahead of a sequential reader."""
+    use, storage = matter.use, matter.storage
+    if storage is None or matter.unbuffered or not matter.along or storage.filesystem == "tmpfs":
+        return None
+    now = min(max(storage.mean_bytes, float(limits.PAGE)), float(limits.READ_AHEAD))
+    if use.waited == use.accesses and storage.mean_bytes <= 1.25 * use.request <= limits.READ_AHEAD:
+        return _read_ahead_off(matter)
+    then = max(gains.enough_bytes(storage), int(bounds.LEAST_GROWTH * limits.READ_AHEAD))
+    left = gains.larger(storage, now, max(now, _within_files(use, then)))
+    return finding(
+        matter,
+        "read-ahead",
+        f"{waiting(matter)}, read along the file; the kernel reads ahead too little for {_latency(matter)} of latency",
+        use.asleep_ns,
+        gains.saved(matter.team, use.asleep_ns, left),
+        f"time of a window = latency + bytes / rate; windows of {size(then)} instead of {size(now)}",
+        f"echo {then // 1024} > /sys/class/bdi/{storage.device}/read_ahead_kb"
+        " (of a partition: its disk's; NFS and FUSE: the mount's)",
+        sure=0.8,
+        more=(Input("read-ahead window assumed now", now, "bytes"), Input("window proposed", then, "bytes")),
+    )
+
+
+def _read_ahead_off(matter: Matter) -> Finding | None:
+    use, storage = matter.use, matter.storage
+    assert storage is not None
+    then = limits.READ_AHEAD
+    left = gains.larger(storage, max(storage.mean_bytes, 1.0), then)
+    return finding(
+        matter,
+        "read-ahead-off",
+        f"{waiting(matter)}, {size(use.request)} at a time along the file; read-ahead seems to be off",
+        use.asleep_ns,
+        gains.saved(matter.team, use.asleep_ns, left),
+        f"time of a fetch = latency + bytes / rate, {size(then)} at a time instead of {size(storage.mean_bytes)}",
+        "remove posix_fadvise(POSIX_FADV_RANDOM) or madvise(MADV_RANDOM), or set read_ahead_kb of"
+        f" /sys/class/bdi/{storage.device} to {then // 1024}",
+    )
+
+
+def concurrency(matter: Matter) -> Finding | None:
+    """Return the advice to have more fetches under way, where the storage has not shown that it cannot."""
+    team, use, storage = matter.team, matter.use, matter.storage
+    if storage is None or storage.scales is False or storage.throttle or use.asynchronous:
+        return None
+    if use.files == 1 and matter.along and not matter.unbuffered:
+        return None  # one reader along one file is read-ahead's business
+    more = gains.wanted(team, storage)
+    if more < bounds.LEAST_GROWTH * max(team.width, 1.0):
+        return None
+    lanes = max(1, round(team.width))
+    files = plural(use.files, "file")
+    at_once = "one at a time" if lanes == 1 else f"{lanes} at a time"
+    beyond = "" if storage.scales else " (if the storage scales)"
+    return finding(
+        matter,
+        "concurrency",
+        f"{waiting(matter)} ({files} of {size(use.file_bytes / max(use.files, 1))}), {at_once}; "
+        f"{more} at once would use the storage better{beyond}",
+        use.asleep_ns,
+        gains.concurrent(team, use, storage, more),
+        "Little's law: concurrency = bandwidth x latency / request; at least the waiting overlaps, up to the rate"
+        f" seen ({throughput(storage.most_bytes_s)}), at most all work does and the storage scales",
+        f"{more} reading processes or threads instead of {lanes}: num_workers={more} in a PyTorch DataLoader,"
+        f" num_parallel_calls={more} in tf.data, ThreadPoolExecutor({more})",
+        sure=0.9 if storage.scales else 0.7,
+        scope="process",
+        subject=matter.who,
+        more=(Input("concurrency proposed", more, "1"),),
+    )
+
+
+def prefetch(matter: Matter) -> Finding | None:
+    """Return the advice to fetch before it is asked for, by what is known about what comes next."""
+    use, storage = matter.use, matter.storage
+    if storage is None or use.mapped * 2 > use.accesses or matter.unbuffered:
+        return None
+    known = _next(matter)
+    if known is None:
+        return None
+    how, setting = known
+    beyond = "" if storage.scales else "; at most if the storage scales"
+    return finding(
+        matter,
+        "prefetch",
+        f"{waiting(matter)}, and what comes next is known: {how}",
+        use.asleep_ns,
+        gains.ahead(matter.team, use, storage),
+        f"fetching overlaps everything else, at the rate seen at least ({throughput(storage.most_bytes_s)}){beyond}",
+        setting,
+        sure=0.7,
+    )
+
+
+def _next(matter: Matter) -> tuple[str, str] | None:
+    """Return how the next bytes are known, and how to fetch them."""
+    order = next((order for order in matter.facts.orders if order.dataset == matter.use.dataset), None)
+    assert matter.storage is not None
+    ahead = gains.wanted(matter.team, matter.storage)
+    call = "posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED)"
+    if order and order.relation == "same" and order.epochs > 1:
+        return "every epoch reads the files in the same order", f"{call} for the {ahead} files after the current one"
+    if order and order.by not in {"shuffled", "unknown"}:
+        return f"files are read in the order of their {order.by}", f"{call} for the {ahead} files that follow"
+    if order and order.by == "shuffled":
+        return "the loader knows its own shuffled order", (
+            f"{call} for the next {ahead} files of the sampler's order, or prefetch_factor in a DataLoader"
+        )
+    if matter.pattern and matter.pattern.pattern == "strided":
+        return "a constant stride", f"posix_fadvise(fd, offset + k * stride, size, POSIX_FADV_WILLNEED), k = 1..{ahead}"
+    if matter.along and matter.use.files == 1:
+        return (
+            "the file is read along",
+            f"posix_fadvise(fd, offset, {bounds.MOST_READ}, POSIX_FADV_WILLNEED) ahead of reading",
+        )
+    return None
+
+
+def cache(matter: Matter) -> Finding | None:
+    """Return the advice to cache a dataset, at the knee of its miss-ratio curve."""
+    use, storage = matter.use, matter.storage
+    curve = next((curve for curve in matter.facts.curves if curve.dataset == use.dataset), None)
+    if storage is None or curve is None or not curve.sizes:
+        return None
+    now = min(1.0, storage.bytes / max(use.bytes, 1))
+    at = knee(curve.sizes, curve.misses)
+    then = curve.misses[at]
+    if then >= now:
+        return None
+    left = then / now
+    return finding(
+        matter,
+        "cache",
+        f"{waiting(matter)}; a cache of {size(curve.sizes[at])} would miss {percent(round(then, 3))} of its accesses"
+        f" instead of {percent(round(now, 3))}",
+        use.asleep_ns,
+        gains.saved(matter.team, use.asleep_ns, Span(left, left)),
+        "waiting is proportional to misses of an LRU cache (its miss-ratio curve)",
+        f"a cache of {size(curve.sizes[at])} for {matter.where}, or as much memory free for the page cache",
+        sure=0.7,
+        more=(Input("cache size", float(curve.sizes[at]), "bytes"), Input("miss ratio then", then, "1")),
+    )
+
+
+def knee(sizes: tuple[int, ...], misses: tuple[float, ...]) -> int:
+    """Return the index of the size from which on twice the cache takes little of the misses away."""
+    for index, octets in enumerate(sizes):
+        twice = [miss for other, miss in zip(sizes, misses, strict=True) if octets < other <= 2 * octets]
+        rest = [miss for other, miss in zip(sizes, misses, strict=True) if other > 2 * octets]
+        best = min(twice, default=misses[index])
+        if misses[index] - best < bounds.KNEE and misses[index] - min(rest, default=best) < bounds.KNEE:
+            return index
+    return len(sizes) - 1
+
+
+def _within_files(use: Use, octets: int) -> int:
+    """Return how much of a size a file can fill: none is larger than the files are, on average."""
+    return min(octets, use.file_bytes // max(use.files, 1))
+
+
+def _latency(matter: Matter) -> str:
+    assert matter.storage is not None
+    return duration(gains.trips(matter.storage)[1].latency_ns)

@@ -1,0 +1,62 @@
+"""What is worth advising, and the bounds within which settings are proposed."""
+
+from __future__ import annotations
+
+WORTH = 0.03
+"""Share of a team's elapsed time that a change must be able to save.  Default 3 %: less drowns in a run's noise."""
+
+NO_TIME_NS = 100_000_000
+"""Elapsed time, in ns, below which nothing is advised.  Default 0.1 s: nobody waits for it."""
+
+LITTLE_BYTES = 16 << 20
+"""Bytes read once, up to which "leave alone" gives the little data as the reason.  Default 16 MiB."""
+
+FLOW = 0.9
+"""Share of a fetch's time in which bytes flow that a larger size aims at; the rest is latency.  Default 0.9."""
+
+MOST_READ = 16 << 20
+"""Largest read size, or read-ahead window, that is proposed, in bytes.  Default 16 MiB: buffers above cost more memory
+and cache misses than they save."""
+
+LEAST_GROWTH = 2.0
+"""Factor by which a size or a concurrency must grow to be proposed."""
+
+MOST_GROWTH = 8.0
+"""Factor by which concurrency grows at most in one step: beyond what was seen, the model is a guess."""
+
+MOST_WORKERS = 64
+"""Largest concurrency that is proposed."""
+
+CONSECUTIVE = 0.6
+"""Share of bytes in runs that follow on, from which on reading counts as sequential when no verdict says so."""
+
+TINY_BYTES = 1 << 20
+"""Mean size up to which files count as tiny.  Default 1 MiB: opening one then costs as much as its bytes on storage
+with 5 ms and 200 MB/s."""
+
+MANY_FILES = 100
+"""Files from which on packing them is advised."""
+
+SHARD_BYTES = 256 << 20
+"""Size of a packed file.  Default 256 MiB: WebDataset proposes 100 MB to 1 GB a shard."""
+
+REOPENED = 5.0
+"""Opens of a file, on average, from which on keeping it open is advised."""
+
+REREAD = 1.5
+"""Factor of bytes read over the size of the files read, from which on data counts as read again."""
+
+SMALL_READ = 4096
+"""Request size, in bytes, up to which reads from memory are better made through a larger buffer."""
+
+BUFFER = 1 << 18
+"""Buffer proposed for them, in bytes.  Default 256 KiB: the system call's cost is below 5 % of the copy's then."""
+
+SPLIT = 0.5
+"""Share of accesses that touch a page too many, from which on alignment is advised."""
+
+KNEE = 0.05
+"""Miss ratio that the next doubling of a cache must take away for the doubling to be worth it."""
+
+CERTAIN = 0.5
+"""Confidence of other analyses' verdicts from which on they are relied on."""

@@ -1,0 +1,275 @@
+"""Where the time of a trace went, through a real store: who waited for what, and what it was bound by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.recordings import MS, T0, Recording
+
+from stepwell.analysis.waits import Process, Team, Waits, waits
+from stepwell.store import NoTraceError, Store
+from stepwell.trace.definition import EVENT, OPEN, RUN, THREAD, THREAD_END, EventKind, Op, RunFlag
+
+COUNT = 211
+SIZES = np.array([4096, 16_384, 65_536, 131_072])
+LATENCY_NS = 2 * MS
+BYTES_S = 100_000_000
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    return Recording(tmp_path / "first.spool")
+
+
+def studied(recording: Recording, duration: int) -> Waits:
+    recording.end(duration)
+    with Store.open(recording.stored(), "r") as store:
+        return waits(store, store.latest_trace())
+
+
+def fetches(
+    recording: Recording, file: int, thread: int = 1, *, begin: int = 0, count: int = COUNT, factor: float = 1,
+    work_ns: int = 0, latency_ns: int = LATENCY_NS, scale: int = 1,
+) -> int:  # fmt: skip
+    """Write reads by one thread, one after the other, that all waited; return when the last one ended."""
+    sizes = SIZES[np.arange(count) % len(SIZES)]
+    took = ((latency_ns + sizes * 10**9 // BYTES_S) * factor).astype(np.int64) * scale
+    at = begin + np.concatenate([[0], np.cumsum(took + work_ns * scale)[:-1]])
+    recording.run(
+        file, thread, at=at, size=sizes, requested=sizes, tail=sizes, offset=np.arange(count) << 20,
+        seq=np.arange(count), latency_ns=took, latency_max_ns=took, wait_ns=took, waited=1, filled=sizes // 4096,
+    )  # fmt: skip
+    return int(at[-1] + took[-1])
+
+
+def team(found: Waits, pid: int) -> Team:
+    (one,) = (team for team in found.teams if pid in team.pids)
+    return one
+
+
+def process(found: Waits, pid: int) -> Process:
+    (one,) = (process for process in found.processes if process.pid == pid)
+    return one
+
+
+def test_an_unknown_trace_is_an_error(recording: Recording) -> None:
+    recording.end(1)
+    with Store.open(recording.stored(), "r") as store, pytest.raises(NoTraceError, match="there is no trace 23"):
+        waits(store, 23)
+
+
+def test_a_trace_without_accesses_has_no_teams(recording: Recording) -> None:
+    recording.thread(1)
+    found = studied(recording, MS)
+    assert (found.teams, found.datasets, found.storages) == ((), (), ())
+
+
+def test_one_reader_at_a_time_is_bound_by_latency(recording: Recording) -> None:
+    recording.open(1, b"/data/set/a", size=COUNT << 20)
+    end = fetches(recording, 1, work_ns=100_000)
+    recording.thread(1, end=end, cpu=COUNT * 100_000)
+    found = studied(recording, end)
+    (storage,) = found.storages
+    assert storage.latency_ns is not None
+    assert storage.bytes_s is not None
+    assert storage.latency_ns.value == pytest.approx(LATENCY_NS, rel=0.05)
+    assert storage.bytes_s.value == pytest.approx(BYTES_S, rel=0.05)
+    assert storage.depth == pytest.approx(1.0)
+    (one,) = found.teams
+    account = one.account
+    parts = account.cpu_ns + account.read_ns + account.write_ns + account.metadata_ns + account.other_ns
+    assert parts == account.wall_ns == end
+    assert account.read_ns == sum(storage.ns for storage in found.storages)
+    assert one.verdict.bound == "latency"
+    assert one.critical_high == pytest.approx(account.read_ns / end, rel=0.01)
+    assert one.critical_low == pytest.approx(one.critical_high, rel=0.05)
+    assert (found.datasets[0].dataset, found.datasets[0].verdict.bound) == ("/data/set", "latency")
+
+
+def test_large_fetches_are_bound_by_bandwidth(recording: Recording) -> None:
+    recording.open(1, b"/data/set/a", size=COUNT << 20)
+    end = fetches(recording, 1, latency_ns=20_000)
+    recording.thread(1, end=end)
+    assert studied(recording, end).teams[0].verdict.bound == "bandwidth"
+
+
+def test_computing_hides_what_little_is_waited_for(recording: Recording) -> None:
+    recording.open(1, b"/data/set/a", size=COUNT << 20)
+    end = fetches(recording, 1, work_ns=100 * MS)
+    recording.thread(1, end=end, cpu=COUNT * 100 * MS)
+    assert studied(recording, end).teams[0].verdict.bound == "compute"
+
+
+def test_what_never_sleeps_comes_from_memory(recording: Recording) -> None:
+    recording.open(1, b"/data/set/a", size=1 << 20)
+    recording.run(1, at=np.arange(COUNT) * 2000, seq=np.arange(COUNT), latency_ns=1500, latency_max_ns=1500)
+    recording.thread(1, end=COUNT * 2000, cpu=COUNT * 1900)
+    found = studied(recording, COUNT * 2000)
+    assert (found.teams[0].verdict.bound, found.storages) == ("cached", ())
+
+
+def test_opens_that_wait_are_metadata(recording: Recording) -> None:
+    for number in range(1, COUNT + 1):
+        text = b"%d\0set\0data\0" % number
+        recording.add(
+            OPEN, text, thread=1, open=number, ino=number, dev=8 << 20 | 1, start_ns=T0 + number * 3 * MS,
+            latency_ns=2 * MS, size=4096,
+        )  # fmt: skip
+        recording.run(number, at=number * 3 * MS + 2 * MS, seq=number)
+    end = (COUNT + 1) * 3 * MS
+    recording.thread(1, end=end)
+    (one,) = studied(recording, end).teams
+    assert (one.account.metadata_ns, one.uses[0].opens, one.verdict.bound) == (COUNT * 2 * MS, COUNT, "metadata")
+
+
+def test_quick_opens_are_work(recording: Recording) -> None:
+    recording.add(OPEN, b"a\0set\0data\0", thread=1, open=1, ino=1, dev=1, start_ns=T0, latency_ns=7_000)
+    recording.run(1)
+    recording.thread(1, end=MS)
+    assert studied(recording, MS).teams[0].account.metadata_ns == 0
+
+
+def test_syncs_and_writes_that_wait_are_writing(recording: Recording) -> None:
+    recording.open(1, b"/data/set/a")
+    recording.run(1, op=Op.WRITE, at=np.arange(COUNT) * MS, seq=np.arange(COUNT), latency_ns=MS // 2,
+                  latency_max_ns=MS // 2, wait_ns=MS // 2, waited=1)  # fmt: skip
+    recording.add(EVENT, b"", thread=1, open=1, event=EventKind.SYNC, start_ns=T0 + COUNT * MS, latency_ns=10 * MS)
+    end = (COUNT + 10) * MS
+    recording.thread(1, end=end)
+    (one,) = studied(recording, end).teams
+    assert (one.account.write_ns, one.verdict.bound) == (COUNT * MS // 2 + 10 * MS, "write")
+
+
+def workers(recording: Recording, shares: dict[int, int], consumer_cpu: int = 0) -> int:
+    """Write a consumer with the number 1 and workers that are its children; return when all have ended."""
+    last = 0
+    recording.add(THREAD, thread=1, pid=1001, tid=1001, ppid=7, start_ns=T0, process_start_ns=3, comm=b"train")
+    for number, count in shares.items():
+        pid = 1000 + number
+        recording.add(THREAD, thread=number, pid=pid, tid=pid, ppid=1001, start_ns=T0, process_start_ns=3, comm=b"load")
+        recording.open(number, b"/data/set/%d" % number, size=count << 20, thread=number)
+        end = fetches(recording, number, number, count=count)
+        recording.add(THREAD_END, thread=number, end_ns=T0 + end, exited=1, comm=b"load")
+        last = max(last, end)
+    recording.add(THREAD_END, thread=1, end_ns=T0 + last, user_ns=consumer_cpu, exited=1)
+    return last
+
+
+def test_workers_are_a_team_that_works_for_its_parent(recording: Recording) -> None:
+    end = workers(recording, dict.fromkeys((2, 3, 5, 7), COUNT))
+    one = team(studied(recording, end), 1002)
+    assert (one.pids, one.consumer, one.straggler) == ((1002, 1003, 1005, 1007), 1, None)
+    assert one.width == pytest.approx(4.0)
+    assert one.critical_high == pytest.approx(1.0)
+    assert one.critical_low == pytest.approx(1.0)
+    assert one.verdict.bound == "latency"
+
+
+def test_waiting_is_hidden_behind_a_consumer_that_computes(recording: Recording) -> None:
+    shares = dict.fromkeys((2, 3), COUNT)
+    end = workers(recording, shares, consumer_cpu=10**15)
+    one = team(studied(recording, end), 1002)
+    assert (one.critical_low, one.critical_high) == (0.0, 0.0)
+
+
+def test_one_worker_with_most_of_the_work_is_an_imbalance(recording: Recording) -> None:
+    end = workers(recording, {2: 59, 3: 59, 5: 59, 7: 4 * COUNT})
+    one = team(studied(recording, end), 1002)
+    assert one.straggler is not None
+    assert one.pids[one.readers.index(one.straggler)] == 1007
+    even = end * (4 * COUNT + 3 * 59) / 4 / (4 * COUNT)
+    assert one.uneven_ns == pytest.approx(end - even, rel=0.02)
+    assert one.verdict.bound == "imbalance"
+
+
+def test_a_slow_file_is_named(recording: Recording) -> None:
+    at = 0
+    for number in range(1, 14):
+        recording.open(number, b"/data/set/%d" % number, size=23 << 20)
+        at = fetches(recording, number, begin=at, count=23, factor=20 if number == 7 else 1)
+    recording.thread(1, end=at)
+    found = studied(recording, at)
+    (slow,) = found.datasets[0].slow
+    assert (slow.path, slow.fetches) == ("/data/set/7", 23)
+    assert slow.factor == pytest.approx(20, rel=0.02)
+    assert found.datasets[0].verdict.bound == "slow-file"
+
+
+def test_asynchronous_accesses_have_their_streams_latencies(recording: Recording) -> None:
+    recording.open(1, b"/data/set/a", size=COUNT << 16)
+    recording.run(1, at=np.arange(COUNT) * 1000, seq=np.arange(COUNT), size=65_536, tail=65_536, requested=65_536,
+                  flags=RunFlag.ASYNC, latency_ns=0, latency_max_ns=0, histogram=0)  # fmt: skip
+    histogram = np.zeros((1, 24), np.uint32)
+    histogram[0, 12] = COUNT
+    recording.add(RUN, thread=1, open=1, count=0, flags=RunFlag.ASYNC, start_ns=T0, span_ns=COUNT * MS, seq=999,
+                  latency_ns=COUNT * 3 * MS, latency_max_ns=3 * MS, histogram=histogram)  # fmt: skip
+    end = COUNT * MS + 3 * MS
+    recording.add(THREAD, thread=1, pid=1001, tid=1001, ppid=1, start_ns=T0, process_start_ns=3, comm=b"fio")
+    recording.add(THREAD_END, thread=1, end_ns=T0 + end, async_wait_ns=COUNT * MS, exited=1)
+    found = studied(recording, end)
+    (storage,) = found.storages
+    assert (storage.fetches, storage.bytes, storage.ns) == (COUNT, COUNT << 16, COUNT * 3 * MS)
+    assert storage.depth == pytest.approx(3.0, rel=0.05)
+    (one,) = found.teams
+    assert (one.account.read_ns, one.uses[0].asleep_ns, one.uses[0].asynchronous) == (COUNT * MS, COUNT * MS, COUNT)
+
+
+def test_without_latencies_nothing_is_said(recording: Recording) -> None:
+    recording.open(1, b"/data/set/a")
+    recording.run(1, at=np.arange(COUNT) * 1000, seq=np.arange(COUNT), latency_ns=0, latency_max_ns=0)
+    recording.thread(1, end=MS)
+    found = studied(recording, MS)
+    assert not found.timed
+    assert (found.teams[0].verdict.bound, found.teams[0].verdict.confidence) == ("unknown", 0.0)
+
+
+def test_programs_and_libraries_are_no_data(recording: Recording) -> None:
+    recording.open(1, b"/usr/lib/x.so", size=COUNT << 20)
+    end = fetches(recording, 1)
+    recording.thread(1, end=end)
+    found = studied(recording, end)
+    assert (found.teams, found.datasets, found.storages) == ((), (), ())
+    assert process(found, 1001).account.read_ns > 0
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reads=st.integers(2, 97), seed=st.integers(0, 2**32))
+def test_an_unrelated_process_changes_nothing(tmp_path_factory: pytest.TempPathFactory, reads: int, seed: int) -> None:
+    def study(others: int) -> Waits:
+        recording = Recording(tmp_path_factory.mktemp("waits") / "one.spool")
+        recording.open(1, b"/data/set/a", size=reads << 20)
+        end = fetches(recording, 1, count=reads)
+        recording.thread(1, end=end)
+        if others:
+            recording.open(2, b"/other/set/b", size=others << 20, thread=2)
+            recording.thread(2, b"dd", end=fetches(recording, 2, 2, count=others, factor=seed % 7 + 0.5))
+        return studied(recording, 100 * 1000 * MS)
+
+    alone, beside = study(0), study(53)
+    assert team(alone, 1001) == team(beside, 1001)
+    assert process(alone, 1001) == process(beside, 1001)
+    assert [one for one in beside.storages if one.dataset == "/data/set"] == list(alone.storages)
+
+
+@pytest.mark.parametrize("scale", [3, 17])
+def test_time_scales_everything(tmp_path: Path, scale: int) -> None:
+    def study(factor: int) -> Team:
+        recording = Recording(tmp_path / f"{factor}.spool")
+        recording.open(1, b"/data/set/a", size=COUNT << 20)
+        end = fetches(recording, 1, work_ns=MS, scale=factor)
+        recording.thread(1, end=end, cpu=COUNT * MS * factor)
+        return studied(recording, end).teams[0]
+
+    one, other = study(1), study(scale)
+    assert other.account.read_ns == pytest.approx(one.account.read_ns * scale)
+    assert other.critical_high == pytest.approx(one.critical_high, rel=1e-6)
+    assert other.verdict.bound == one.verdict.bound
+    other_numbers: dict[str, Any] = other.verdict.evidence
+    for name, value in one.verdict.evidence.items():
+        expected = value * (scale if name.endswith("_ns") else 1)
+        assert other_numbers[name] == pytest.approx(expected, rel=0.03), name
