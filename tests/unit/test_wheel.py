@@ -20,7 +20,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = {f"stepwell/cli/report/assets/page.{kind}" for kind in ("html", "css", "js")}
-COMPILED = {"stepwell/collectors/ebpf/access.bpf.o", "stepwell/collectors/native/libstepwell.so"}
+COMPILED = {
+    "stepwell/collectors/ebpf/access.bpf.o",
+    "stepwell/collectors/native/libstepwell.so",
+    "stepwell/analysis/native/libanalysis.so",
+}
 
 
 class Built(NamedTuple):

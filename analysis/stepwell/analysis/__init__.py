@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from stepwell.analysis.ask import Queryable
 from stepwell.analysis.model import Summary
+from stepwell.analysis.patterns import ANALYSIS_VERSION, classify
 from stepwell.analysis.summary import summarize
 
-__all__ = ["Queryable", "Summary", "summarize"]
+__all__ = ["ANALYSIS_VERSION", "Queryable", "Summary", "classify", "summarize"]

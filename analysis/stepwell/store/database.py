@@ -163,7 +163,9 @@ class Store:
                 raise
 
     def query(self, sql: str) -> pa.RecordBatchReader:
-        """Run one SQL query on a store opened for reading; the rows come as they are made.
+        """Run one SQL query; the rows come as they are made.
+
+        A store opened for reading answers anybody's; one opened for writing, which is not sealed, only Stepwell's own.
 
         Fields of type JSON carry the metadata {"stepwell": "json"}.  While the rows are read, too, errors are
         QueryErrors.

@@ -298,9 +298,9 @@ VIEWS = (
         _TRACE
         | {
             "scope": "what the verdict is about: stream, file, dataset or workload",
-            "subject": "which of them: READER/THREAD/OPEN of a stream, READER/FILE of a file, READER of a workload, "
-            "otherwise the dataset's directory",
-            "path": "path of the file or dataset; the command line of a workload",
+            "subject": "which of them: THREAD/OPEN of a stream, the file's id, the dataset's directory (empty when "
+            "unknown), or the workload",
+            "path": "path of the file or stream's file; otherwise as `subject`",
             "op": _OP,
             "pattern": "sequential, strided, backward, random, whole-file, header-then-body, append, mixed, "
             "directory-ordered or unknown",

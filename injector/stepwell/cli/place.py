@@ -49,26 +49,38 @@ class Place:
 
     @contextmanager
     def reading(self) -> Iterator[Store]:
-        """Open the store to read, with left-over recordings if they can be brought in now.
+        """Open the store to read, with left-over recordings and missing verdicts if they can be brought in now.
 
         Raises:
             StoreError: the store cannot be read.
             NoTraceError: there is no store.
         """
-        from stepwell.store import Store, StoreError
+        from stepwell.analysis import ANALYSIS_VERSION
+        from stepwell.store import Store
 
         if any(self.spools.glob("*.spool")):
-            try:
-                with self.writing(patience=0):
-                    pass
-            except StoreError as error:
-                say(f"recordings in {self.spools} are not in the store yet: {error}")
-        with Store.open(self.store, "r") as store:
+            self._catch_up(f"recordings in {self.spools} are not in the store yet")
+        store = Store.open(self.store, "r")
+        if store.unanalysed(ANALYSIS_VERSION):
+            store.close()
+            self._catch_up("some traces have no patterns yet")
+            store = Store.open(self.store, "r")
+        with store:
             yield store
+
+    def _catch_up(self, otherwise: str) -> None:
+        """Do what opening the store to write does, if that is possible at once."""
+        from stepwell.store import StoreError
+
+        try:
+            with self.writing(patience=0):
+                pass
+        except StoreError as error:
+            say(f"{otherwise}: {error}")
 
     @contextmanager
     def writing(self, patience: float = PATIENCE, own: str = "") -> Iterator[Store]:
-        """Open the store to write, with all left-over recordings brought in.
+        """Open the store to write, with all left-over recordings brought in and verdicts on all traces.
 
         Args:
             patience: seconds to wait while another process has the store open.
@@ -95,7 +107,19 @@ class Place:
                     say(f"recovered trace {result.trace} of a recording that had not come into the store")
             for path, error in leftovers.unusable:
                 say(f"{path}: {error}")
+            _analyse(store)
             yield store
+
+
+def _analyse(store: Store) -> None:
+    """Draw the verdicts that are missing; a trace is worth keeping without them, too."""
+    from stepwell.analysis import ANALYSIS_VERSION, classify
+
+    for trace in store.unanalysed(ANALYSIS_VERSION):
+        try:
+            store.set_patterns(trace, classify(store, trace), ANALYSIS_VERSION)
+        except Exception as error:
+            say(f"error: trace {trace} has no patterns: {error or type(error).__name__}; the next command tries again")
 
 
 def trace_number(store: Store, trace: str) -> int:

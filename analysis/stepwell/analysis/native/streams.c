@@ -1,0 +1,448 @@
+/*
+ * From the runs of a trace to the evidence of its streams, in one pass: a table of those that are under way.
+ *
+ * A stream is what one thread did to one open file in one way. All streams of a process on one file, in the same way,
+ * make a lane, which sees what no stream does when a program opens a file anew for each access or has a thread for
+ * each. A lane follows its streams only as long as they are short; as long as there is but one, that one is the lane.
+ *
+ * When the table is full, the stream that was left alone longest, about, is given out and forgotten.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "heads.h"
+#include "map.h"
+#include "trace/record.h"
+
+#define NONE UINT32_MAX
+#define SLAB 512 /* streams whose memory is got at once */
+#define HUGE_PAGE (2 << 20)
+#define AHEAD 16 /* runs whose streams are fetched into the processor's cache together */
+/* Runs wait in parts, by their lane, so that the streams of those that are added one after the other fit the cache. */
+#define PARTS 128
+#define PART_RUNS 8192
+
+struct key {
+	int64_t who; /* thread; of a lane: reader */
+	int64_t what; /* open file; of a lane: file */
+	uint32_t kind; /* operation; 256 more for a lane */
+};
+
+struct stream {
+	struct key key;
+	uint32_t chained; /* the next with the same hash */
+	uint32_t lane;
+	uint8_t used;
+	uint8_t recent;
+	struct sw_heads heads;
+};
+
+struct lane {
+	struct key key;
+	uint32_t chained;
+	uint32_t slot; /* of the lane's own stream; NONE while there is one stream only */
+	uint32_t first; /* slot of the first stream */
+	uint32_t streams;
+	struct key first_key;
+};
+
+struct table {
+	uint32_t *heads;
+	uint64_t mask;
+};
+
+struct row {
+	struct sw_series run;
+	struct key key;
+	int64_t reader;
+	int64_t file;
+};
+
+struct sw_streams {
+	struct sw_heads_limits limits;
+	struct row *parts[PARTS];
+	uint32_t waiting[PARTS];
+	uint32_t most; /* streams under way */
+	uint32_t short_accesses; /* a lane follows a stream until it has so many */
+	uint32_t count;
+	uint32_t hand;
+	struct stream **slabs;
+	size_t stream_bytes;
+	struct table streams;
+	struct lane *lanes;
+	uint32_t lane_count, lane_room;
+	struct table by_lane;
+	struct sw_evidence *done;
+	size_t done_count, done_room;
+};
+
+struct sw_columns {
+	const int64_t *thread, *reader, *open, *file;
+	const uint8_t *op, *flags;
+	const uint32_t *count;
+	const int64_t *offset, *stride;
+	const uint64_t *requested;
+	const int64_t *size, *tail, *start_ns, *span_ns;
+};
+
+static uint64_t hash(const struct key *key)
+{
+	return sw_mix((uint64_t)key->who * 0x9e3779b97f4a7c15ULL ^ sw_mix((uint64_t)key->what + key->kind));
+}
+
+static int same(const struct key *a, const struct key *b)
+{
+	return a->who == b->who && a->what == b->what && a->kind == b->kind;
+}
+
+static int make_table(struct table *table, uint64_t room)
+{
+	table->heads = malloc(room * sizeof(*table->heads));
+	table->mask = room - 1;
+	if (table->heads)
+		memset(table->heads, 0xff, room * sizeof(*table->heads));
+	return table->heads != NULL;
+}
+
+static struct stream *at(const struct sw_streams *t, uint32_t slot)
+{
+	return (struct stream *)((char *)t->slabs[slot / SLAB] + slot % SLAB * t->stream_bytes);
+}
+
+static void *arrays_of(struct stream *stream)
+{
+	return stream + 1;
+}
+
+SW_API struct sw_streams *sw_streams_new(const struct sw_heads_limits *limits, uint32_t most, uint32_t short_accesses)
+{
+	struct sw_streams *t = calloc(1, sizeof(*t));
+	uint64_t room = 1024;
+
+	if (!t)
+		return NULL;
+	while (room < (uint64_t)most * 2)
+		room *= 2;
+	t->limits = *limits;
+	t->most = most;
+	t->short_accesses = short_accesses;
+	t->stream_bytes = (sizeof(struct stream) + sw_heads_bytes(limits->heads) + 63) / 64 * 64;
+	t->slabs = calloc(most / SLAB + 1, sizeof(*t->slabs));
+	if (t->slabs && make_table(&t->streams, room) && make_table(&t->by_lane, 1024))
+		return t;
+	free(t->streams.heads);
+	free(t->slabs);
+	free(t);
+	return NULL;
+}
+
+SW_API void sw_streams_free(struct sw_streams *t)
+{
+	for (uint32_t i = 0; i <= t->most / SLAB; i++)
+		free(t->slabs[i]);
+	for (int i = 0; i < PARTS; i++)
+		free(t->parts[i]);
+	free(t->slabs);
+	free(t->streams.heads);
+	free(t->by_lane.heads);
+	free(t->lanes);
+	free(t->done);
+	free(t);
+}
+
+static uint32_t find(const struct sw_streams *t, const struct key *key, uint64_t hashed)
+{
+	uint32_t slot = t->streams.heads[hashed & t->streams.mask];
+
+	while (slot != NONE && !same(&at(t, slot)->key, key))
+		slot = at(t, slot)->chained;
+	return slot;
+}
+
+/* Give out what is known of a stream, and empty its slot. */
+static int give_out(struct sw_streams *t, uint32_t slot)
+{
+	struct stream *stream = at(t, slot);
+	uint32_t *link = &t->streams.heads[hash(&stream->key) & t->streams.mask];
+
+	if (t->done_count == t->done_room) {
+		size_t room = t->done_room ? t->done_room * 2 : 256;
+		struct sw_evidence *grown = realloc(t->done, room * sizeof(*grown));
+
+		if (!grown)
+			return 0;
+		t->done = grown;
+		t->done_room = room;
+	}
+	sw_heads_end(&stream->heads);
+	t->done[t->done_count++] = stream->heads.evidence;
+	while (*link != slot)
+		link = &at(t, *link)->chained;
+	*link = stream->chained;
+	if (t->lanes[stream->lane].slot == slot)
+		t->lanes[stream->lane].slot = NONE;
+	stream->used = 0;
+	return 1;
+}
+
+/* In large pages, because streams are met in any order. */
+static struct stream *get_slab(const struct sw_streams *t)
+{
+	size_t bytes = (SLAB * t->stream_bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	void *slab = aligned_alloc(HUGE_PAGE, bytes);
+
+	if (slab)
+		madvise(slab, bytes, MADV_HUGEPAGE);
+	return slab;
+}
+
+/* An empty slot, or NONE without memory. */
+static uint32_t take_slot(struct sw_streams *t)
+{
+	uint32_t slot = t->count;
+
+	if (slot < t->most) {
+		if (!t->slabs[slot / SLAB] && !(t->slabs[slot / SLAB] = get_slab(t)))
+			return NONE;
+		t->count += 1;
+		return slot;
+	}
+	for (;;) {
+		struct stream *stream = at(t, t->hand);
+
+		slot = t->hand;
+		t->hand = slot + 1 == t->most ? 0 : slot + 1;
+		if (!stream->recent)
+			return give_out(t, slot) ? slot : NONE;
+		stream->recent = 0;
+	}
+}
+
+static uint32_t make_stream(struct sw_streams *t, const struct key *key, uint32_t lane)
+{
+	uint32_t slot = take_slot(t), *head = &t->streams.heads[hash(key) & t->streams.mask];
+	struct sw_evidence *e;
+	struct stream *stream;
+
+	if (slot == NONE)
+		return NONE;
+	stream = at(t, slot);
+	stream->key = *key;
+	stream->chained = *head;
+	stream->lane = lane;
+	stream->used = 1;
+	stream->recent = 1;
+	*head = slot;
+	sw_heads_clear(&stream->heads, arrays_of(stream), t->limits.heads);
+	e = &stream->heads.evidence;
+	e->reader = t->lanes[lane].key.who;
+	e->is_lane = key->kind >> 8;
+	e->thread = e->is_lane ? -1 : key->who;
+	e->open = e->is_lane ? -1 : key->what;
+	e->file = t->lanes[lane].key.what;
+	e->op = key->kind & 0xff;
+	e->lane = lane;
+	return slot;
+}
+
+static int grow_lanes(struct sw_streams *t)
+{
+	uint32_t room = t->lane_room ? t->lane_room * 2 : 256;
+	struct lane *grown = realloc(t->lanes, room * sizeof(*grown));
+	struct table table;
+
+	if (!grown)
+		return 0;
+	t->lanes = grown;
+	t->lane_room = room;
+	if (room < t->by_lane.mask)
+		return 1;
+	if (!make_table(&table, 4 * (uint64_t)room))
+		return 0;
+	free(t->by_lane.heads);
+	t->by_lane = table;
+	for (uint32_t i = 0; i < t->lane_count; i++) {
+		uint32_t *head = &table.heads[hash(&t->lanes[i].key) & table.mask];
+
+		t->lanes[i].chained = *head;
+		*head = i;
+	}
+	return 1;
+}
+
+static uint32_t find_lane(struct sw_streams *t, const struct key *key)
+{
+	uint64_t hashed = hash(key);
+	uint32_t i = t->by_lane.heads[hashed & t->by_lane.mask];
+
+	while (i != NONE && !same(&t->lanes[i].key, key))
+		i = t->lanes[i].chained;
+	if (i != NONE)
+		return i;
+	if (t->lane_count == t->lane_room && !grow_lanes(t))
+		return NONE;
+	i = t->lane_count++;
+	t->lanes[i] = (struct lane){
+		.key = *key,
+		.slot = NONE,
+		.first = NONE,
+		.chained = t->by_lane.heads[hashed & t->by_lane.mask],
+	};
+	t->by_lane.heads[hashed & t->by_lane.mask] = i;
+	return i;
+}
+
+/* The lane has more than one stream, so that it needs one of its own: it begins as its first one so far. */
+static int begin_lane(struct sw_streams *t, uint32_t lane)
+{
+	struct lane *l = &t->lanes[lane];
+	uint32_t slot = make_stream(t, &l->key, lane);
+	struct sw_evidence own;
+	struct stream *first;
+
+	if (slot == NONE)
+		return 0;
+	l->slot = slot;
+	first = at(t, l->first);
+	if (l->first != slot && first->used && same(&first->key, &l->first_key)) {
+		own = at(t, slot)->heads.evidence;
+		sw_heads_copy(&at(t, slot)->heads, &first->heads, t->limits.heads);
+		at(t, slot)->heads.evidence.thread = own.thread;
+		at(t, slot)->heads.evidence.open = own.open;
+		at(t, slot)->heads.evidence.is_lane = own.is_lane;
+	}
+	return 1;
+}
+
+static uint32_t begin_stream(struct sw_streams *t, const struct key *key, int64_t reader, int64_t file)
+{
+	struct key lane_key = {.who = reader, .what = file, .kind = key->kind | 256};
+	uint32_t lane = find_lane(t, &lane_key), slot;
+
+	if (lane == NONE)
+		return NONE;
+	if (t->lanes[lane].streams++ && t->lanes[lane].slot == NONE && !begin_lane(t, lane))
+		return NONE;
+	slot = make_stream(t, key, lane);
+	if (t->lanes[lane].streams == 1) {
+		t->lanes[lane].first = slot;
+		t->lanes[lane].first_key = *key;
+	}
+	return slot;
+}
+
+static int add(struct sw_streams *t, const struct row *row)
+{
+	uint32_t slot = find(t, &row->key, hash(&row->key)), lane;
+	struct stream *stream;
+
+	if (slot == NONE)
+		slot = begin_stream(t, &row->key, row->reader, row->file);
+	if (slot == NONE)
+		return 0;
+	stream = at(t, slot);
+	stream->recent = 1;
+	lane = t->lanes[stream->lane].slot;
+	if (lane != NONE && stream->heads.evidence.accesses < t->short_accesses) {
+		at(t, lane)->recent = 1;
+		sw_heads_add(&at(t, lane)->heads, &row->run, &t->limits);
+	}
+	sw_heads_add(&stream->heads, &row->run, &t->limits);
+	return 1;
+}
+
+static void fetch(const struct sw_streams *t, const struct stream *stream)
+{
+	const char *heads = (const char *)stream->heads.last;
+
+	__builtin_prefetch(&stream->heads.live);
+	for (size_t line = 0; line < t->limits.heads * 16; line += 64)
+		__builtin_prefetch(heads + line);
+}
+
+static int drain(struct sw_streams *t, uint32_t part)
+{
+	const struct row *rows = t->parts[part];
+	uint64_t hashes[AHEAD];
+
+	for (uint32_t first = 0; first < t->waiting[part]; first += AHEAD) {
+		uint32_t left = t->waiting[part] - first, count = left < AHEAD ? left : AHEAD;
+
+		for (uint32_t i = 0; i < count; i++) {
+			hashes[i] = hash(&rows[first + i].key);
+			__builtin_prefetch(&t->streams.heads[hashes[i] & t->streams.mask]);
+		}
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t slot = t->streams.heads[hashes[i] & t->streams.mask];
+
+			if (slot != NONE) {
+				__builtin_prefetch(at(t, slot));
+				__builtin_prefetch((char *)at(t, slot) + 64);
+			}
+		}
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t slot = find(t, &rows[first + i].key, hashes[i]);
+
+			if (slot != NONE)
+				fetch(t, at(t, slot));
+		}
+		for (uint32_t i = 0; i < count; i++)
+			if (!add(t, &rows[first + i]))
+				return 0;
+	}
+	t->waiting[part] = 0;
+	return 1;
+}
+
+/* Take `rows` runs; of one stream they are in order. Returns how many streams can be taken, or -1 without memory. */
+SW_API int64_t sw_streams_feed(struct sw_streams *t, const struct sw_columns *c, size_t rows)
+{
+	for (size_t i = 0; i < rows; i++) {
+		struct key lane = {.who = c->reader[i], .what = c->file[i], .kind = c->op[i]};
+		uint32_t part = (hash(&lane) >> 32) % PARTS;
+
+		if (!c->count[i])
+			continue;
+		if (!t->parts[part] && !(t->parts[part] = malloc(PART_RUNS * sizeof(struct row))))
+			return -1;
+		t->parts[part][t->waiting[part]++] = (struct row){
+			.run = {.offset = c->offset[i],
+				.stride = c->stride[i],
+				.count = c->count[i],
+				.requested = c->requested[i],
+				.size = c->size[i],
+				.tail = c->tail[i],
+				.start_ns = c->start_ns[i],
+				.span_ns = c->span_ns[i],
+				.mapped = c->op[i] == SW_MMAP,
+				.around = c->flags[i] & SW_FAULT_AROUND},
+			.key = {c->thread[i], c->open[i], c->op[i]},
+			.reader = c->reader[i],
+			.file = c->file[i],
+		};
+		if (t->waiting[part] == PART_RUNS && !drain(t, part))
+			return -1;
+	}
+	return (int64_t)t->done_count;
+}
+
+/* Give out all streams that are under way. Returns how many can be taken, or -1 without memory. */
+SW_API int64_t sw_streams_finish(struct sw_streams *t)
+{
+	for (uint32_t part = 0; part < PARTS; part++)
+		if (!drain(t, part))
+			return -1;
+	for (uint32_t slot = 0; slot < t->count; slot++)
+		if (at(t, slot)->used && !give_out(t, slot))
+			return -1;
+	t->count = 0;
+	return (int64_t)t->done_count;
+}
+
+/* Move all streams given out so far to `evidence`, which has room for them. */
+SW_API void sw_streams_take(struct sw_streams *t, struct sw_evidence *evidence)
+{
+	memcpy(evidence, t->done, t->done_count * sizeof(*evidence));
+	t->done_count = 0;
+}

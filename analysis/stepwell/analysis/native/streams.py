@@ -1,0 +1,110 @@
+"""The evidence of all streams of a trace, from its runs in one pass: `streams.c` and `heads.c`."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import astuple
+from typing import Any, Self
+
+import numpy as np
+
+from stepwell.analysis.native.library import library
+from stepwell.analysis.thresholds.streams import HeadLimits
+
+STEPS = ("consecutive", "gap", "strided", "backward", "repeat", "jump")
+"""How an access follows from the one before it on its head: `enum sw_step`, which explains them."""
+
+CHAINS, TOP, EARLY, WINDOWS = 8, 4, 8, 8
+
+_U8 = "<u8"
+_S8 = "<i8"
+
+EVIDENCE = np.dtype(
+    [
+        *((name, _S8) for name in ("reader", "thread", "open", "file", "lane")),
+        *((name, _U8) for name in ("op", "is_lane", "accesses", "bytes", "empty", "around")),
+        *((name, _U8) for name in ("low", "high", "end_of_file")),
+        ("first_ns", _S8), ("last_ns", _S8),
+        ("steps", _U8, len(STEPS)), ("step_bytes", _U8, len(STEPS)),
+        *((name, _U8) for name in ("mirrored", "mirrored_gaps", "upwards", "downwards", "turns")),
+        *((name, _U8) for name in ("long_chains", "nested")),
+        *((name, _U8, CHAINS) for name in ("chains", "chain_accesses", "chain_bytes")),
+        ("stride", _S8, TOP), ("stride_count", _U8, TOP), ("request", _S8, TOP), ("request_count", _U8, TOP),
+        ("early", _U8), ("early_offset", _U8, EARLY), ("early_size", _U8, EARLY),
+        *((f"best_{name}", _U8) for name in ("bytes", "accesses", "offset", "end", "before", "before_bytes")),
+        ("window", _U8), ("windows", _U8), ("window_steps", _U8, (WINDOWS, len(STEPS))), ("window_ns", _S8, WINDOWS),
+    ]
+)  # fmt: skip
+"""`struct sw_evidence`, which explains its members: all integers, offsets and sizes in bytes, times in nanoseconds."""
+
+Evidence = np.ndarray[Any, np.dtype[np.void]]
+
+COLUMNS = {
+    "thread": "i8", "reader": "i8", "open": "i8", "file": "i8", "op": "u1", "flags": "u1", "count": "u4",
+    "offset": "i8", "stride": "i8", "requested": "u8", "size": "i8", "tail": "i8", "start_ns": "i8", "span_ns": "i8",
+}  # fmt: skip
+"""What is needed of the runs, in the order of `struct sw_columns`: column and numpy type."""
+
+
+class _Columns(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_void_p) for name in COLUMNS)
+
+
+class _Limits(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_uint32) for name in ("heads", "proven", "expanded", "skips")),
+        ("page", ctypes.c_uint64),
+        ("around", ctypes.c_uint64),
+    )
+
+
+class Streams:
+    """Takes runs, gives the evidence of streams; use as a context manager.
+
+    It holds at most `limits.streams` streams at a time, of 4 KiB each, and 80 bytes for each pair of process and file.
+
+    Raises:
+        MemoryError: there is not enough memory for that.
+    """
+
+    columns = tuple(COLUMNS)
+    """The columns of the view `runs` that `feed` needs; see `stepwell.analysis.scan`."""
+
+    def __init__(self, limits: HeadLimits) -> None:
+        self._library = library()
+        self._library.sw_streams_new.restype = ctypes.c_void_p
+        self._library.sw_streams_feed.restype = ctypes.c_int64
+        self._library.sw_streams_finish.restype = ctypes.c_int64
+        *heads, streams, short = astuple(limits)
+        made = self._library.sw_streams_new(ctypes.byref(_Limits(*heads)), streams, short)
+        if not made:
+            raise MemoryError
+        self._table: ctypes.c_void_p | None = ctypes.c_void_p(made)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._table:
+            self._library.sw_streams_free(self._table)
+        self._table = None
+
+    def feed(self, runs: Mapping[str, np.ndarray[Any, Any]]) -> Evidence:
+        """Take runs, in the order of their accesses within each stream; return what was given up meanwhile."""
+        held = [np.ascontiguousarray(runs[name], dtype) for name, dtype in COLUMNS.items()]
+        columns = _Columns(*(array.ctypes.data for array in held))
+        rows = ctypes.c_size_t(len(held[0]))
+        return self._take(self._library.sw_streams_feed(self._table, ctypes.byref(columns), rows))
+
+    def finish(self) -> Evidence:
+        """Return the evidence of all streams that `feed` has not returned; nothing more can be fed."""
+        return self._take(self._library.sw_streams_finish(self._table))
+
+    def _take(self, count: int) -> Evidence:
+        if count < 0:
+            raise MemoryError
+        evidence = np.empty(count, EVIDENCE)
+        if count:
+            self._library.sw_streams_take(self._table, ctypes.c_void_p(evidence.ctypes.data))
+        return evidence

@@ -1,0 +1,127 @@
+"""A consumer of runs that ends up with rows of the view `patterns`."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from stepwell.analysis.native.streams import Evidence, Streams
+from stepwell.analysis.scan import Runs
+from stepwell.analysis.streams import rows
+from stepwell.analysis.streams.decide import Circumstances, decide
+from stepwell.analysis.streams.facts import Facts
+from stepwell.analysis.streams.rollup import Groups, by_turns, condense, speakers, vote
+from stepwell.analysis.thresholds import streams as limits
+
+ANALYSIS_VERSION = 1
+"""Raised when verdicts change, so that stored ones are drawn again."""
+
+Records = np.ndarray[Any, np.dtype[np.void]]
+
+
+class Patterns:
+    """Takes the runs of one trace, gives the verdicts; use as a context manager."""
+
+    columns = Streams.columns
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._engine = Streams(limits.HeadLimits())
+        self._all: list[Records] = []
+        self._shown: list[Evidence] = []
+        self._verdicts: list[Records] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._engine.__exit__(*error)
+
+    def feed(self, runs: Runs) -> None:
+        """Take the next runs."""
+        self._conclude(self._engine.feed(runs))
+
+    def finish(self) -> pa.Table:
+        """Return the rows of all scopes (`rows.SCHEMA`)."""
+        self._conclude(self._engine.finish())
+        if not self._all:
+            return rows.SCHEMA.empty_table()
+        facts, streams = self._facts, np.concatenate(self._all)
+        speaking = speakers(streams)
+        workloads = facts.readers["workload"].combine_chunks().dictionary_encode()
+        datasets = facts.files["dataset"].combine_chunks().dictionary_encode()
+        workload = workloads.indices.to_numpy()[facts.reader(speaking["reader"])]
+        groups = Groups.by(speaking["op"], speaking["file"], workload)
+        files = vote(speaking, groups)
+        by_turns(speaking, groups, files)
+        about = speaking[groups.first]
+        file, of_workload, op = facts.file(about["file"]), workload[groups.first], about["op"]
+        data = ~facts.files["software"].to_numpy(zero_copy_only=False)[file]
+        return pa.concat_tables(
+            [
+                self._streams(),
+                self._files(files, about, file),
+                self._wholes("dataset", files, datasets.indices.to_numpy()[file], op, datasets.dictionary),
+                self._wholes("workload", files, of_workload, op, workloads.dictionary, data),
+            ]
+        )
+
+    def _conclude(self, evidence: Evidence) -> None:
+        if not len(evidence):
+            return
+        facts, file = self._facts, self._facts.file(evidence["file"])
+        size = facts.files["size"].to_numpy()[file]
+        exact = np.full(len(evidence), facts.exact) & (size >= 0)
+        appending = np.isin(evidence["open"], facts.appending)
+        verdicts = decide(evidence, Circumstances(size, exact, appending, facts.seen))
+        kept = condense(evidence, verdicts)
+        self._all.append(kept)
+        own = evidence["is_lane"] == 0
+        self._shown.append(evidence[own])
+        self._verdicts.append(kept[own])
+        if sum(map(len, self._shown)) > 2 * limits.STREAM_ROWS:
+            self._keep_largest()
+
+    def _keep_largest(self) -> None:
+        verdicts = np.concatenate(self._verdicts)
+        largest = np.argsort(-verdicts["bytes"], kind="stable")[: limits.STREAM_ROWS]
+        self._shown = [np.concatenate(self._shown)[largest]]
+        self._verdicts = [verdicts[largest]]
+
+    def _streams(self) -> pa.Table:
+        self._keep_largest()
+        (evidence,), (found,) = self._shown, self._verdicts
+        subjects = [f"{thread}/{opened}" for thread, opened in zip(found["thread"], found["open"], strict=True)]
+        paths = self._facts.files["path"].take(pa.array(self._facts.file(found["file"]))).to_pylist()
+        return rows.table("stream", subjects, paths, found["op"], found, rows.of_streams(evidence, found))
+
+    def _files(self, files: Records, about: Records, file: np.ndarray[Any, Any]) -> pa.Table:
+        groups = Groups.by(about["op"], file)
+        files = vote(files, groups) if len(groups.first) < len(files) else files[groups.first]
+        about, file = about[groups.first], file[groups.first]
+        largest = np.argsort(-files["bytes"], kind="stable")[: limits.FILE_ROWS]
+        found, about, file = files[largest], about[largest], file[largest]
+        paths = self._facts.files["path"].take(pa.array(file)).to_pylist()
+        return rows.table("file", list(map(str, about["file"])), paths, about["op"], found, rows.of_groups(found))
+
+    def _wholes(
+        self,
+        scope: str,
+        files: Records,
+        of: np.ndarray[Any, Any],
+        op: np.ndarray[Any, Any],
+        names: pa.Array,
+        data: Any = None,
+    ) -> pa.Table:
+        """Return the verdicts on datasets or workloads; software counts only where there is no `data`."""
+        groups = Groups.by(op, of)
+        if data is not None:
+            some = groups.sum(data)[groups.of] > 0
+            chosen = data | ~some
+            files, of, op = files[chosen], of[chosen], op[chosen]
+            groups = Groups.by(op, of)
+        found = vote(files, groups)
+        name = names.take(pa.array(of[groups.first])).to_pylist()
+        return rows.table(scope, name, name, op[groups.first], found, rows.of_groups(found))

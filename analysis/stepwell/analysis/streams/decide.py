@@ -1,0 +1,308 @@
+"""From the evidence of streams to their verdicts: pure arithmetic on arrays, a row for each stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stepwell.analysis.native.streams import EARLY, STEPS, Evidence
+from stepwell.analysis.thresholds import streams as limits
+from stepwell.trace.definition import Op
+
+PATTERNS = (
+    "unknown", "sequential", "strided", "backward", "random", "whole-file", "header-then-body", "append", "mixed",
+    "directory-ordered",
+)  # fmt: skip
+"""The names of patterns; elsewhere in this package they are numbers, the places in here."""
+
+UNKNOWN, SEQUENTIAL, STRIDED, BACKWARD, RANDOM, WHOLE_FILE, HEADER_THEN_BODY, APPEND, MIXED, DIRECTORY_ORDERED = range(
+    len(PATTERNS)
+)
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+_CONSECUTIVE, _GAP, _STRIDED, _BACKWARD, _REPEAT, _JUMP = range(len(STEPS))
+_KINDS = (SEQUENTIAL, STRIDED, BACKWARD, RANDOM)
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What is known of the streams' files besides the accesses, a value for each stream.
+
+    Attributes:
+        size: bytes of the file; -1 when unknown.
+        exact: whether that is its true size, and not just the largest end of an access seen.
+        appending: whether it was opened with O_APPEND.
+        seen: share of the trace's accesses that were not lost.
+    """
+
+    size: np.ndarray[Any, np.dtype[np.int64]]
+    exact: Bools
+    appending: Bools
+    seen: float
+
+
+VERDICT = np.dtype(
+    [("pattern", "u1"), ("likely", "u1"), ("confidence", "f8"), ("stride", "i8"), ("request", "f8"), ("cost", "f8"),
+     ("shares", "f8", len(_KINDS))]
+)  # fmt: skip
+"""A verdict: what it is called, what it would be were there more of it, and the shares of its cost by `_KINDS`.
+
+`stride` in bytes, 0 where there is none; `request` the bytes typically asked for; `cost` in bytes (`EQUIVALENT`).
+"""
+
+Verdicts = np.ndarray[Any, np.dtype[np.void]]
+
+
+def decide(evidence: Evidence, about: Circumstances) -> Verdicts:
+    """Return the verdict on each stream.
+
+    A stream is *sequential* when its accesses go on where the last one on the same head ended, or a little further
+    on; *strided* when they go on at one distance; *backward* when downwards; *random* when they do neither and rise
+    and fall as a random order does; *whole-file* when a file is read from start to end in a few requests;
+    *header-then-body* when small requests come before one long sequential part; *append* when writes go on from a
+    file's end; *mixed* when no kind has the majority, or one follows the other in time.
+
+    Darshan's *consecutive* is the first half of sequential; its *sequential* (starts at or above where the last one
+    ended) is true of half of all random accesses and of every strided one, so that it decides nothing here.
+    """
+    verdicts = np.zeros(len(evidence), VERDICT)
+    if not len(evidence):
+        return verdicts
+    cost = _cost(evidence)
+    shares, observed = _shares(evidence, cost)
+    verdicts["shares"] = shares
+    verdicts["cost"] = cost.sum(axis=1)
+    verdicts["request"] = _request(evidence)
+    verdicts["stride"] = np.take_along_axis(evidence["stride"], evidence["stride_count"].argmax(axis=1)[:, None], 1)[
+        :, 0
+    ]
+    main = shares.argmax(axis=1)
+    rows = np.arange(len(evidence))
+    share = shares[rows, main]
+    pattern = np.array(_KINDS)[main]
+    certain = wilson(share, np.where(pattern == RANDOM, observed, _f(evidence["accesses"])))
+    certain = np.where((pattern == RANDOM) & (observed < limits.RANDOM_MINIMUM), 0, certain)
+    certain = np.where(evidence["accesses"] < limits.MINIMUM, 0, certain)
+    pattern, certain = _mix(evidence, shares, pattern, certain)
+    pattern, certain = _append(evidence, about, pattern, certain)
+    pattern, certain = _whole(evidence, about, pattern, certain)
+    pattern, certain = _header(evidence, about, verdicts["request"], pattern, certain)
+    certain = certain * about.seen
+    verdicts["likely"] = np.where(evidence["accesses"] > 0, pattern, UNKNOWN)
+    verdicts["pattern"] = np.where(certain >= limits.CONFIDENT, pattern, UNKNOWN)
+    verdicts["confidence"] = certain
+    regular = np.isin(verdicts["pattern"], (STRIDED, BACKWARD))
+    verdicts["stride"][~regular] = 0
+    return verdicts
+
+
+def wilson(share: Floats, number: Floats) -> Floats:
+    """Return the lower end of the 95 % interval of a share that was observed in so many cases; 0 for none."""
+    z2 = limits.Z**2
+    n = np.maximum(number, 1e-9)
+    centre = share + z2 / (2 * n)
+    spread = limits.Z * np.sqrt(np.maximum(share * (1 - share) / n + z2 / (4 * n * n), 0))
+    return np.where(number > 0, np.maximum((centre - spread) / (1 + z2 / n), 0), 0)
+
+
+def _f(column: np.ndarray[Any, Any]) -> Floats:
+    return column.astype(np.float64)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """Return a share between 0 and 1; 0 where there is nothing."""
+    return np.clip(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0), 0, 1)
+
+
+def _cost(evidence: Evidence) -> Floats:
+    return _f(evidence["step_bytes"]) + limits.EQUIVALENT * _f(evidence["steps"])
+
+
+def _request(evidence: Evidence) -> Floats:
+    """Return the request size that accounts for most of the cost."""
+    sizes = _f(evidence["request"])
+    weight = _f(evidence["request_count"]) * (np.maximum(sizes, 0) + limits.EQUIVALENT)
+    return np.take_along_axis(sizes, weight.argmax(axis=1)[:, None], 1)[:, 0]
+
+
+def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
+    """Return each stream's shares of cost by `_KINDS`, and how many jumps its randomness was judged by."""
+    steps = _f(evidence["steps"])
+    accesses = _f(evidence["accesses"])
+    chains = _f(evidence["chains"])
+    in_chains = _f(evidence["chain_accesses"])
+    # Steps of short chains are chance.
+    loose = slice(0, limits.CHANCE)
+    foretold = accesses - steps[:, _JUMP]
+    kept = 1 - _ratio((in_chains - chains)[:, loose].sum(axis=1), foretold)
+    # So are as many steps as there are mirrored ones, where chains are not long.
+    pieces = slice(limits.CHANCE, limits.PIECE.bit_length() - 1)
+    short = _ratio(in_chains[:, : pieces.stop].sum(axis=1), accesses)
+    forward, gaps, strided, backward = (steps[:, kind] for kind in (_CONSECUTIVE, _GAP, _STRIDED, _BACKWARD))
+    mirrored, mirrored_gaps = _f(evidence["mirrored"]), _f(evidence["mirrored_gaps"])
+    true_forward = kept * (1 - short * _ratio(mirrored, forward))
+    true_gaps = kept * (1 - short * _ratio(mirrored_gaps, gaps))
+    true_strided = kept * (1 - short * _ratio(mirrored, strided))
+    true_backward = kept * (1 - short * _ratio(forward, backward))
+    # Many pieces are jumps; the whole piece counts as what its jumps are.
+    many = chains[:, pieces].sum(axis=1) > limits.FEW_PIECES
+    in_pieces = np.where(many, _ratio(in_chains[:, pieces].sum(axis=1), in_chains[:, limits.CHANCE :].sum(axis=1)), 0)
+    consecutive = cost[:, _CONSECUTIVE] * true_forward
+    holes = cost[:, _GAP] * true_gaps
+    rows = cost[:, _STRIDED] * true_strided
+    back = cost[:, _BACKWARD] * true_backward
+    whole = np.maximum(cost.sum(axis=1) - cost[:, _REPEAT], 0)
+    jumps = np.maximum(whole - consecutive - holes - rows - back, 0)
+    # Between regular jumps there may be stretches without a hole, which are part of the pattern if they are the less.
+    stretch = _ratio(accesses - forward, accesses)
+    length = 1 / np.maximum(stretch, 1e-9)
+    starts = strided + backward + chains[:, limits.CHANCE :].sum(axis=1)
+    distance = np.abs(
+        np.take_along_axis(_f(evidence["stride"]), evidence["stride_count"].argmax(axis=1)[:, None], 1)[:, 0]
+    )
+    sparse = length * _ratio_any(_f(evidence["bytes"]), accesses) <= distance / 2
+    nested = (length > 1.5) & (length <= limits.STRETCH)
+    by_rows = nested & (_ratio(strided * true_strided, starts) >= limits.MAJORITY)
+    by_back = nested & (_ratio(backward * true_backward, starts) >= limits.MAJORITY)
+    dense = by_rows & ~sparse
+    absorbed = (by_rows & sparse) | by_back
+    in_pieces = np.where(absorbed | dense, 0, in_pieces)
+    sequential = np.where(absorbed, 0, (consecutive + holes) * (1 - in_pieces)) + np.where(dense, rows, 0)
+    regular = np.where(by_rows & sparse, consecutive + holes, 0) + np.where(dense, 0, rows)
+    falling = back + np.where(by_back, consecutive + holes, 0)
+    jumps = np.maximum(whole - sequential - regular - falling, 0)
+    # Jumps that all go the same way are holes; such that hardly turn are no random order.
+    compared = _f(evidence["upwards"]) + _f(evidence["downwards"])
+    judged = compared >= limits.MINIMUM
+    up = judged & (_ratio(_f(evidence["upwards"]), compared) >= limits.ONE_WAY)
+    down = judged & (_ratio(_f(evidence["downwards"]), compared) >= limits.ONE_WAY)
+    turning = _ratio(_f(evidence["turns"]), compared) >= limits.TURNS[1]
+    random = np.where(up | down | ~turning, 0, jumps)
+    shares = np.stack(
+        [sequential + np.where(up, jumps, 0), regular, falling + np.where(down, jumps, 0), random], axis=1
+    )
+    return shares / np.maximum(whole, 1)[:, None], compared
+
+
+def _ratio_any(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+Pair = tuple[np.ndarray[Any, Any], Floats]
+
+
+def phases(evidence: Evidence) -> tuple[np.ndarray[Any, Any], Floats, Bools]:
+    """Return for each stream and part of it in time the main kind (by `_KINDS`), its share, and if there is one."""
+    steps = _f(evidence["window_steps"])
+    kinds = np.stack(
+        [steps[:, :, _CONSECUTIVE] + steps[:, :, _GAP], steps[:, :, _STRIDED], steps[:, :, _BACKWARD],
+         steps[:, :, _JUMP]], axis=2,
+    )  # fmt: skip
+    number = steps.sum(axis=2)
+    there = number >= np.maximum(_f(evidence["window"])[:, None] / 2, limits.MINIMUM)
+    return kinds.argmax(axis=2), _ratio(kinds.max(axis=2), number), there
+
+
+def _mix(evidence: Evidence, shares: Floats, pattern: np.ndarray[Any, Any], certain: Floats) -> Pair:
+    """Find those without a majority, and those that change in time."""
+    kind, purity, there = phases(evidence)
+    parts = there.sum(axis=1)
+    pure = there & (purity >= limits.PHASE)
+    members = [(pure & (kind == one)).sum(axis=1) for one in range(len(_KINDS))]
+    counts = np.stack(members, axis=1)
+    changes = ((kind[:, 1:] != kind[:, :-1]) & there[:, 1:]).sum(axis=1)
+    in_phases = (
+        (parts >= limits.MINIMUM)
+        & (pure.sum(axis=1) >= parts - changes)
+        & (np.sort(counts, axis=1)[:, -2] >= 1)
+        & (changes <= 2)
+        & (np.sort(counts, axis=1)[:, -2] * 6 >= parts)
+    )
+    accesses = _f(evidence["accesses"])
+    several = (np.sort(shares, axis=1)[:, -2] >= (1 - limits.MAJORITY) / 2) & (accesses >= 4 * limits.MINIMUM)
+    divided = (shares.max(axis=1) < limits.MAJORITY) & several
+    mixed = in_phases | divided
+    kept = np.where(shares.max(axis=1) >= limits.MAJORITY, certain, 0)
+    purest = _ratio((purity * there).sum(axis=1), _f(parts))
+    certain = np.where(
+        in_phases, wilson(purest, accesses), np.where(divided, wilson(shares.sum(axis=1), accesses), kept)
+    )
+    return np.where(mixed, MIXED, pattern), certain
+
+
+def _append(evidence: Evidence, about: Circumstances, pattern: np.ndarray[Any, Any], certain: Floats) -> Pair:
+    """Find sequential writes that begin at the end of a file."""
+    writes = (evidence["op"] == Op.WRITE) & (evidence["accesses"] > 0)
+    high = _f(evidence["high"])
+    at_end = (evidence["low"] > 0) & (high >= limits.WHOLE_SHARE * about.size) & (about.size > 0)
+    found = writes & (about.appending | (at_end & (pattern == SEQUENTIAL)))
+    sure = np.where(
+        about.appending, np.maximum(certain, wilson(np.ones(len(evidence)), _f(evidence["accesses"]) + 16)), certain
+    )
+    return np.where(found, APPEND, pattern), np.where(found, sure, certain)
+
+
+def _whole(evidence: Evidence, about: Circumstances, pattern: np.ndarray[Any, Any], certain: Floats) -> Pair:
+    """Find files that were read from start to end, without a jump, in a few requests."""
+    ended = (evidence["end_of_file"] > 0) & (evidence["end_of_file"] == evidence["high"])
+    best, total, high = (_f(evidence[name]) for name in ("best_bytes", "bytes", "high"))
+    passes = np.maximum(np.floor(total / np.maximum(best, 1) + 1 - limits.WHOLE_SHARE), 1)
+    share = _ratio(best * passes, total)
+    found = (
+        (evidence["op"] != Op.WRITE)
+        & (best > 0)
+        & (evidence["best_offset"] == 0)
+        & (best >= limits.WHOLE_SHARE * np.maximum(high, about.size))
+        & (evidence["best_accesses"] <= limits.WHOLE_REQUESTS)
+        & (_f(evidence["accesses"]) * limits.MAJORITY <= evidence["best_accesses"] * passes + 1)
+        & (share >= limits.MAJORITY)
+    )
+    sure = wilson(share, np.full(len(evidence), 64.0)) * np.where(about.exact | ended, 1, limits.UNSURE_SIZE)
+    return np.where(found, WHOLE_FILE, pattern), np.where(found, sure, certain)
+
+
+def _header(
+    evidence: Evidence, about: Circumstances, request: Floats, pattern: np.ndarray[Any, Any], certain: Floats
+) -> Pair:
+    """Find small requests at a file's start or end that come before one long sequential part."""
+    body, total = _f(evidence["best_bytes"]), _f(evidence["bytes"])
+    before, before_bytes = _f(evidence["best_before"]), _f(evidence["best_before_bytes"])
+    length = _f(evidence["best_accesses"])
+    number = np.arange(EARLY)[None, :]
+    there = number < evidence["early"][:, None]
+    offset, size = _f(evidence["early_offset"]), _f(evidence["early_size"])
+    end = np.maximum(_f(about.size), _f(evidence["high"]))[:, None]
+    edge = there & ((offset < limits.HEADER_ZONE) | (offset >= end - limits.HEADER_ZONE))
+    small = edge & (size * limits.HEADER_SMALLER <= request[:, None])
+    large = there & (size * limits.HEADER_SMALLER > request[:, None])
+    large &= (offset >= _f(evidence["best_offset"])[:, None]) & (offset < _f(evidence["best_end"])[:, None])
+    # Small ones first, then large ones of the body.
+    last_small = np.where(small, number, -1).max(axis=1)
+    first_large = np.where(large, number, EARLY).min(axis=1)
+    regular = _f(evidence["request_count"].max(axis=1)) * request >= limits.CONFIDENT * total
+    led = regular & (last_small >= 0) & (last_small < first_large) & (first_large < evidence["early"])
+    apart = (
+        regular
+        & (before >= 1)
+        & (before <= limits.HEADER_ACCESSES**2)
+        & (before_bytes * limits.HEADER_SMALLER <= before * request)
+    )
+    alike = (
+        (before >= 1)
+        & (before < limits.HEADER_ACCESSES)
+        & ((number >= before[:, None]) | edge).all(axis=1)
+        & (before + length == evidence["accesses"])
+        & (length >= np.maximum(2 * before, limits.MINIMUM))
+    )
+    found = (
+        (evidence["op"] != Op.WRITE)
+        & (body >= limits.BODY * total)
+        & (led | apart | alike)
+        & ((pattern == SEQUENTIAL) | (length < limits.MINIMUM))
+    )
+    sure = wilson(_ratio(body, total), np.maximum(_f(evidence["accesses"]), 16))
+    return np.where(found, HEADER_THEN_BODY, pattern), np.where(found, sure, certain)

@@ -1,0 +1,78 @@
+"""What a trace knows of files, opens and readers besides accesses, as arrays to look up by id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stepwell.analysis.ask import Queryable, ask, rows
+from stepwell.analysis.software import SOFTWARE
+
+Column = np.ndarray[Any, Any]
+
+O_APPEND = 0o2000
+"""Of open(2), on every architecture that Linux has but alpha, mips, parisc and sparc."""
+
+_FILES = f"""
+WITH used AS (
+    SELECT file, bool_and(op = 'mmap') AS mapped, bool_or(op = 'write') AS written
+    FROM runs WHERE trace = $1 GROUP BY file
+)
+SELECT file, path, coalesce(size, -1)::BIGINT AS size, coalesce(dataset, '') AS dataset, {SOFTWARE} AS software
+FROM files JOIN used USING (file) WHERE trace = $1 ORDER BY file
+"""
+
+_APPENDING = f"SELECT open FROM opens WHERE trace = $1 AND flags & {O_APPEND} <> 0 ORDER BY open"
+
+_READERS = "SELECT reader, coalesce(workload, '') AS workload FROM readers WHERE trace = $1 ORDER BY reader"
+
+_TRACE = "SELECT collector, accesses, lost FROM traces WHERE trace = $1"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The tables, sorted by id, with a row at the end for ids that are not in them."""
+
+    files: pa.Table
+    readers: pa.Table
+    appending: Column
+    exact: bool
+    """Sizes of files are what the file system said, not just what was seen of them."""
+    seen: float
+    """Share of accesses that were not lost."""
+
+    @classmethod
+    def of(cls, store: Queryable, trace: int) -> Facts:
+        """Ask for the facts of a trace."""
+        (about,) = rows(store, _TRACE, trace)
+        files = pa.concat_tables(
+            [
+                ask(store, _FILES, trace),
+                pa.table({"file": [2**62], "path": [""], "size": [-1], "dataset": [""], "software": [False]}),
+            ],
+            promote_options="permissive",
+        )
+        readers = pa.concat_tables([ask(store, _READERS, trace), pa.table({"reader": [2**62], "workload": [""]})])
+        return cls(
+            files=files.combine_chunks(),
+            readers=readers.combine_chunks(),
+            appending=ask(store, _APPENDING, trace)["open"].to_numpy(),
+            exact=str(about["collector"]).partition(" ")[0] not in {"import", "None"},
+            seen=about["accesses"] / max(about["accesses"] + about["lost"], 1),
+        )
+
+    def file(self, files: Column) -> Column:
+        """Return the rows of these files."""
+        return _find(self.files["file"].to_numpy(), files)
+
+    def reader(self, readers: Column) -> Column:
+        """Return the rows of these readers."""
+        return _find(self.readers["reader"].to_numpy(), readers)
+
+
+def _find(ids: Column, wanted: Column) -> Column:
+    place = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    return np.where(ids[place] == wanted, place, len(ids) - 1)

@@ -1,0 +1,196 @@
+"""From the verdicts on streams to those on files, datasets and workloads: a vote, weighted by cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stepwell.analysis.native.streams import Evidence
+from stepwell.analysis.streams.decide import (
+    APPEND,
+    HEADER_THEN_BODY,
+    MIXED,
+    PATTERNS,
+    SEQUENTIAL,
+    STRIDED,
+    UNKNOWN,
+    VERDICT,
+    WHOLE_FILE,
+    Verdicts,
+)
+from stepwell.analysis.thresholds import streams as limits
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
+STREAM = np.dtype(
+    [*((name, "i8") for name in ("reader", "thread", "open", "file", "lane")), ("op", "u1"), ("is_lane", "?"),
+     *((name, "i8") for name in ("accesses", "bytes", "low", "high")), *VERDICT.descr]
+)  # fmt: skip
+"""What is kept of every stream and lane: who, what, and the verdict."""
+
+GROUP = np.dtype(
+    [("streams", "i8"), ("accesses", "i8"), ("bytes", "i8"), ("low", "i8"), ("high", "i8"), ("by_turns", "?"),
+     ("by_accesses", "f8", len(PATTERNS)), ("by_bytes", "f8", len(PATTERNS)), *VERDICT.descr]
+)  # fmt: skip
+"""A verdict on several streams, with the shares of patterns among them by accesses and by bytes."""
+
+FAMILY = (SEQUENTIAL, WHOLE_FILE, HEADER_THEN_BODY, APPEND)
+"""Kinds of sequential: together they can have a majority that none of them has, and then their common name."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of members.
+
+    Attributes:
+        of: the group of each member.
+        first: one member of each group.
+    """
+
+    of: Numbers
+    first: Numbers
+
+    @classmethod
+    def by(cls, *keys: np.ndarray[Any, Any]) -> Groups:
+        """Put together what has the same keys."""
+        order = np.lexsort(keys)
+        new = np.zeros(len(order), bool)
+        new[:1] = True
+        for key in keys:
+            new[1:] |= key[order][1:] != key[order][:-1]
+        of = np.empty(len(order), np.int64)
+        of[order] = np.cumsum(new) - 1
+        return cls(of, order[new])
+
+    def sum(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return the sum of each group."""
+        total: np.ndarray[Any, Any] = np.bincount(self.of, values, len(self.first))
+        return total
+
+
+def condense(evidence: Evidence, verdicts: Verdicts) -> np.ndarray[Any, np.dtype[np.void]]:
+    """Return what is kept of these streams."""
+    kept = np.zeros(len(evidence), STREAM)
+    for name in STREAM.names or ():
+        kept[name] = evidence[name] if name in (EVIDENCE_NAMES) else verdicts[name]
+    kept["low"][evidence["accesses"] == 0] = 0
+    return kept
+
+
+EVIDENCE_NAMES = frozenset(
+    {"reader", "thread", "open", "file", "lane", "op", "is_lane", "accesses", "bytes", "low", "high"}
+)
+
+
+def speakers(streams: np.ndarray[Any, np.dtype[np.void]]) -> np.ndarray[Any, np.dtype[np.void]]:
+    """Return those that speak for their files: the streams, or the lane where most of its streams are too short.
+
+    A lane's verdict is given the weight of all its streams.
+    """
+    lane_count = int(streams["lane"].max(initial=-1)) + 1
+    own = ~streams["is_lane"]
+    weight = np.bincount(streams["lane"][own], streams["cost"][own], lane_count)
+    clear = own & (streams["pattern"] != UNKNOWN)
+    known = np.bincount(streams["lane"][clear], streams["cost"][clear], lane_count)
+    has_lane = np.zeros(lane_count, bool)
+    has_lane[streams["lane"][~own & (streams["pattern"] != UNKNOWN)]] = True
+    by_lane = has_lane & (known < weight / 2)
+    chosen: np.ndarray[Any, np.dtype[np.void]] = streams[
+        np.where(own, ~by_lane[streams["lane"]], by_lane[streams["lane"]])
+    ].copy()
+    whole = {
+        name: np.bincount(streams["lane"][own], streams[name][own], lane_count)
+        for name in ("accesses", "bytes", "cost")
+    }
+    for name, total in whole.items():
+        # Lanes do not follow streams to their end; several parts of one lane share its weight.
+        parts = np.bincount(chosen["lane"][chosen["is_lane"]], minlength=lane_count)
+        mine = chosen["is_lane"]
+        chosen[name][mine] = (total / np.maximum(parts, 1))[chosen["lane"][mine]]
+    return chosen
+
+
+def vote(members: np.ndarray[Any, np.dtype[np.void]], groups: Groups) -> np.ndarray[Any, np.dtype[np.void]]:
+    """Return the verdict on each group: the pattern that has the majority of the cost.
+
+    Members that are unknown take no part unless they have most of the cost: then so is the group.  Confidence is that
+    of the members for the pattern, times their share of what is known.
+    """
+    number = len(groups.first)
+    result = np.zeros(number, GROUP)
+    cost = np.zeros((number, len(PATTERNS)))
+    sure = np.zeros((number, len(PATTERNS)))
+    for one in range(len(PATTERNS)):
+        mine = members["pattern"] == one
+        cost[:, one] = groups.sum(members["cost"] * mine)
+        sure[:, one] = groups.sum(members["cost"] * members["confidence"] * mine)
+        result["by_accesses"][:, one] = groups.sum(members["accesses"] * mine)
+        result["by_bytes"][:, one] = groups.sum(members["bytes"] * mine)
+    for name in ("accesses", "bytes"):
+        result[name] = np.rint(groups.sum(members[name].astype(np.float64)))
+        total = np.maximum(result[f"by_{name}"].sum(axis=1, keepdims=True), 1)
+        result[f"by_{name}"] /= total
+    result["streams"] = groups.sum(
+        members["streams"] if "streams" in (members.dtype.names or ()) else np.ones(len(members))
+    )
+    result["low"] = np.iinfo(np.int64).max
+    np.minimum.at(result["low"], groups.of, members["low"])
+    np.maximum.at(result["high"], groups.of, members["high"])
+    result["cost"] = cost.sum(axis=1)
+    known = result["cost"] - cost[:, UNKNOWN]
+    cost[:, UNKNOWN] = 0
+    pattern, share = cost.argmax(axis=1), cost.max(axis=1) / np.maximum(known, 1)
+    kin = cost[:, FAMILY].sum(axis=1) / np.maximum(known, 1)
+    related = (share < limits.MAJORITY) & (kin >= limits.MAJORITY)
+    rows = np.arange(number)
+    confidence = sure[rows, pattern] / np.maximum(cost[rows, pattern], 1e-9)
+    confidence = np.where(
+        related, sure[:, FAMILY].sum(axis=1) / np.maximum(cost[:, FAMILY].sum(axis=1), 1e-9), confidence
+    )
+    divided = (share < limits.MAJORITY) & ~related
+    pattern = np.where(related & (share < limits.CONFIDENT), SEQUENTIAL, pattern)
+    pattern = np.where(divided, MIXED, pattern)
+    overall = sure[:, 1:].sum(axis=1) / np.maximum(known, 1e-9)
+    result["likely"] = pattern
+    confidence = np.where(divided, overall, confidence * np.where(related, kin, share))
+    unclear = known < result["cost"] * limits.CONFIDENT
+    confidence = np.where(unclear, known / np.maximum(result["cost"], 1) * confidence, confidence)
+    result["confidence"] = confidence
+    result["pattern"] = np.where(unclear | (confidence < limits.CONFIDENT), UNKNOWN, pattern)
+    _typical(members, groups, result)
+    return result
+
+
+def _typical(
+    members: np.ndarray[Any, np.dtype[np.void]], groups: Groups, result: np.ndarray[Any, np.dtype[np.void]]
+) -> None:
+    """Take request size and stride from the members with most of the cost: of those alike, all together."""
+    for name in ("request", "stride"):
+        same = Groups.by(members[name], groups.of)
+        weight = same.sum(members["cost"])
+        of = groups.of[same.first]
+        order = np.lexsort((weight, of))
+        last = np.ones(len(order), bool)
+        last[:-1] = of[order][1:] != of[order][:-1]
+        result[name][of[order[last]]] = members[name][same.first[order[last]]]
+    result["stride"][~np.isin(result["pattern"], (STRIDED, 3))] = 0
+
+
+def by_turns(
+    members: np.ndarray[Any, np.dtype[np.void]], groups: Groups, result: np.ndarray[Any, np.dtype[np.void]]
+) -> None:
+    """Call a file sequential that several streams read in turns: each with a stride, all of it together."""
+    apart = np.isin(members["pattern"], (STRIDED, SEQUENTIAL, UNKNOWN))
+    stride = np.where(members["pattern"] == STRIDED, members["stride"], 0)
+    several = (groups.sum(~members["is_lane"]) > 1) & (groups.sum(~apart) == 0)
+    strided = groups.sum(members["cost"] * (stride > 0)) >= limits.CONFIDENT * result["cost"]
+    extent = (result["high"] - result["low"]).astype(np.float64)
+    covered = np.abs(result["bytes"] / np.maximum(extent, 1) - 1) <= 1 - limits.WHOLE_SHARE
+    found = several & strided & covered
+    result["pattern"][found] = SEQUENTIAL
+    result["by_turns"] = found
+    sure = groups.sum(members["cost"] * members["confidence"]) / np.maximum(result["cost"], 1)
+    result["confidence"][found] = sure[found]
+    result["stride"][found] = 0

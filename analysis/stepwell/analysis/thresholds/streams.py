@@ -1,0 +1,104 @@
+"""What decides how a stream of accesses is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class HeadLimits:
+    """How heads are told apart; parameters of `native/heads.c` and `native/streams.c`, in their order."""
+
+    heads: int = 32
+    """Heads of one stream, a multiple of 4. More sequential readers than that through one descriptor are rare (Linux
+    itself keeps one readahead state for each), and time and chance grow with it."""
+    proven: int = 4
+    """Accesses in a chain. Among n places read at random a chain of 4 comes up with (heads / n)^3."""
+    expanded: int = 64
+    """Accesses. A run with a stride that is no longer may be heads read in turn: one access of each makes one."""
+    skips: int = 16
+    """Steps, or requests. What a reader leaves out at once: rows it does not need, what other threads take, events
+    that were lost."""
+    page: int = 4096
+    """Bytes. Holes are measured in requests of at least a page, the unit of the page cache."""
+    around: int = 64 << 10
+    """Bytes. Linux maps up to 16 cached pages around a fault (fault_around_bytes in mm/memory.c)."""
+    streams: int = 1 << 17
+    """Streams under way at the same time, of 4 KiB each; beyond, the one left alone longest is concluded early."""
+    short: int = 64
+    """Accesses. A longer stream speaks for itself; shorter ones are also looked at together with the other streams of
+    the same process on the same file."""
+
+
+EQUIVALENT = 16 << 10
+"""Bytes that an access costs besides its own. A verdict on several kinds of accesses weighs each by its cost, latency +
+bytes / bandwidth, in bytes: a request that misses the page cache costs as much as 100 KiB and more (80 us at
+2 GB/s), one that hits it as 10 KiB (1 us at 10 GB/s). The lower end is taken, so that bytes decide, except where tiny
+accesses abound."""
+
+MAJORITY = 0.7
+"""Share of the cost that accesses of one kind must have to give a stream its name; less is mixed. A tenth of foreign
+accesses breaks up to a tenth of the other ones' steps, on both sides."""
+
+PHASE = 0.8
+"""Share of one kind within each part of a stream in time, for it to be mixed of phases."""
+
+CHANCE = 2
+"""Accesses. Chains shorter than twice this are taken for chance."""
+
+PIECE = 16
+"""Accesses. A reader that jumps after fewer, every time, reads random pieces; one that reads on so long is sequential
+from many places. Linux's readahead window is full-grown after about as many requests of 4 to 16 KiB."""
+
+FEW_PIECES = 4
+"""Chains. So few are not called pieces, however short: the stream is short."""
+
+STRETCH = 64
+"""Accesses without a hole. Jumps at regular distances after as many are only now and then: the stream is sequential."""
+
+MINIMUM = 4
+"""Accesses of a stream, below which only a whole file read at once has a name."""
+
+RANDOM_MINIMUM = 8
+"""Jumps. The turning points of fewer say nothing: with 8, a monotonic series has one chance in 20,000 to be random."""
+
+TURNS = (2 / 3, 0.25)
+"""Share of jumps that turn, for a random order (I.-J. Bienaymé, "Sur une question de probabilités", 1874) and the
+lowest share that passes as random: two thirds less what locality does."""
+
+ONE_WAY = 0.9
+"""Share of jumps in one direction from which on they are holes, not randomness: half is what randomness gives."""
+
+WHOLE_REQUESTS = 32
+"""Requests. A whole file read in as many is "whole-file"; in more it is a sequential stream. 4 MiB in 128 KiB."""
+
+WHOLE_SHARE = 0.98
+"""Share of the file's size that must have been read: trailers may be left out."""
+
+HEADER_ACCESSES = 8
+"""Accesses: most that count as probes before a body."""
+
+HEADER_SMALLER = 4
+"""Times that a probe is smaller than the body's requests."""
+
+HEADER_ZONE = 1 << 20
+"""Bytes at the start or end of a file where headers, footers and indices are."""
+
+BODY = 0.85
+"""Share of a stream's bytes that the body has, in one chain."""
+
+CONFIDENT = 0.5
+"""Confidence below which a verdict is "unknown"."""
+
+Z = 1.96
+"""Standard deviations of the interval whose lower end confidence is: 95 % (Wilson, "Probable Inference", 1927)."""
+
+UNSURE_SIZE = 0.7
+"""Confidence is multiplied by it when a whole file is one only if the file is no larger than what was read of it, as
+in traces of other tools, which do not tell sizes."""
+
+STREAM_ROWS = 10_000
+"""Streams that get a row of their own: those with most bytes. All count in the rows of their files."""
+
+FILE_ROWS = 100_000
+"""Files that get a row of their own: those with most bytes. All count in the rows of their datasets and workloads."""
