@@ -192,6 +192,7 @@ static uint32_t jump(struct sw_heads *s, uint64_t offset, uint64_t size, const s
 	int32_t direction = offset > s->last_jump ? 1 : -1;
 
 	if (e->steps[SW_JUMP]) {
+		tally(&e->jumps, (int64_t)(offset - s->last_jump), 1);
 		if (direction > 0)
 			e->upwards += 1;
 		else
@@ -314,6 +315,7 @@ static enum sw_step approach(struct sw_heads *s, uint32_t i, uint64_t offset, ui
 	if (ahead > 0 && (uint64_t)ahead <= hole) {
 		if (c->skipped > s->end[i] || offset - c->skipped > hole)
 			c->skipped = s->end[i];
+		tally(&s->evidence.holes, moved, 1);
 		foretell(s, i, offset, moved);
 		c->forward = 1;
 		move(s, i, offset, offset + size);

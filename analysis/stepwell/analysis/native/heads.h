@@ -68,6 +68,8 @@ struct sw_evidence {
 	uint64_t chain_accesses[SW_CHAINS];
 	uint64_t chain_bytes[SW_CHAINS];
 	struct sw_top strides;
+	struct sw_top holes; /* distances over holes, from start to start */
+	struct sw_top jumps; /* distances from one jump to the next */
 	struct sw_top requests;
 	/* The first accesses. */
 	uint64_t early;

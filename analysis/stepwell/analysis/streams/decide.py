@@ -77,9 +77,7 @@ def decide(evidence: Evidence, about: Circumstances) -> Verdicts:
     verdicts["shares"] = shares
     verdicts["cost"] = cost.sum(axis=1)
     verdicts["request"] = _request(evidence)
-    verdicts["stride"] = np.take_along_axis(evidence["stride"], evidence["stride_count"].argmax(axis=1)[:, None], 1)[
-        :, 0
-    ]
+    verdicts["stride"] = _distance(evidence)
     main = shares.argmax(axis=1)
     rows = np.arange(len(evidence))
     share = shares[rows, main]
@@ -152,8 +150,10 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     many = chains[:, pieces].sum(axis=1) > limits.FEW_PIECES
     in_pieces = np.where(many, _ratio(in_chains[:, pieces].sum(axis=1), in_chains[:, limits.CHANCE :].sum(axis=1)), 0)
     consecutive = cost[:, _CONSECUTIVE] * true_forward
-    holes = cost[:, _GAP] * true_gaps
-    rows = cost[:, _STRIDED] * true_strided
+    # Without anything consecutive, holes that are alike are a stride.
+    alike = (_most(evidence, "hole")[1] >= limits.ALIKE * gaps) & (forward < (1 - limits.ONE_WAY) * accesses)
+    holes = np.where(alike, 0, cost[:, _GAP] * true_gaps)
+    rows = cost[:, _STRIDED] * true_strided + np.where(alike, cost[:, _GAP] * true_gaps, 0)
     back = cost[:, _BACKWARD] * true_backward
     whole = np.maximum(cost.sum(axis=1) - cost[:, _REPEAT], 0)
     jumps = np.maximum(whole - consecutive - holes - rows - back, 0)
@@ -161,13 +161,11 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     stretch = _ratio(accesses - forward, accesses)
     length = 1 / np.maximum(stretch, 1e-9)
     starts = strided + backward + chains[:, limits.CHANCE :].sum(axis=1)
-    distance = np.abs(
-        np.take_along_axis(_f(evidence["stride"]), evidence["stride_count"].argmax(axis=1)[:, None], 1)[:, 0]
-    )
+    distance = np.abs(_most(evidence, "stride")[0])
     sparse = length * _ratio_any(_f(evidence["bytes"]), accesses) <= distance / 2
     nested = (length > 1.5) & (length <= limits.STRETCH)
-    by_rows = nested & (_ratio(strided * true_strided, starts) >= limits.MAJORITY)
-    by_back = nested & (_ratio(backward * true_backward, starts) >= limits.MAJORITY)
+    by_rows = nested & (_ratio(strided * true_strided, starts) >= limits.MAJORITY) & _throughout(evidence, _STRIDED)
+    by_back = nested & (_ratio(backward * true_backward, starts) >= limits.MAJORITY) & _throughout(evidence, _BACKWARD)
     dense = by_rows & ~sparse
     absorbed = (by_rows & sparse) | by_back
     in_pieces = np.where(absorbed | dense, 0, in_pieces)
@@ -178,6 +176,11 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     # Jumps that all go the same way are holes; such that hardly turn are no random order.
     compared = _f(evidence["upwards"]) + _f(evidence["downwards"])
     judged = compared >= limits.MINIMUM
+    far, often = _most(evidence, "jump")
+    even = judged & (often >= limits.ALIKE * compared)
+    regular = regular + np.where(even & (far > 0), jumps, 0)
+    falling = falling + np.where(even & (far < 0), jumps, 0)
+    jumps = np.where(even & (far != 0), 0, jumps)
     up = judged & (_ratio(_f(evidence["upwards"]), compared) >= limits.ONE_WAY)
     down = judged & (_ratio(_f(evidence["downwards"]), compared) >= limits.ONE_WAY)
     turning = _ratio(_f(evidence["turns"]), compared) >= limits.TURNS[1]
@@ -186,6 +189,27 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
         [sequential + np.where(up, jumps, 0), regular, falling + np.where(down, jumps, 0), random], axis=1
     )
     return shares / np.maximum(whole, 1)[:, None], compared
+
+
+def _most(evidence: Evidence, name: str) -> tuple[Floats, Floats]:
+    """Return the value that occurred most, and how often."""
+    count = evidence[f"{name}_count"]
+    place = count.argmax(axis=1)[:, None]
+    return _f(np.take_along_axis(evidence[name], place, 1)[:, 0]), _f(np.take_along_axis(count, place, 1)[:, 0])
+
+
+def _distance(evidence: Evidence) -> Floats:
+    """Return the distance at which accesses, or else jumps, follow most often."""
+    (stride, often), (hole, holes), (jump, jumps) = (_most(evidence, name) for name in ("stride", "hole", "jump"))
+    stride, often = np.where(holes > often, hole, stride), np.maximum(holes, often)
+    return np.where(jumps > often, jump, stride)
+
+
+def _throughout(evidence: Evidence, step: int) -> Bools:
+    """Tell whether such steps were made all the time, not just at the beginning of many heads."""
+    made = evidence["window_steps"][:, :, step] > 0
+    there = np.arange(made.shape[1])[None, :] < evidence["windows"][:, None]
+    return _ratio(_f((made & there).sum(axis=1)), _f(evidence["windows"])) >= limits.MAJORITY
 
 
 def _ratio_any(part: Floats, whole: Floats) -> Floats:

@@ -69,6 +69,9 @@ lowest share that passes as random: two thirds less what locality does."""
 ONE_WAY = 0.9
 """Share of jumps in one direction from which on they are holes, not randomness: half is what randomness gives."""
 
+ALIKE = 0.45
+"""Share of holes, or of jumps, that have one distance, for them to be a stride. Of two that alternate each has half."""
+
 WHOLE_REQUESTS = 32
 """Requests. A whole file read in as many is "whole-file"; in more it is a sequential stream. 4 MiB in 128 KiB."""
 
