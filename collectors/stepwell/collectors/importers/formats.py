@@ -48,6 +48,9 @@ FORMATS = {
     made.name: made
     for made in (
         Format("parquet", "parquet", "accesses in Parquet, with the columns of the view `accesses`"),
+        Format("fio", "fio", "fio's write_iolog, versions 2 and 3; one job a file"),
+        Format("strace", "strace", "text of strace -f -ttt -T -y -o FILE"),
+        Format("blkparse", "blkparse", "text of blkparse in its default format"),
         Format("csv", "delimited", "accesses in CSV with a header line, the same columns"),
     )
 }

@@ -251,6 +251,18 @@ class _Stream(io.RawIOBase):
         return size
 
 
+def number(text: str) -> int | None:
+    """Return a decimal number of at most 20 digits (2^64 has as many), otherwise None."""
+    return int(text) if len(text) <= 20 and text.isascii() and text.isdecimal() else None
+
+
+def nanoseconds(text: str) -> int | None:
+    """Return a time in decimal seconds, such as 1700000000.123456, exactly in nanoseconds; None if it is none."""
+    seconds, _, fraction = text.partition(".")
+    whole, part = number(seconds), number(fraction[:9].ljust(9, "0"))
+    return None if whole is None or part is None else whole * 1_000_000_000 + part
+
+
 def printable(text: str) -> str:
     """Return text from a file that cannot steer a terminal, for messages; at most 200 characters of it."""
     shown = text if len(text) <= 200 else text[:200] + "..."

@@ -120,6 +120,7 @@ class TraceWriter:
         """
         self.skipped: dict[str, int] = {}
         self.limits: list[str] = []
+        self._estimated: dict[str, int] = {}
         self._lost: dict[str, int] = {}
         self._spool = spool
         self._meta = {"version": version("stepwell")} | meta
@@ -165,6 +166,11 @@ class TraceWriter:
         """Count what was left out because it is no access on a file, or none that a trace can hold."""
         if count:
             self.skipped[reason] = self.skipped.get(reason, 0) + count
+
+    def estimate(self, what: str, count: int = 1) -> None:
+        """Count what is in the trace but less certain than it looks; it stands in the trace's `degraded`."""
+        if count:
+            self._estimated[what] = self._estimated.get(what, 0) + count
 
     def lose(self, hop: str, count: int = 1) -> None:
         """Count accesses that the file itself says were lost before it was written; they stand in view `losses`."""
@@ -217,9 +223,10 @@ class TraceWriter:
     ) -> None:
         """Say that a thread's process began a program (execve); `command` as for `thread`."""
         words = _words(command) if isinstance(command, str) else command
-        name = comm or (words[0].rsplit("/", 1)[-1] if words else "")
+        name = _bytes(comm or (words[0].rsplit("/", 1)[-1] if words else ""))[:16]
+        self._threads[thread - 1].comm = name
         text = b"".join(_bytes(word).replace(b"\0", b" ") + b"\0" for word in words)[:MAX_COMMAND_BYTES]
-        self._gather(EXEC.kind, (EXEC.kind, thread, self._when(start_ns), _bytes(name)[:16]), text)
+        self._gather(EXEC.kind, (EXEC.kind, thread, self._when(start_ns), name), text)
 
     def end_thread(
         self,
@@ -456,17 +463,19 @@ class TraceWriter:
         first = self._first_ns or 0
         origin = first if self._origin_ns is None else min(self._origin_ns, first)
         self._write_threads(origin)
-        coverage = [*self.limits, *([] if self._first_ns is not None else ["times are not known: order alone is"])]
-        self._spool.meta(
-            **self._meta,
+        if self._first_ns is None:
+            self.limit("times are not known: order alone is")
+        if self._epoch_ns is not None:
+            self.meta(start_realtime_ns=self._epoch_ns + origin)
+        self.meta(
             start_monotonic_ns=origin,
             end_monotonic_ns=max(self._last_ns, origin),
-            **({} if self._epoch_ns is None else {"start_realtime_ns": self._epoch_ns + origin}),
             timed=self._first_ns is not None,
-            coverage=coverage,
+            coverage=self.limits,
             losses=self._lost,
-            degraded={SKIPPED + reason: count for reason, count in self.skipped.items()},
+            degraded=self._estimated | {SKIPPED + reason: count for reason, count in self.skipped.items()},
         )
+        self._spool.meta(**self._meta)
 
     def _write_threads(self, origin: int) -> None:
         threads = np.zeros(len(self._threads), DTYPES[THREAD.kind])

@@ -1,0 +1,67 @@
+"""From lines to calls: who calls, where a call that takes two lines began, and what the trace says of it all."""
+
+from __future__ import annotations
+
+from stepwell.collectors.importers.strace.files import HANDLERS, Files, Made
+from stepwell.collectors.importers.strace.lines import Begun, Call, Ended, Line, Superseded, arguments
+from stepwell.collectors.importers.strace.tasks import FORKS, Tasks
+from stepwell.collectors.importers.writer import TraceWriter
+
+NO_BEGINNING = "ends of calls whose beginnings are not in the log"
+
+LIMITS = (
+    "mmap: page faults are not seen",
+    "io_uring and libaio are not seen",
+    "regular files are told by their paths: named pipes outside /dev, /proc and /sys count as files",
+    "processor time, page cache hits and whether a thread slept are not in the log",
+    "strace slows each system call down by 20 to 200 us, which times between accesses have in them",
+    "a file's size is what a stat call in the log said, or the largest end of an access seen",
+)
+
+
+class Calls:
+    """Tells a trace what the lines of one log mean, in their order."""
+
+    def __init__(self, trace: TraceWriter) -> None:
+        self._trace = trace
+        self._tasks = Tasks(trace)
+        self._files = Files(trace)
+        for sentence in LIMITS:
+            trace.limit(sentence)
+
+    def take(self, line: Line) -> None:
+        """Take the next line."""
+        match line:
+            case Begun():
+                self._tasks.begin(self._tasks.find(line.tid, line.time_ns), line)
+            case Call():
+                self._call(line)
+            case Ended():
+                self._tasks.end(line.tid, line.time_ns, line.status)
+            case Superseded():
+                self._tasks.superseded(line.tid or 0, line.by)
+
+    def end(self) -> None:
+        """Tell of the files that are still open, accessed or not."""
+        for table in self._tasks.tables():
+            for file in table.files.values():
+                self._files.number(file)
+
+    def _call(self, call: Call) -> None:
+        task = self._tasks.find(call.tid, call.time_ns)
+        given, start_ns = call.arguments, call.time_ns
+        begun = self._tasks.finish(task)
+        if given is None:
+            if begun is None or begun.name != call.name:
+                self._trace.skip(NO_BEGINNING)
+                return
+            given, start_ns = begun.arguments + call.rest, begun.time_ns
+        if start_ns is not None:
+            self._trace.epoch(0)
+            if call.took_ns is None and call.result is not None:
+                self._trace.limit("latencies are not known: use strace -T")
+        if call.name in FORKS:
+            if call.result is not None and call.result > 0:
+                self._tasks.forked(task, given, call.result, start_ns)
+        elif handler := HANDLERS.get(call.name):
+            handler(self._files, Made(task, call, arguments(given), start_ns))
