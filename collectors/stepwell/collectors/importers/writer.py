@@ -283,7 +283,8 @@ class TraceWriter:
             text, state = b"", state | OpenFlag.NO_PATH
         components = b"\0".join(reversed(text.split(b"/")))
         ino = 0 if text else self._opens  # what nothing names is a file of its own
-        when, latency_ns = self._when(start_ns), _within(latency_ns, LARGEST_TIME)
+        latency_ns = _within(latency_ns, LARGEST_TIME)
+        when = self._when(start_ns, latency_ns)
         # kind thread open start latency ino size mtime dev generation magic flags state reserved
         self._gather(
             OPEN.kind,
@@ -431,7 +432,8 @@ class TraceWriter:
         """
         text = _bytes(path)[:MAX_PATH_BYTES].replace(b"\0", b"\\x00")
         value = max(-(2**63), min(value, LARGEST))
-        when, latency_ns = self._when(start_ns), _within(latency_ns, LARGEST_TIME)
+        latency_ns = _within(latency_ns, LARGEST_TIME)
+        when = self._when(start_ns, latency_ns)
         self._gather(EVENT.kind, (EVENT.kind, thread, kind, op, open, when, latency_ns, value, len(text), 0), text)
 
     def close(self, thread: int, open: int, *, start_ns: int | None = None, latency_ns: int = 0) -> None:  # noqa: A002
@@ -519,10 +521,10 @@ class TraceWriter:
         made["seq"] = self._numbers(made["thread"])
         self._joiner.add(made)
 
-    def _when(self, start_ns: int | None) -> int | None:
+    def _when(self, start_ns: int | None, latency_ns: int = 0) -> int | None:
         """Return the time to write: the one given, or the latest seen; None when there is none yet."""
         if start_ns is not None and 0 <= start_ns <= LARGEST_TIME:
-            self._seen(start_ns, start_ns)
+            self._seen(start_ns, start_ns + latency_ns)
             return start_ns
         if start_ns is not None:
             self.skip("time below 0, or beyond what Linux has: taken to be that before it")

@@ -1,7 +1,9 @@
 """strace's text: what system calls did to files.
 
 `lines.py` takes lines apart, `calls.py` makes calls of them, `tasks.py` follows processes and their descriptors, and
-`files.py` tells the trace what a call does to a file.  Made for `strace -f -ttt -T -y -o FILE`; without -f, -T or -y, or with -yy, it is read as far as it goes.
+`files.py` tells the trace what a call does to a file.
+
+Made for `strace -f -ttt -T -y -o FILE`; without -f, -T or -y, or with -yy, it is read as far as it goes.
 """
 
 from __future__ import annotations

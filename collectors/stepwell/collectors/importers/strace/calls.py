@@ -48,7 +48,7 @@ class Calls:
                 self._files.number(file)
 
     def _call(self, call: Call) -> None:
-        task = self._tasks.find(call.tid, call.time_ns)
+        task = self._tasks.find(call.tid, call.time_ns, goes_on=call.arguments is None)
         given, start_ns = call.arguments, call.time_ns
         begun = self._tasks.finish(task)
         if given is None:

@@ -198,11 +198,21 @@ class Files:
             new, file = _result(made), self._entry(made.task, made.argument(0))
             if new is not None and file is not None:
                 self._set(made, new[0], file, closed_by_exec=command == "F_DUPFD_CLOEXEC")
-        elif command == "F_SETFD" and (own := descriptor(made.argument(0))) and own.number in made.task.table.files:
-            table = made.task.table
-            (table.closed_by_exec.add if "FD_CLOEXEC" in said else table.closed_by_exec.discard)(own.number)
+        elif command == "F_SETFD":
+            self.close_by_exec(made, wanted="FD_CLOEXEC" in said)
         elif command == "F_SETFL" and made.result == 0 and (file := self._entry(made.task, made.argument(0))):
             file.appends = "O_APPEND" in said
+
+    def close_by_exec(self, made: Made, *, wanted: bool) -> None:
+        """Let execve close a descriptor, or not."""
+        own, table = descriptor(made.argument(0)), made.task.table
+        if own is not None and own.number in table.files and made.result == 0:
+            (table.closed_by_exec.add if wanted else table.closed_by_exec.discard)(own.number)
+
+    def ioctl(self, made: Made) -> None:
+        """The two requests that do the same as fcntl's F_SETFD."""
+        if made.argument(1) in {"FIOCLEX", "FIONCLEX"}:
+            self.close_by_exec(made, wanted=made.argument(1) == "FIOCLEX")
 
     def close(self, made: Made) -> None:
         """Close a descriptor."""
@@ -425,6 +435,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("dup", "dup2"), Files.duplicate),
     "dup3": lambda files, made: files.duplicate(made, 2),
     **dict.fromkeys(("fcntl", "fcntl64"), Files.control),
+    "ioctl": Files.ioctl,
     "close": Files.close,
     "close_range": Files.close_range,
     "lseek": Files.seek,

@@ -9,14 +9,15 @@ from stepwell.collectors.importers.source import Input, nanoseconds, number, pri
 
 _PREFIX = re.compile(r"(?:\[pid +(?P<marked>\d+)\] |(?P<plain>\d+) +(?=[\d<+\-a-z_]))?(?:(?P<time>\d+\.\d+) )?")
 _CALL = re.compile(r"(?P<name>[a-z_][a-z_0-9]*)\(")
-_UNFINISHED = re.compile(r" ?<unfinished \.\.\.>(?:\) += \?)?$")
+_UNFINISHED = re.compile(r" ?<unfinished \.\.\.>(?:\) += \?)?$|(?:strace: )?Process \d+ attached$")
+"""On a terminal the notice of a new process comes between, and the rest follows on a line of its own."""
 _RESUMED = re.compile(r"<\.\.\. (?P<name>[a-z_][a-z_0-9]*) resumed>")
 _RESULT = re.compile(
     r"(?P<arguments>.*)\)\s+= (?P<value>-?\d+|\?|0x[0-9a-f]+)(?P<said>.*?)(?: <(?P<took>\d+\.\d+)>)?$", re.DOTALL
 )
 _EXIT = re.compile(r"\+\+\+ (?:exited with (?P<code>\d+)|killed by (?P<signal>\w+)(?: \(core dumped\))?) \+\+\+$")
 _SUPERSEDED = re.compile(r"\+\+\+ superseded by execve in pid (?P<by>\d+) \+\+\+$")
-_NOTICE = re.compile(r"--- .* ---$|(?:strace: )?Process \d+ (?:attached|detached)|strace: ")
+_NOTICE = re.compile(r"--- .* ---$|(?:strace: )?Process \d+ (?:attached|detached)|strace: | ?<unfinished \.\.\.>$")
 
 _TOKEN = re.compile(
     r'"(?:[^"\\]|\\.)*"(?:\.\.\.)?'  # a string

@@ -89,23 +89,31 @@ class Tasks:
         self._live: dict[int, Task] = {}
         self._processes = 0
         self._unnamed: Task | None = None
+        """The thread that strace left without a number."""
+        self._named_since = False
         self._forking: dict[Task, Begun] = {}
 
-    def find(self, tid: int | None, time_ns: int | None) -> Task:
-        """Return a thread, a new one if there is none; strace leaves the number out as long as there is one alone."""
+    def find(self, tid: int | None, time_ns: int | None, *, goes_on: bool = False) -> Task:
+        """Return a thread, a new one if there is none; strace leaves the number out as long as there is one alone.
+
+        Args:
+            tid: its number.
+            time_ns: when it was seen.
+            goes_on: it is in a call already, so that it cannot have been made just now.
+        """
         if tid is None:
-            if len(self._live) == 1:
+            if len(self._live) == 1 and (self._unnamed is None or self._named_since):
                 return next(iter(self._live.values()))
             if self._unnamed is None:
                 self._unnamed = self._alone(0, time_ns)
             return self._unnamed
         task = self._live.get(tid)
         if task is None:
-            if len(self._forking) == 1:
+            if len(self._forking) == 1 and not goes_on:
                 ((parent, begun),) = self._forking.items()
                 task = self._child(parent, begun.arguments, tid, time_ns)
-            elif self._unnamed is not None and not self._live:
-                task = self._unnamed
+            elif self._unnamed is not None and not self._named_since:
+                task, self._named_since = self._unnamed, True
             else:
                 task = self._alone(tid, time_ns)
             self._live[tid] = task
@@ -147,7 +155,7 @@ class Tasks:
         for number in [number for number, one in self._live.items() if one is task]:
             del self._live[number]
         if task is self._unnamed:
-            self._unnamed = None
+            self._unnamed, self._named_since = None, False
 
     def tables(self) -> list[Table]:
         """Return the descriptors of all that live."""
