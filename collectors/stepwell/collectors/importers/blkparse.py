@@ -20,6 +20,8 @@ SECTOR_BYTES = 512
 PENDING = 1 << 14
 """Requests whose completion is waited for; the oldest is told without its latency when there are more."""
 
+WITHOUT_DATA = "discards, flushes and other requests without data of theirs"
+
 LIMITS = (
     "block layer: what was read from or written to the page cache is not seen; read-ahead and write-back are",
     "offsets are those on the device, not in files; a file of this trace is a device, major:minor",
@@ -75,7 +77,11 @@ def _take(line: str, source: Input, trace: TraceWriter, requests: _Requests, beg
             raise source.fail(f"no line of blkparse's default format: '{printable(line)}'; run it without -f")
         return
     request = _REQUEST.fullmatch(found["rest"])
-    if found["action"] not in {begins, "C"} or not request:
+    if found["action"] not in {begins, "C"}:
+        return
+    if not request:
+        if found["action"] == begins:
+            trace.skip(WITHOUT_DATA)
         return
     time, pid = nanoseconds(found["time"]), number(found["pid"])
     sector, sectors = number(request[1]), number(request[2])
@@ -84,7 +90,7 @@ def _take(line: str, source: Input, trace: TraceWriter, requests: _Requests, beg
     if found["action"] == "C":
         requests.complete(found["device"], sector, sectors, time)
     elif (op := _op(found["rwbs"])) is None:
-        trace.skip("discards, flushes and others without data")
+        trace.skip(WITHOUT_DATA)
     else:
         requests.begin(found["device"], _Request(pid, request[3] or "", op, sector, sectors, time))
 
