@@ -42,7 +42,7 @@ def test_threads_programs_and_times(store: Store, spool: Path) -> None:
         """SELECT pid, ppid, comm, command, uid, start_ns, end_ns, user_ns, system_ns, exit_code FROM readers
         WHERE trace = $trace ORDER BY pid"""
     ) == [
-        (7, 0, "", "sh 'job x'", 1000, 0, 61, None, None, None),
+        (7, 0, "sh", "sh 'job x'", 1000, 0, 61, None, None, None),
         (11, 7, "", "sh 'job x'", None, 23, 59, 5, 7, 3),
     ]
     assert brought.rows("SELECT tid, start_ns FROM threads WHERE trace = $trace ORDER BY tid") == [

@@ -42,6 +42,8 @@ def read(source: Input, trace: TraceWriter) -> None:
         known = [name for name in reader.schema.names if name in COLUMNS]
         for batch in reader:
             rows.add(batch.select(known))
+    except UnicodeDecodeError as error:
+        raise source.fail("the names of the columns are not UTF-8; is it CSV with a header line?", line=1) from error
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise _failed(source, str(error)) from error
 

@@ -76,18 +76,24 @@ class Import:
             SpoolError: the spool file cannot be written.
         """
         try:
-            self.spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._writer = SpoolWriter(self.spool)
+            self._writer = self._begin()
             with TraceWriter(self._writer, **self._facts(), **meta) as trace:
                 self.format.read(self.source, trace)
                 self.source.check_unchanged()
                 trace.end()
-        except FileExistsError:
-            raise SpoolError(f"{self.spool} is there already; another import of this file runs, wait for it") from None
         except OSError as error:
             reason = error.strerror or error
             raise SpoolError(f"cannot write {self.spool}: {reason}; make that possible, or use --store") from error
         return Written(trace.skipped, trace.limits)
+
+    def _begin(self) -> SpoolWriter:
+        try:
+            return SpoolWriter(self.spool)
+        except FileNotFoundError:
+            self.spool.parent.mkdir(mode=0o700, parents=True)
+            return SpoolWriter(self.spool)
+        except FileExistsError:
+            raise SpoolError(f"{self.spool} is there already; another import of this file runs, wait for it") from None
 
     def _facts(self) -> dict[str, Any]:
         path = os.fsencode(self.source.path.absolute()).decode("utf-8", "replace")

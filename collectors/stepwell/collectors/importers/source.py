@@ -61,14 +61,19 @@ class Input:
         self._line = 0
         with self._errors():
             # O_NONBLOCK: opening a pipe that nobody writes must not wait.
-            self._file = io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-            self._facts = os.fstat(self._file.fileno())
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
+            self._facts = os.fstat(descriptor)
             kind = stat.S_IFMT(self._facts.st_mode)
             if kind != stat.S_IFREG:
                 raise self.fail(f"this is {_KINDS.get(kind, 'no regular file; give one')}")
             if not self._facts.st_size:
                 raise self.fail("the file is empty; was the tool stopped before it wrote anything?")
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._file = io.FileIO(descriptor)
+        try:
             with self._errors():
                 self.is_gzip = self._file.read(2) == b"\x1f\x8b"
             self.head = b""

@@ -43,6 +43,9 @@ Integers = int | npt.NDArray[Any]
 LARGEST = 2**63 - 1
 """Linux's largest file offset (loff_t); no access ends above it."""
 
+LARGEST_SIZE = 2**62
+"""Bytes of one access: more than any call transfers, and what sums are computed with exactly enough."""
+
 LARGEST_TIME = 2**62 - 1
 """Nanoseconds; the year 2116 on a clock that counts from 1970."""
 
@@ -334,7 +337,8 @@ class TraceWriter:
         last = self._last_ns
         start = last if start_ns is None else start_ns
         if not (
-            0 <= offset <= LARGEST - size <= LARGEST
+            0 <= size <= LARGEST_SIZE
+            and 0 <= offset <= LARGEST - size
             and 0 <= requested < 2**64
             and 0 <= start <= LARGEST_TIME
             and 0 <= latency_ns <= LARGEST_TIME
@@ -384,7 +388,7 @@ class TraceWriter:
         start: Integers = self._last_ns if start_ns is None else start_ns
         given = np.broadcast_arrays(thread, open, op, offset, size, requested, start, latency_ns, flags, place)
         thread_, open_, op_, offset_, size_, requested_, start_, latency_, flags_, place_ = map(np.atleast_1d, given)
-        bad = _outside(offset_, LARGEST) | _outside(size_, LARGEST) | _outside(requested_, 2**64 - 1)
+        bad = _outside(offset_, LARGEST) | _outside(size_, LARGEST_SIZE) | _outside(requested_, 2**64 - 1)
         bad |= _outside(start_, LARGEST_TIME) | _outside(latency_, LARGEST_TIME)
         bad |= offset_.astype(np.uint64) + size_.astype(np.uint64) > np.uint64(LARGEST)
         good = ~bad
