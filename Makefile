@@ -14,7 +14,7 @@ TEST_PACKAGES := chromium fonts-dejavu-core libclang-rt-dev fio bpftrace strace 
 
 KERNEL_PACKAGES := qemu-system-x86 qemu-system-common busybox-static cpio kmod e2fsprogs
 
-C_FILES = $(shell find collectors analysis tests -name '*.[ch]')
+C_FILES = $(shell find collectors analysis injector tests -name '*.[ch]')
 
 # Installs those of the Debian packages $(1) that are missing, or says so. Elsewhere the compilation names what it lacks.
 define install

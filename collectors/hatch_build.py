@@ -50,12 +50,14 @@ def targets(root: Path) -> list[Target]:
     """The files to build in the checkout `root`."""
     package = root / "collectors" / "stepwell"
     collecting, analysing = package / "collectors" / "native", root / "analysis" / "stepwell" / "analysis" / "native"
+    replaying = root / "injector" / "stepwell" / "replay" / "native"
     # The prefix map keeps this checkout's path out of the results, so that the same sources give the same bytes.
     include = ["-I", str(package), f"-ffile-prefix-map={root}=/stepwell"]
     return [
         *(_bpf_object(source, include) for source in sorted((package / "collectors" / "ebpf").glob("*.bpf.c"))),
         *_library(collecting / "libstepwell.so", include, [*LIBBPF, "-lz", "-lpthread"]),
         *_library(analysing / "libanalysis.so", include, ["-lm"]),
+        *_library(replaying / "libreplay.so", include, ["-lpthread"]),
     ]
 
 
@@ -94,7 +96,7 @@ def build(root: Path) -> list[Path]:
     Raises:
         SystemExit: a compiler is missing or fails; the message says what to install.
     """
-    headers = sorted(path for room in ("collectors", "analysis") for path in (root / room).rglob("*.h"))
+    headers = sorted(path for room in ("collectors", "analysis", "injector") for path in (root / room).rglob("*.h"))
     wanted = targets(root)
     for target in wanted:
         if target.is_stale(headers):

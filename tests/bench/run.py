@@ -1,6 +1,6 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
-    python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [size] [report]
+    python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [size] [report] [replay]
 
 Without names all parts run, for about 20 minutes; `--quick` only shows that they do.  Tables of medians, with lowest
 and highest, are printed; build/bench/results.json has the same figures.  A quiet machine gives the truest ones: load
@@ -24,11 +24,12 @@ from tests.bench.bystander import bystander
 from tests.bench.figures import Table
 from tests.bench.ingest import ingest
 from tests.bench.overhead import overhead
+from tests.bench.replay import replay
 from tests.bench.report import report
 from tests.bench.size import size
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
-    part.__name__: part for part in (overhead, bystander, agent, ingest, size, report)
+    part.__name__: part for part in (overhead, bystander, agent, ingest, size, report, replay)
 }
 
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "query": "stepwell.cli.query:query",
     "export": "stepwell.cli.traces:export",
     "rm": "stepwell.cli.traces:rm",
+    "replay": "stepwell.cli.replay:replay",
     "doctor": "stepwell.cli.doctor:doctor",
 }
 """Where each sub-command is; it is imported when it is used."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Raised when a field changes its meaning or goes away; fields may be added without."""
 
-_TYPES = {int: "integer", str: "string", bool: "boolean", NoneType: "null"}
+_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean", NoneType: "null"}
 
 
 def document(summary: Summary) -> str:
@@ -29,12 +29,16 @@ def schema() -> str:
     """Return the JSON Schema (draft 2020-12) of what `document` returns."""
     from stepwell.analysis import Summary
 
-    described = _of(Summary)
+    form = described(Summary, "stepwell report -o json")
     version = {"const": VERSION, "description": "version of this form of the report"}
-    described["properties"] = {"version": version} | described["properties"]
-    described["required"] = list(described["properties"])
-    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "stepwell report -o json"}
-    return json.dumps(about | described, indent=2) + "\n"
+    form["properties"] = {"version": version} | form["properties"]
+    form["required"] = list(form["properties"])
+    return json.dumps(form, indent=2) + "\n"
+
+
+def described(kind: type, title: str) -> dict[str, Any]:
+    """Return the JSON Schema of a dataclass whose fields carry their descriptions."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title} | _of(kind)
 
 
 def _of(kind: Any) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The threads that issue accesses again, in C: Python's could not keep their times."""
