@@ -104,6 +104,21 @@ def test_a_trace_has_what_the_recorder_said(tmp_path: Path) -> None:
     assert ask(tmp_path, "from losses") == [{"trace": 1, "hop": "ring", "count": 7}]
 
 
+def test_software_is_no_part_of_a_dataset(tmp_path: Path, recording: Recording) -> None:
+    paths = ("/data/set/x/b.bin", "/data/.venv/lib/python3.11/os.py", "/data/.venv/lib/python3.11/json/x.py", "rel/c")
+    for number, path in enumerate(paths, 11):
+        recording.open(number, "\0".join(reversed(path.split("/"))).encode(), ino=number)
+    recording.end()
+    take(tmp_path)
+    assert ask(tmp_path, "select path, dataset from files order by file") == [
+        {"path": "/data/set/a.bin", "dataset": "/data/set"},
+        {"path": "/data/set/x/b.bin", "dataset": "/data/set"},
+        {"path": "/data/.venv/lib/python3.11/os.py", "dataset": "/data/.venv/lib/python3.11"},
+        {"path": "/data/.venv/lib/python3.11/json/x.py", "dataset": "/data/.venv/lib/python3.11"},
+        {"path": "rel/c", "dataset": "rel"},
+    ]
+
+
 def test_a_recorder_that_died_leaves_an_interrupted_trace(tmp_path: Path, recording: Recording) -> None:
     recording.read(start_ns=T0 + 17)
     recording.read(start_ns=T0 + 19, seq=1)

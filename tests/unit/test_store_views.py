@@ -258,6 +258,11 @@ def test_a_dataset_stops_where_directories_branch() -> None:
     }
 
 
+def test_relative_directories_are_of_one_mount() -> None:
+    assert datasets(["set/train", "set/val/a"], ["/"]) == {"set/train": "set", "set/val/a": "set"}
+    assert datasets(["one", "other", "."], []) == {"one": ".", "other": ".", ".": "."}
+
+
 @given(data=st.data(), count=st.integers(1, 9), stride=st.integers(-5, 5), short=st.integers(0, 10))
 def test_splitting_by_results_changes_only_what_they_say(
     data: st.DataObject, count: int, stride: int, short: int

@@ -13,24 +13,18 @@ reports fold such files into one row.  A file is software when nobody wrote to i
 
 from __future__ import annotations
 
+from stepwell.store import SOFTWARE_PLACES
+
 LABEL = "programs and libraries"
 """What the row of all software is called."""
 
-_PLACES = (
-    "^/(boot|etc|proc|sys)/"
-    "|^/(usr/(local/)?)?(s?bin|lib[^/]*)/"
-    "|^/usr/(local/)?(libexec|share/(locale|zoneinfo|terminfo))/"
-    "|/lib/python3[^/]*/"
-    "|/(site-packages|dist-packages|node_modules)/"
-    r"|\.(pyc|so[.0-9]*)$|/pyvenv\.cfg$"
-)
 _PROGRAMS = "/s?bin/[^/]*$"
 _COMM_LENGTH = 15
 """A process's name is the first 15 bytes of its program's (TASK_COMM_LEN in linux/sched.h)."""
 
 SOFTWARE = f"""
     coalesce(NOT written AND (
-        regexp_matches(path, '{_PLACES}')
+        regexp_matches(path, '{SOFTWARE_PLACES}')
         OR filesystem = 'tmpfs' AND regexp_matches(path, '^[0-9]+:[0-9]+:[0-9]+$')
         OR mapped AND regexp_matches(path, '{_PROGRAMS}')
         OR mapped AND left(regexp_extract(path, '[^/]*$'), {_COMM_LENGTH}) IN (

@@ -23,11 +23,13 @@ from stepwell.store.errors import (
     StoreReadOnlyError,
 )
 from stepwell.store.export import export
+from stepwell.store.files import SOFTWARE_PLACES
 from stepwell.store.formats import WRITERS, write_arrow, write_csv, write_json, write_parquet
 from stepwell.store.ingest import IngestResult, Leftovers, ingest, ingest_leftovers
 from stepwell.store.views import VIEWS, View, schema_text
 
 __all__ = [
+    "SOFTWARE_PLACES",
     "VIEWS",
     "WRITERS",
     "IngestResult",

@@ -49,6 +49,19 @@ PATH = f"""CASE
 END || array_to_string(list_reverse(string_split(components, chr(0))), '/')"""
 """SQL: the path out of components from the last to the first, each ended by NUL."""
 
+SOFTWARE_PLACES = (
+    "^/(boot|etc|proc|sys)/"
+    "|^/(usr/(local/)?)?(s?bin|lib[^/]*)/"
+    "|^/usr/(local/)?(libexec|share/(locale|zoneinfo|terminfo))/"
+    "|/lib/python3[^/]*/"
+    "|/(site-packages|dist-packages|node_modules)/"
+    r"|\.(pyc|so[.0-9]*)$|/pyvenv\.cfg$"
+)
+"""Where programs, libraries and settings are, as a regular expression: never part of a dataset with other files."""
+
+NO_PATH = r"^([0-9]+:[0-9]+:[0-9]+$|unknown:|\.\.\./)"
+"""What stands in place of a path of which nothing or only the end is known, as a regular expression."""
+
 UNKNOWN_PATH = "concat(dev >> 20, ':', dev & 1048575, ':', ino)"
 """SQL: how a file without a known path is shown, major:minor:inode."""
 
@@ -58,6 +71,7 @@ def datasets(directories: Iterable[str], mounts: Iterable[str]) -> dict[str, str
 
     From the directory's mount point one descends for as long as all files of that mount lie in one single
     sub-directory.  The root file system is not one dataset: each of its top-level directories is descended into alone.
+    Relative directories, which some tools' traces have, are taken for those of one mount.
     """
     points = {mount.rstrip("/") or "/" for mount in mounts}
     trees: dict[str, list[str]] = {}
@@ -65,12 +79,14 @@ def datasets(directories: Iterable[str], mounts: Iterable[str]) -> dict[str, str
         trees.setdefault(_top(directory, points), []).append(directory)
     found = {}
     for members in trees.values():
-        found.update(dict.fromkeys(members, commonpath(members)))
+        found.update(dict.fromkeys(members, commonpath(members) or "."))
     return found
 
 
 def _top(directory: str, points: set[str]) -> str:
     """Return the mount point, or the top-level directory of the root mount, that a directory is under."""
+    if not directory.startswith("/"):
+        return ""
     top = directory
     while top not in points and top.count("/") > 1:
         top = top[: top.rindex("/")]

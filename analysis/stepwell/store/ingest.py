@@ -239,14 +239,23 @@ class _Ingest:
                 SELECT file, CASE WHEN event = 'truncate' THEN value END FROM stored.event
                 WHERE trace = $trace AND file IS NOT NULL
             ) GROUP BY file""")
-        rows = self._connection.execute(
-            "SELECT DISTINCT parse_dirpath(path, 'forward_slash') FROM named WHERE starts_with(path, '/')"
-        ).fetchall()
+        self._do(f"""CREATE OR REPLACE TEMP TABLE placed AS
+            SELECT file, coalesce(nullif(parse_dirpath(path, 'forward_slash'), ''),
+                    CASE WHEN starts_with(path, '/') THEN '/' ELSE '.' END) AS directory,
+                regexp_matches(path, '{files.SOFTWARE_PLACES}') AS software
+            FROM named WHERE NOT regexp_matches(path, '{files.NO_PATH}')""")
+        rows = self._connection.execute("SELECT DISTINCT software, directory FROM placed").fetchall()
         mounts = self._meta.get("mounts", [])
-        found = files.datasets((row[0] or "/" for row in rows), (mount[1] for mount in mounts))
+        found = [
+            (software, *pair)
+            for software in (False, True)
+            for pair in files.datasets(
+                (row[1] for row in rows if row[0] == software), (mount[1] for mount in mounts)
+            ).items()
+        ]
         kinds = {int(mount[0]): mount[2] for mount in mounts}
         given = {
-            "found": _table({"directory": pa.string(), "dataset": pa.string()}, found.items()),
+            "found": _table({"software": pa.bool_(), "directory": pa.string(), "dataset": pa.string()}, found),
             "mounted": _table({"dev": pa.uint32(), "kind": pa.string()}, kinds.items()),
             "magics": _table({"magic": pa.uint32(), "kind": pa.string()}, files.FILE_SYSTEMS.items()),
         }
@@ -260,8 +269,8 @@ class _Ingest:
                 FROM (SELECT *, dev <> 0 OR magic <> 0 AS known FROM named) n
                     LEFT JOIN touched t USING (file) LEFT JOIN mounted m USING (dev)
                     LEFT JOIN magics g USING (magic)
-                    LEFT JOIN found d ON starts_with(n.path, '/')
-                        AND d.directory = coalesce(nullif(parse_dirpath(n.path, 'forward_slash'), ''), '/')""")
+                    LEFT JOIN placed USING (file)
+                    LEFT JOIN found d ON d.directory = placed.directory AND d.software = placed.software""")
         self._do("""INSERT INTO stored.file BY NAME
             SELECT $trace AS trace, file, 'unknown:' || (-1 - file) AS path, size, false AS deleted
             FROM touched WHERE file < 0""")

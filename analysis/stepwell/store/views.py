@@ -271,7 +271,8 @@ VIEWS = (
     ),
     View(
         "datasets",
-        "a tree of files that are read together: the deepest directory common to all files seen of one mount",
+        "a tree of files that are read together: the deepest directory common to all files seen of one mount; programs "
+        "and libraries apart",
         _TRACE
         | {
             "dataset": "its directory; NULL collects the files whose path is unknown",
