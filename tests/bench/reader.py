@@ -1,8 +1,8 @@
 """What the benchmark of predicted gains records: a reader with one property that can be changed.
 
-    python tests/bench/reader.py chunks DIRECTORY SIZE      whole files with O_DIRECT: a header, then SIZE at a time
-    python tests/bench/reader.py workers DIRECTORY NUMBER   whole files by NUMBER processes
-    python tests/bench/reader.py along DIRECTORY SIZE       whole files through the page cache, SIZE at a time
+python tests/bench/reader.py chunks DIRECTORY SIZE      whole files with O_DIRECT: a header, then SIZE at a time
+python tests/bench/reader.py workers DIRECTORY NUMBER   whole files by NUMBER processes
+python tests/bench/reader.py along DIRECTORY SIZE       whole files through the page cache, SIZE at a time
 """
 
 from __future__ import annotations

@@ -58,9 +58,13 @@ def part(team: Team, stall_ns: float) -> float:
 
 
 def saved(team: Team, stall_ns: float, left: Span) -> Span:
-    """Return the elapsed time, in ns, that is saved when `left` of some waiting (a share) remains."""
+    """Return the elapsed time, in ns, that is saved when `left` of some waiting (a share) remains.
+
+    However narrow the bounds of `left`, the model is not trusted further than `MODEL_ERROR`.
+    """
     mine = part(team, stall_ns) * team.elapsed_ns
-    return Span(mine * team.critical_low * max(0.0, 1 - left.high), mine * team.critical_high * max(0.0, 1 - left.low))
+    most, least = left.high * (1 + bounds.MODEL_ERROR), left.low * (1 - bounds.MODEL_ERROR)
+    return Span(mine * team.critical_low * max(0.0, 1 - most), mine * team.critical_high * max(0.0, 1 - least))
 
 
 def speedup(team: Team, won: Span) -> Span:

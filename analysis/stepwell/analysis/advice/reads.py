@@ -81,6 +81,8 @@ def concurrency(matter: Matter) -> Finding | None:
     if use.files == 1 and matter.along and not matter.unbuffered:
         return None  # one reader along one file is read-ahead's business
     more = gains.wanted(team, storage)
+    if gains.part(team, use.asleep_ns) * team.critical_high < limits.STALLED:
+        return None  # faster by sharing out computing is not what a trace of accesses can tell
     if more < bounds.LEAST_GROWTH * max(team.width, 1.0):
         return None
     lanes = max(1, round(team.width))

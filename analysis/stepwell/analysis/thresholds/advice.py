@@ -8,6 +8,10 @@ WORTH = 0.03
 NO_TIME_NS = 100_000_000
 """Elapsed time, in ns, below which nothing is advised.  Default 0.1 s: nobody waits for it."""
 
+MODEL_ERROR = 0.15
+"""Relative error that a prediction of the waiting that remains allows for, besides what the fit is unsure of.  Default
+0.15: models of storage leave out queues, caches and how processes start."""
+
 LITTLE_BYTES = 16 << 20
 """Bytes read once, up to which "leave alone" gives the little data as the reason.  Default 16 MiB."""
 

@@ -1,0 +1,182 @@
+"""Findings: what is advised, what that is said to gain, and when nothing is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.recordings import MS, T0, Recording
+from tests.unit.test_waits import BYTES_S, COUNT, LATENCY_NS, fetches, workers
+
+from stepwell.analysis.advice import Curve, Facts, Finding, Order, Pattern, Span, advise, facts, gains, headline
+from stepwell.analysis.advice.reads import knee
+from stepwell.analysis.waits.model import Interval, Storage
+from stepwell.store import Store
+from stepwell.trace.definition import OPEN
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    return Recording(tmp_path / "first.spool")
+
+
+def known(recording: Recording, duration: int) -> Facts:
+    recording.end(duration)
+    with Store.open(recording.stored(), "r") as store:
+        return facts(store, store.latest_trace())
+
+
+def kinds(found: Facts) -> list[str]:
+    return [finding.kind for finding in advise(found)]
+
+
+def one(found: Facts, kind: str) -> Finding:
+    (finding,) = (finding for finding in advise(found) if finding.kind == kind)
+    return finding
+
+
+def lone_reader(recording: Recording, work_ns: int = 0, files: int = 1) -> Facts:
+    at = 0
+    for number in range(1, files + 1):
+        recording.open(number, b"/data/set/%d" % number, size=131_072)
+        at = fetches(recording, number, begin=at, count=COUNT // files, work_ns=work_ns)
+    recording.thread(1, end=at, cpu=COUNT // files * files * work_ns)
+    return known(recording, at)
+
+
+def test_a_lone_reader_is_told_how_many_would_keep_the_storage_busy(recording: Recording) -> None:
+    found = lone_reader(recording, files=7)
+    finding = one(found, "concurrency")
+    (storage,) = found.waits.storages
+    per_reader = storage.mean_bytes * 1e9 / storage.mean_ns
+    (proposed,) = (given.value for given in finding.inputs if given.name == "concurrency proposed")
+    assert BYTES_S / per_reader <= proposed < 2 * BYTES_S / per_reader
+    assert f"num_workers={proposed:.0f}" in finding.setting
+    assert "if the storage scales" in finding.sentence
+    # At least the waiting overlaps, up to the rate of one fetch; at most, all does.
+    assert 1 < finding.speedup.low <= BYTES_S / per_reader * 1.01
+    assert finding.speedup.high == pytest.approx(proposed, rel=0.01)
+    (team,) = found.waits.teams
+    assert "waits 100 % of its time for 7 files" in headline(found, advise(found), team)
+
+
+def test_larger_reads_are_predicted_by_the_model(recording: Recording) -> None:
+    count, small = COUNT, np.array([4096, 65_536])
+    sizes = small[np.arange(count) % 2]
+    took = LATENCY_NS + sizes * 10**9 // BYTES_S
+    at = np.concatenate([[0], np.cumsum(took)[:-1]])
+    recording.open(1, b"/data/set/a", size=int(sizes.sum()))
+    recording.run(1, at=at, size=sizes, requested=sizes, tail=sizes, offset=np.cumsum(sizes) - sizes,
+                  seq=np.arange(count), latency_ns=took, latency_max_ns=took, wait_ns=took, waited=1)  # fmt: skip
+    end = int(took.sum())
+    recording.thread(1, end=end)
+    found = known(recording, end)
+    pattern = Pattern("dataset", "/data/set", "/data/set", "read", "sequential", "once", 0.99)
+    finding = one(replace(found, patterns=(pattern,)), "read-size")
+    (then,) = (given.value for given in finding.inputs if given.name == "read size proposed")
+    total = int(sizes.sum())
+    left = total / then * (LATENCY_NS + then * 1e9 / BYTES_S)
+    assert finding.speedup.low <= end / left <= finding.speedup.high
+    assert finding.speedup.high < 1.5 * finding.speedup.low
+    assert "pattern /data/set" in finding.evidence
+
+
+def test_computing_and_memory_and_small_traces_are_left_alone(tmp_path: Path) -> None:
+    computing = lone_reader(Recording(tmp_path / "a.spool"), work_ns=200 * MS)
+    assert kinds(computing) == ["leave-alone"]
+    assert "bound by computing" in advise(computing)[0].sentence
+    recording = Recording(tmp_path / "b.spool")
+    recording.open(1, b"/data/set/a", size=4096)
+    recording.run(1, latency_ns=MS, latency_max_ns=MS, wait_ns=MS, waited=1, filled=1)
+    recording.thread(1, end=2 * MS)
+    little = known(recording, 2 * MS)
+    assert kinds(little) == ["leave-alone"]
+    assert "only 2 ms" in advise(little)[0].sentence
+
+
+def test_hidden_waiting_is_left_alone(recording: Recording) -> None:
+    end = workers(recording, dict.fromkeys((2, 3), COUNT), consumer_cpu=10**15)
+    found = known(recording, end)
+    assert "hidden" in next(finding.sentence for finding in advise(found) if finding.dataset == "/data/set")
+
+
+def test_imbalance_is_worth_what_evenness_saves(recording: Recording) -> None:
+    end = workers(recording, {2: 59, 3: 59, 5: 59, 7: 4 * COUNT})
+    finding = one(known(recording, end), "imbalance")
+    assert finding.subject == "process 1007"
+    assert finding.saved_ns.high == pytest.approx(end * (1 - (4 * COUNT + 177) / (16 * COUNT)), rel=0.03)
+
+
+def test_files_that_are_opened_again_and_again(recording: Recording) -> None:
+    for number in range(1, 212):
+        text = b"%d\0set\0data\0" % (number % 7)
+        recording.add(
+            OPEN, text, thread=1, open=number, ino=number % 7 + 1, dev=8 << 20 | 1, start_ns=T0 + number * 3 * MS,
+            latency_ns=2 * MS, size=4096,
+        )  # fmt: skip
+        recording.run(number, at=number * 3 * MS + 2 * MS, seq=number)
+    recording.thread(1, end=212 * 3 * MS)
+    finding = one(known(recording, 212 * 3 * MS), "reopening")
+    assert "each of 7 files of /data/set 30.1 times" in finding.sentence
+    assert finding.speedup.high == pytest.approx(3 * 212 / (3 * 212 - 2 * 211 * (1 - 0.85 * 7 / 211)), rel=0.02)
+
+
+def test_a_cache_is_sized_at_the_knee_and_needs_a_curve(recording: Recording) -> None:
+    found = lone_reader(recording, files=7)
+    assert "cache" not in kinds(found)
+    curve = Curve("/data/set", (1 << 20, 1 << 21, 1 << 22, 1 << 23), (0.9, 0.5, 0.12, 0.1))
+    finding = one(replace(found, curves=(curve,)), "cache")
+    assert "a cache of 4 MiB" in finding.setting
+
+
+def test_the_order_of_files_decides_what_is_prefetched(recording: Recording) -> None:
+    found = lone_reader(recording, files=7)
+    same = one(replace(found, orders=(Order("/data/set", "shuffled", "same", 3),)), "prefetch")
+    assert "same order" in same.sentence
+    shuffled = one(replace(found, orders=(Order("/data/set", "shuffled", "reshuffled", 3),)), "prefetch")
+    assert "sampler" in shuffled.setting
+    assert shuffled.speedup.low <= shuffled.speedup.high
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20).map(lambda misses: sorted(misses, reverse=True)))
+def test_beyond_the_knee_nothing_is_won(misses: list[float]) -> None:
+    sizes = tuple(1 << (20 + index) for index in range(len(misses)))
+    at = knee(sizes, tuple(misses))
+    assert at == len(misses) - 1 or misses[at] - misses[-1] < 0.05
+
+
+@given(latency=st.floats(1e3, 1e8), rate=st.floats(1e6, 1e10), now=st.integers(512, 1 << 20), factor=st.integers(1, 64))
+def test_larger_fetches_never_cost_more(latency: float, rate: float, now: int, factor: int) -> None:
+    storage = Storage(
+        "/data", "ext4", "8:1", "read", 100, 100 * now, round(100 * (latency + now * 1e9 / rate)),
+        Interval(latency, latency * 0.9, latency * 1.1), Interval(rate, rate * 0.9, rate * 1.1), 0.0, 1.0, rate, None,
+        None, 0.0, (), (),
+    )  # fmt: skip
+    left = gains.larger(storage, now, now * factor)
+    assert 1 / factor - 1e-9 <= left.low <= left.high <= 1
+
+
+def test_what_is_saved_never_exceeds_what_delays(recording: Recording) -> None:
+    found = lone_reader(recording, work_ns=MS, files=7)
+    (team,) = found.waits.teams
+    most = gains.saved(team, team.account.storage_ns, Span(0.0, 0.0))
+    assert most.high == pytest.approx(team.critical_high * team.elapsed_ns)
+    assert gains.speedup(team, most).high == pytest.approx(1 / (1 - team.critical_high), rel=1e-6)
+    assert gains.saved(team, team.account.storage_ns, Span(1.0, 1.0)).low == 0.0
+
+
+def test_findings_are_ordered_by_what_they_save(recording: Recording) -> None:
+    found = advise(lone_reader(recording, work_ns=MS, files=7))
+    middles = [finding.saved_ns.low + finding.saved_ns.high for finding in found]
+    assert middles == sorted(middles, reverse=True)
+    assert all(finding.evidence and finding.inputs and finding.setting for finding in found)
+
+
+def test_a_storage_that_does_not_scale_gets_no_more_readers(recording: Recording) -> None:
+    found = lone_reader(recording, files=7)
+    waits = replace(found.waits, storages=tuple(replace(one, scales=False) for one in found.waits.storages))
+    assert "concurrency" not in kinds(replace(found, waits=waits))
