@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from stepwell.analysis.advice.model import Curve, Facts, Order, Pattern
 from stepwell.analysis.ask import Queryable, rows
+from stepwell.analysis.orders import model as files
+from stepwell.analysis.orders import orders
+from stepwell.analysis.thresholds import advice as bounds
 from stepwell.analysis.waits import waits
 
 _PATTERNS = """
@@ -13,8 +16,8 @@ FROM patterns WHERE trace = $1 AND scope = 'dataset'
 """
 
 
-def facts(store: Queryable, trace: int, *, curves: tuple[Curve, ...] = (), orders: tuple[Order, ...] = ()) -> Facts:
-    """Return the facts of a trace: where its time went, its verdicts, and what else is known.
+def facts(store: Queryable, trace: int, *, curves: tuple[Curve, ...] = ()) -> Facts:
+    """Return the facts of a trace: where its time went, its verdicts and orders, and the curves that are given.
 
     Raises:
         NoTraceError: the trace is not in the store.
@@ -23,5 +26,16 @@ def facts(store: Queryable, trace: int, *, curves: tuple[Curve, ...] = (), order
         waits=waits(store, trace),
         patterns=tuple(Pattern(**row) for row in rows(store, _PATTERNS, trace)),
         curves=curves,
-        orders=orders,
+        orders=tuple(map(_order, orders(store, trace))),
+    )
+
+
+def _order(found: files.Order) -> Order:
+    """Return an order as far as advice relies on it."""
+    within, across = found.within, found.across
+    return Order(
+        dataset=found.dataset,
+        by=within.by if within.confidence >= bounds.CERTAIN else "unknown",
+        relation=across.relation if across.confidence >= bounds.CERTAIN else "unknown",
+        epochs=found.epochs_found,
     )
