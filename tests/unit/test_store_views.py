@@ -245,11 +245,13 @@ def test_datasets_are_found_by_descending(seen: set[str], mounts: set[str]) -> N
         path: "/" + "/".join(descend(top(path), {parts(other) for other in seen if top(other) == top(path)}))
         for path in seen
     }
-    assert datasets(seen, mounts) == expected
+    assert datasets(dict.fromkeys(seen, 11), mounts) == expected
 
 
 def test_a_dataset_stops_where_directories_branch() -> None:
-    found = datasets(["/data/imagenet/train/n01", "/data/imagenet/train/n02", "/usr/lib", "/"], ["/"])
+    found = datasets(
+        dict.fromkeys(["/data/imagenet/train/n01", "/data/imagenet/train/n02", "/usr/lib", "/"], 0), ["/"]
+    )
     assert found == {
         "/data/imagenet/train/n01": "/data/imagenet/train",
         "/data/imagenet/train/n02": "/data/imagenet/train",
@@ -258,9 +260,19 @@ def test_a_dataset_stops_where_directories_branch() -> None:
     }
 
 
+def test_a_script_beside_the_data_is_no_part_of_the_dataset() -> None:
+    found = datasets({"/home/me": 4093, "/home/me/data/a": 2**30, "/home/me/data/b": 2**30, "/home/me/notes": 7}, ["/"])
+    assert found == {
+        "/home/me": "/home/me",
+        "/home/me/notes": "/home/me",
+        "/home/me/data/a": "/home/me/data",
+        "/home/me/data/b": "/home/me/data",
+    }
+
+
 def test_relative_directories_are_of_one_mount() -> None:
-    assert datasets(["set/train", "set/val/a"], ["/"]) == {"set/train": "set", "set/val/a": "set"}
-    assert datasets(["one", "other", "."], []) == {"one": ".", "other": ".", ".": "."}
+    assert datasets({"set/train": 3, "set/val/a": 5}, ["/"]) == {"set/train": "set", "set/val/a": "set"}
+    assert datasets({"one": 1, "other": 2, ".": 3}, []) == {"one": ".", "other": ".", ".": "."}
 
 
 @given(data=st.data(), count=st.integers(1, 9), stride=st.integers(-5, 5), short=st.integers(0, 10))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from os.path import commonpath
+from collections.abc import Iterable, Iterator, Mapping
+from os.path import commonpath, join
 
 import numpy as np
 import pyarrow as pa
@@ -66,21 +66,48 @@ UNKNOWN_PATH = "concat(dev >> 20, ':', dev & 1048575, ':', ino)"
 """SQL: how a file without a known path is shown, major:minor:inode."""
 
 
-def datasets(directories: Iterable[str], mounts: Iterable[str]) -> dict[str, str]:
-    """Return the dataset of each directory that holds files.
+MOST = 0.99
+"""Share of a tree's bytes in one sub-directory from which on that is the dataset: a script may lie beside its data."""
 
-    From the directory's mount point one descends for as long as all files of that mount lie in one single
-    sub-directory.  The root file system is not one dataset: each of its top-level directories is descended into alone.
-    Relative directories, which some tools' traces have, are taken for those of one mount.
+
+def datasets(directories: Mapping[str, float], mounts: Iterable[str]) -> dict[str, str]:
+    """Return the dataset of each directory that holds files, given with the sum of their sizes.
+
+    From the directory's mount point one descends for as long as (nearly) all bytes of that mount lie in one single
+    sub-directory; what lies beside is descended into alone.  The root file system is not one dataset: each of its
+    top-level directories is descended into alone.  Relative directories, which some tools' traces have, are taken for
+    those of one mount.
     """
     points = {mount.rstrip("/") or "/" for mount in mounts}
-    trees: dict[str, list[str]] = {}
-    for directory in directories:
-        trees.setdefault(_top(directory, points), []).append(directory)
+    trees: dict[str, dict[str, float]] = {}
+    for directory, size in directories.items():
+        trees.setdefault(_top(directory, points), {})[directory] = size + 1
     found = {}
-    for members in trees.values():
-        found.update(dict.fromkeys(members, commonpath(members) or "."))
+    for tree in trees.values():
+        while tree:
+            root = _descend(tree)
+            inside = {directory for directory in tree if directory == root or _is_below(directory, root)}
+            found.update(dict.fromkeys(inside, root))
+            tree = {directory: size for directory, size in tree.items() if directory not in inside}
     return found
+
+
+def _descend(tree: Mapping[str, float]) -> str:
+    root = commonpath(tree) or "."
+    below: dict[str, float] = {}
+    for directory, size in tree.items():
+        if directory != root:
+            name = directory.removeprefix(root if root == "/" else f"{root}/").partition("/")[0]
+            child = name if root == "." else join(root, name)
+            below[child] = below.get(child, 0) + size
+    child = max(below, key=lambda child: below[child], default="")
+    if not child or below[child] < MOST * sum(tree.values()):
+        return root
+    return _descend({one: size for one, size in tree.items() if one == child or _is_below(one, child)})
+
+
+def _is_below(directory: str, root: str) -> bool:
+    return root == "." or directory.startswith(root if root == "/" else f"{root}/")
 
 
 def _top(directory: str, points: set[str]) -> str:

@@ -242,15 +242,16 @@ class _Ingest:
         self._do(f"""CREATE OR REPLACE TEMP TABLE placed AS
             SELECT file, coalesce(nullif(parse_dirpath(path, 'forward_slash'), ''),
                     CASE WHEN starts_with(path, '/') THEN '/' ELSE '.' END) AS directory,
-                regexp_matches(path, '{files.SOFTWARE_PLACES}') AS software
-            FROM named WHERE NOT regexp_matches(path, '{files.NO_PATH}')""")
-        rows = self._connection.execute("SELECT DISTINCT software, directory FROM placed").fetchall()
+                regexp_matches(path, '{files.SOFTWARE_PLACES}') AS software,
+                coalesce(greatest(n.size, t.size, 0), 0) AS size
+            FROM named n LEFT JOIN touched t USING (file) WHERE NOT regexp_matches(path, '{files.NO_PATH}')""")
+        rows = self._connection.execute("SELECT software, directory, sum(size)::DOUBLE FROM placed GROUP BY ALL").fetchall()
         mounts = self._meta.get("mounts", [])
         found = [
             (software, *pair)
             for software in (False, True)
             for pair in files.datasets(
-                (row[1] for row in rows if row[0] == software), (mount[1] for mount in mounts)
+                {row[1]: row[2] for row in rows if row[0] == software}, (mount[1] for mount in mounts)
             ).items()
         ]
         kinds = {int(mount[0]): mount[2] for mount in mounts}
