@@ -237,7 +237,7 @@ def test_programs_and_libraries_are_no_data(recording: Recording) -> None:
     assert process(found, 1001).account.read_ns > 0
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reads=st.integers(2, 97), seed=st.integers(0, 2**32))
 def test_an_unrelated_process_changes_nothing(tmp_path_factory: pytest.TempPathFactory, reads: int, seed: int) -> None:
     def study(others: int) -> Waits:

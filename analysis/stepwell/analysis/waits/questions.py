@@ -105,27 +105,10 @@ def _class(value: str) -> str:
     return f"floor(ln({value}) / ln(2) * {limits.CLASSES})::INTEGER"
 
 
-FETCHES = (
-    _FETCHED
-    + f"""
-SELECT storage, CASE WHEN write THEN 'write' ELSE 'read' END AS direction, single, size_class, time_class, fetches,
-    bytes, ns
-FROM (
-    SELECT storage, write, single, {_class("fetch_bytes::DOUBLE / fetches")} AS size_class,
-        {_class("greatest(fetch_ns::DOUBLE / fetches, 1)")} AS time_class,
-        sum(fetches)::BIGINT AS fetches, sum(fetch_bytes)::BIGINT AS bytes, sum(fetch_ns)::BIGINT AS ns
-    FROM moved WHERE fetch_bytes > 0 GROUP BY storage, write, single, size_class, time_class
-) ORDER BY storage, direction, single, size_class, time_class
-"""
-)
-"""Fetches of each storage by what they brought and how long they took: both in logarithmic classes, with exact sums."""
-
-_SLICES = ", ".join(f"({number})" for number in range(limits.SLICES))
-
-MOMENTS = (
+_SLICED = (
     _FETCHED
     + f""", timed AS NOT MATERIALIZED (
-    SELECT storage, write, fetches, fetch_bytes, fetch_ns, start_ns::BIGINT AS low,
+    SELECT storage, write, single, fetches, fetch_bytes, fetch_ns, start_ns::BIGINT AS low,
         greatest(least(start_ns::BIGINT + span_ns::BIGINT + fetch_ns // fetches, $2::BIGINT * {limits.SLICES}),
             start_ns::BIGINT + 1) AS high
     FROM moved
@@ -133,24 +116,45 @@ MOMENTS = (
     SELECT *, least(low // $2, {limits.SLICES - 1})::INTEGER AS first,
         least((high - 1) // $2, {limits.SLICES - 1})::INTEGER AS last
     FROM timed
-), part AS (
-    SELECT storage, write, first AS slice, sum(fetches)::DOUBLE AS fetches, sum(fetch_bytes)::DOUBLE AS bytes,
-        sum(fetch_ns)::DOUBLE AS ns
-    FROM cut WHERE first = last GROUP BY storage, write, first
-    UNION ALL
-    SELECT storage, write, slice, fetches * share, fetch_bytes * share, fetch_ns * share
-    FROM (
-        SELECT *, (least(high, (slice + 1)::BIGINT * $2) - greatest(low, slice::BIGINT * $2))::DOUBLE / (high - low)
-            AS share
-        FROM cut JOIN (VALUES {_SLICES}) AS slices(slice) ON slice BETWEEN first AND last WHERE first < last
-    )
+)"""
 )
-SELECT storage, CASE WHEN write THEN 'write' ELSE 'read' END AS direction, slice::INTEGER AS slice,
-    sum(fetches) AS fetches, sum(bytes) AS bytes, sum(ns) AS ns
-FROM part GROUP BY storage, write, slice ORDER BY storage, direction, slice
+"""Fetches with the first and the last slice of `$2` ns that they touch."""
+
+FETCHES = (
+    _SLICED
+    + f"""
+SELECT storage, CASE WHEN write THEN 'write' ELSE 'read' END AS direction, single, slice, size_class, time_class,
+    fetches, bytes, ns
+FROM (
+    SELECT storage, write, single, CASE WHEN first = last THEN first ELSE -1 END AS slice,
+        {_class("greatest(fetch_bytes::DOUBLE / fetches, 1)")} AS size_class,
+        {_class("greatest(fetch_ns::DOUBLE / fetches, 1)")} AS time_class,
+        sum(fetches)::BIGINT AS fetches, sum(fetch_bytes)::BIGINT AS bytes, sum(fetch_ns)::BIGINT AS ns
+    FROM cut GROUP BY storage, write, single, slice, size_class, time_class
+) ORDER BY storage, direction
 """
 )
-"""Fetches of each storage in each slice of `$2` ns; what runs over several slices is shared out by time."""
+"""Fetches of each storage by what they brought, how long they took and when, in slices of `$2` ns.
+
+Sizes and times are in logarithmic classes, with exact sums.  The slice is -1 for what touches several.
+"""
+
+_SLICES = ", ".join(f"({number})" for number in range(limits.SLICES))
+
+LONG_FETCHES = (
+    _SLICED
+    + f"""
+SELECT storage, CASE WHEN write THEN 'write' ELSE 'read' END AS direction, slice::INTEGER AS slice,
+    sum(fetches * share) AS fetches, sum(fetch_bytes * share) AS bytes, sum(fetch_ns * share) AS ns
+FROM (
+    SELECT *, (least(high, (slice + 1)::BIGINT * $2) - greatest(low, slice::BIGINT * $2))::DOUBLE / (high - low)
+        AS share
+    FROM (SELECT * FROM cut WHERE first < last) JOIN (VALUES {_SLICES}) AS slices(slice)
+        ON slice BETWEEN first AND last
+) GROUP BY storage, write, slice
+"""
+)
+"""What runs over several slices of `$2` ns, shared out by time."""
 
 SPANS = (
     _FETCHED

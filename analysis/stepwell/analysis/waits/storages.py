@@ -26,11 +26,11 @@ def storages(store: Queryable, trace: int, duration_ns: int, places: dict[int, R
         duration_ns: its length.
         places: the storages by number, with `dataset`, `filesystem` and `dev`.
     """
-    table = ask(store, questions.FETCHES, trace)
+    slice_ns = max(1, math.ceil(duration_ns / limits.SLICES))
+    table = ask(store, questions.FETCHES, trace, slice_ns)
     if not table.num_rows:
         return {}
-    slice_ns = max(1, math.ceil(duration_ns / limits.SLICES))
-    moments = _moments(store, trace, slice_ns)
+    moments = _moments(table, rows(store, questions.LONG_FETCHES, trace, slice_ns))
     depth = _depths(store, trace, duration_ns, int(pa.compute.sum(table["fetches"]).as_py()))
     column = {name: table[name].to_numpy() for name in table.column_names}
     found = {}
@@ -80,12 +80,20 @@ def _merged(cells: Cells) -> Cells:
     )
 
 
-def _moments(store: Queryable, trace: int, slice_ns: int) -> dict[tuple[int, str], np.ndarray]:
-    """Return fetches, bytes and ns in each slice, by storage and direction."""
+def _moments(table: pa.Table, long: list[Row]) -> dict[tuple[int, str], np.ndarray]:
+    """Return fetches, bytes and ns in each slice, by storage and direction; `long` is what runs over several."""
+    sums = table.group_by(["storage", "direction", "slice"]).aggregate(
+        [(name, "sum") for name in ("fetches", "bytes", "ns")]
+    )
+    short = [
+        row | {name: row[f"{name}_sum"] for name in ("fetches", "bytes", "ns")}
+        for row in sums.to_pylist()
+        if row["slice"] >= 0
+    ]
     found: dict[tuple[int, str], np.ndarray] = {}
-    for row in rows(store, questions.MOMENTS, trace, slice_ns):
+    for row in short + long:
         series = found.setdefault((row["storage"], row["direction"]), np.zeros((3, limits.SLICES)))
-        series[:, row["slice"]] = row["fetches"], row["bytes"], row["ns"]
+        series[:, row["slice"]] += row["fetches"], row["bytes"], row["ns"]
     return found
 
 
