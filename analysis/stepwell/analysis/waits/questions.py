@@ -114,11 +114,12 @@ _SLICED = (
     FROM moved
 ), cut AS NOT MATERIALIZED (
     SELECT *, least(low // $2, {limits.SLICES - 1})::INTEGER AS first,
-        least((high - 1) // $2, {limits.SLICES - 1})::INTEGER AS last
+        least((high - 1) // $2, {limits.SLICES - 1})::INTEGER AS last, (high - low) * 8 > $2 AS long
     FROM timed
 )"""
 )
-"""Fetches with the first and the last slice of `$2` ns that they touch."""
+"""Fetches with the first and the last slice of `$2` ns that they touch; those much
+shorter than a slice belong to the first."""
 
 FETCHES = (
     _SLICED
@@ -126,7 +127,7 @@ FETCHES = (
 SELECT storage, CASE WHEN write THEN 'write' ELSE 'read' END AS direction, single, slice, size_class, time_class,
     fetches, bytes, ns
 FROM (
-    SELECT storage, write, single, CASE WHEN first = last THEN first ELSE -1 END AS slice,
+    SELECT storage, write, single, CASE WHEN first < last AND long THEN -1 ELSE first END AS slice,
         {_class("greatest(fetch_bytes::DOUBLE / fetches, 1)")} AS size_class,
         {_class("greatest(fetch_ns::DOUBLE / fetches, 1)")} AS time_class,
         sum(fetches)::BIGINT AS fetches, sum(fetch_bytes)::BIGINT AS bytes, sum(fetch_ns)::BIGINT AS ns
@@ -136,7 +137,7 @@ FROM (
 )
 """Fetches of each storage by what they brought, how long they took and when, in slices of `$2` ns.
 
-Sizes and times are in logarithmic classes, with exact sums.  The slice is -1 for what touches several.
+Sizes and times are in logarithmic classes, with exact sums.  The slice is -1 for what is shared out over several: see `LONG_FETCHES`.
 """
 
 _SLICES = ", ".join(f"({number})" for number in range(limits.SLICES))
@@ -149,7 +150,7 @@ SELECT storage, CASE WHEN write THEN 'write' ELSE 'read' END AS direction, slice
 FROM (
     SELECT *, (least(high, (slice + 1)::BIGINT * $2) - greatest(low, slice::BIGINT * $2))::DOUBLE / (high - low)
         AS share
-    FROM (SELECT * FROM cut WHERE first < last) JOIN (VALUES {_SLICES}) AS slices(slice)
+    FROM (SELECT * FROM cut WHERE first < last AND long) JOIN (VALUES {_SLICES}) AS slices(slice)
         ON slice BETWEEN first AND last
 ) GROUP BY storage, write, slice
 """

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stepwell.analysis.ask import Queryable, Row, ask, rows
 from stepwell.analysis.thresholds import waits as limits
@@ -30,8 +31,9 @@ def storages(store: Queryable, trace: int, duration_ns: int, places: dict[int, R
     table = ask(store, questions.FETCHES, trace, slice_ns)
     if not table.num_rows:
         return {}
-    moments = _moments(table, rows(store, questions.LONG_FETCHES, trace, slice_ns))
-    depth = _depths(store, trace, duration_ns, int(pa.compute.sum(table["fetches"]).as_py()))
+    several = pc.any(pc.less(table["slice"], 0)).as_py()
+    moments = _moments(table, rows(store, questions.LONG_FETCHES, trace, slice_ns) if several else [])
+    depth = _depths(store, trace, duration_ns, int(pc.sum(table["fetches"]).as_py()))
     column = {name: table[name].to_numpy() for name in table.column_names}
     found = {}
     for key in dict.fromkeys(zip(column["storage"].tolist(), column["direction"].tolist(), strict=True)):
