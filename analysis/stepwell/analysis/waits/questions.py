@@ -137,7 +137,8 @@ FROM (
 )
 """Fetches of each storage by what they brought, how long they took and when, in slices of `$2` ns.
 
-Sizes and times are in logarithmic classes, with exact sums.  The slice is -1 for what is shared out over several: see `LONG_FETCHES`.
+Sizes and times are in logarithmic classes, with exact sums.  The slice is -1 for what is shared out over several; see
+`LONG_FETCHES`.
 """
 
 _SLICES = ", ".join(f"({number})" for number in range(limits.SLICES))
