@@ -51,6 +51,9 @@ FORMATS = {
         Format("fio", "fio", "fio's write_iolog, versions 2 and 3; one job a file"),
         Format("strace", "strace", "text of strace -f -ttt -T -y -o FILE"),
         Format("blkparse", "blkparse", "text of blkparse in its default format"),
+        Format("darshan", "darshan", "Darshan's logs; needs stepwell[importers]"),
+        Format("dftracer", "dftracer", "DFTracer's .pfw and .pfw.gz"),
+        Format("juicefs", "juicefs", "JuiceFS's access log"),
         Format("csv", "delimited", "accesses in CSV with a header line, the same columns"),
     )
 }

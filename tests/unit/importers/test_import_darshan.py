@@ -1,0 +1,129 @@
+"""Darshan's logs: the real ones inside PyPI's darshan; damaged ones; and messages, where no real log has them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.bench.darshan import LOGS, compared
+from tests.unit.importers.bringing import bring, told
+
+from stepwell.collectors.importers import InputError, darshan
+from stepwell.collectors.importers.darshan.messages import SEGMENT, Message
+from stepwell.collectors.importers.darshan.records import NO_DXT, Records
+from stepwell.store import Store
+
+EXAMPLE = "ior_hdf5_example.darshan"
+
+
+def copied(directory: Path, name: str) -> Path:
+    path = directory / "some.darshan"
+    path.write_bytes(LOGS[name].read_bytes())
+    return path
+
+
+def test_accesses_and_counters_of_four_ranks(tmp_path: Path, store: Store) -> None:
+    brought = bring(store, copied(tmp_path, EXAMPLE))
+    ranks = brought.rows(
+        "SELECT comm, uid > 0, command LIKE '%/ior -a HDF5%' FROM readers WHERE trace = $trace ORDER BY 1"
+    )
+    assert ranks == [("all ranks", True, True), *((f"rank {i}", True, True) for i in range(4))]
+    found = brought.rows("""SELECT count(*) FILTER (op = 'read'), count(*) FILTER (op = 'write'),
+        sum(size) FILTER (op = 'read'), sum(size) FILTER (op = 'write') FROM accesses WHERE trace = $trace""")
+    names = ("POSIX_READS", "POSIX_WRITES", "POSIX_BYTES_READ", "POSIX_BYTES_WRITTEN")
+    counters = dict(brought.rows("SELECT counter, value FROM counters WHERE trace = $trace AND module = 'POSIX'"))
+    assert found == [tuple(counters[name] for name in names)]
+    modules = brought.rows("SELECT DISTINCT module FROM counters WHERE trace = $trace ORDER BY 1")
+    assert [module for (module,) in modules] == ["H5D", "H5F", "LUSTRE", "MPI-IO", "POSIX", "STDIO"]
+    facts = brought.rows(
+        "SELECT epoch(started)::BIGINT, duration_ns, lost, status::VARCHAR FROM traces WHERE trace = $trace"
+    )
+    assert facts == [(1594155460, 1_000_000_000, 0, "complete")]
+    assert any("not those of DXT_MPIIO" in limit for limit in brought.written.limits)
+
+
+@pytest.mark.parametrize("name", ["ior_hdf5_example.darshan", "dxt.darshan"])
+def test_our_counters_are_darshans_own(tmp_path: Path, store: Store, name: str) -> None:
+    """Within 0.1 % in sum, and alike for each file that was opened once: reopened, Darshan begins anew."""
+    files = compared(store, bring(store, copied(tmp_path, name)).trace)
+    assert files
+    assert all(file.complete for file in files)
+    for theirs, ours in zip(*(np.sum([getattr(file, who) for file in files], axis=0) for who in ("theirs", "ours")),
+                            strict=True):  # fmt: skip
+        assert abs(theirs - ours) <= 0.001 * theirs
+    for file in files:
+        assert file.theirs == file.ours or file.opens > 1
+
+
+def test_a_log_without_dxt_has_counters_only(tmp_path: Path, store: Store) -> None:
+    brought = bring(store, copied(tmp_path, "sample-goodost.darshan"))
+    assert brought.accesses() == []
+    assert NO_DXT in brought.written.limits
+    assert brought.rows("""SELECT count(DISTINCT reader), sum(value)::BIGINT FROM counters
+        WHERE trace = $trace AND counter = 'POSIX_BYTES_WRITTEN'""") == [(48, 48 * (1 << 30))]  # fmt: skip
+
+
+def test_what_dxt_left_out_is_lost_and_ranks_are_in_order_of_time(tmp_path: Path, store: Store) -> None:
+    job = {"uid": 7, "start_ns": 10**18, "seconds": 3.0, "job": 1, "command": "a b", "format": "3.41",
+           "modules": ["POSIX", "DXT_POSIX"], "partial": ["DXT_POSIX"]}  # fmt: skip
+
+    def segments(file: str, op: str, *rows: tuple[int, int, float, float]) -> Message:
+        facts = {"module": "DXT_POSIX", "id": file, "rank": 3, "host": "nid1", "op": op}
+        return Message("segments", facts, np.array(list(rows), SEGMENT).tobytes())
+
+    messages = [
+        Message("job", job),
+        Message("names", {"1": "/a", "2": "/b"}),
+        Message("counters", {"module": "POSIX", "id": "1", "rank": 3, "values": {"POSIX_READS": 7, "POSIX_OPENS": 1}}),
+        Message("counters", {"module": "HEATMAP", "id": "9", "rank": 3, "values": {"HEATMAP_READ_BIN_2": 11}}),
+        segments("1", "read", (0, 5, 0.1, 0.2), (5, 6, 0.5, 0.6)),
+        segments("2", "write", (3, 4, 0.3, 0.4), (-1, 4, 0.3, float("nan"))),
+    ]
+    records: list[Records] = []
+
+    def tell(trace: object) -> None:
+        records.append(Records(trace))  # type: ignore[arg-type]
+        for message in messages:
+            records[0].take(message)
+        records[0].end()
+
+    brought = told(store, tmp_path / "spool", tell)
+    assert brought.accesses('path, op::VARCHAR, "offset", size, start_ns') == [
+        ("/a", "read", 0, 5, 100_000_000),
+        ("/b", "write", 3, 4, 300_000_000),
+        ("/a", "read", 5, 6, 500_000_000),
+    ]
+    assert brought.rows("SELECT hop, count FROM losses WHERE trace = $trace") == [("darshan dxt", 5)]
+    assert brought.rows("SELECT host FROM traces WHERE trace = $trace") == [("nid1",)]
+    assert brought.rows("SELECT value FROM counters WHERE trace = $trace AND module = 'HEATMAP'") == [(11.0,)]
+    assert "module DXT_POSIX is incomplete: Darshan ran out of memory for its records" in brought.written.limits
+
+
+def test_without_the_library_the_message_names_the_extra(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"pip install 'stepwell\[importers\]'"):
+        bring(store, copied(tmp_path, EXAMPLE))
+
+
+@pytest.mark.parametrize("content", ["cut", "zeros", "random"])
+def test_damaged_logs_are_refused(tmp_path: Path, store: Store, content: str) -> None:
+    """However the library takes it: with an error, with a crash, or believing in records of terabytes."""
+    whole = LOGS[EXAMPLE].read_bytes()
+    random = np.random.default_rng(7).integers(0, 256, len(whole) - 16, np.uint8).tobytes()
+    path = tmp_path / "some.darshan"
+    path.write_bytes({"cut": whole[:359], "zeros": whole[:16] + bytes(400), "random": whole[:16] + random}[content])
+    before = store.rows("SELECT count(*) FROM traces")
+    with pytest.raises(InputError, match=r"some\.darshan: .*[Cc]opy it again"):
+        bring(store, path)
+    assert store.rows("SELECT count(*) FROM traces") == before
+    assert not list(tmp_path.glob("*.import"))
+
+
+def test_a_log_is_known_by_its_magic_number() -> None:
+    for name, path in LOGS.items():
+        assert darshan.sniff(path.read_bytes()[:65536], "x"), name
+    assert not darshan.sniff(b"3.21\0\0\0\0hello world", "x.log")

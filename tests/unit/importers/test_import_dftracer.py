@@ -1,0 +1,166 @@
+"""DFTracer: real traces of known programs; and lines as no program writes them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.importers.bringing import bring
+from tests.unit.importers.fuzzing import attempt
+
+from stepwell.collectors.importers import InputError
+from stepwell.collectors.importers.dftracer import CUT, ESTIMATED, FAILED, OTHER, STDIO
+from stepwell.store import Store
+
+FILES = Path(__file__).with_name("files")
+
+
+def event(called: str, ts: int = 1_000, category: str = "POSIX", **given: object) -> dict[str, object]:
+    fixed = {"id": 1, "name": called, "cat": category, "pid": 7, "tid": 7, "ph": "X", "ts": ts, "dur": 2}
+    return fixed | {"args": {"hhash": "h"} | given}
+
+
+def written(directory: Path, *lines: object, tail: str = "\n") -> Path:
+    path = directory / "some.pfw"
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    path.write_text("\n".join(texts) + tail)
+    return path
+
+
+NAME = event("FH", category="dftracer", name="/d/a", value="fa")
+
+
+def test_a_real_trace_of_posix_calls(tmp_path: Path, store: Store) -> None:
+    """A file of a forked child before that of its parent, which alone has the name of what both read."""
+    path = tmp_path / "all.pfw"
+    path.write_bytes((FILES / "dftracer-posix.pfw").read_bytes())
+    brought = bring(store, path)
+    chunk, at = 4093, 11 * 4093 + 108
+    expected = [("write", i * chunk, chunk) for i in range(23)]
+    expected += [("read", i * chunk, chunk) for i in range(11)] + [("read", at - 7, 7)]
+    expected += [("read", i * 8191, 509) for i in range(7)] + [("write", 5, 17)]
+    # Of the 13 bytes that the program read through a descriptor of dup's, DFTracer knows nothing.
+    expected += [("read", at, 30), ("read", at + 30, 48_965), ("read", at + 48_995, 0)]
+    expected += [("write", 23 * chunk, 2), ("read", 1000, 4096)]
+    accesses = """SELECT op::VARCHAR, "offset", size, pid, ppid, r.command
+        FROM accesses JOIN readers r USING (trace, reader) WHERE trace = $trace ORDER BY pid DESC, seq"""
+    child, *parent = brought.rows(accesses)
+    assert child == ("read", 0, 31, 989, 979, "/usr/bin/python3 w.py")
+    assert [row[:3] for row in parent] == expected
+    assert {row[3:] for row in parent} == {(979, parent[0][4], "/usr/bin/python3 w.py")}
+    assert brought.rows("SELECT DISTINCT path FROM files WHERE trace = $trace") == [("/data/data.bin",)]
+    events = "SELECT event::VARCHAR, count(*) FROM events WHERE trace = $trace GROUP BY ALL ORDER BY 1"
+    assert brought.rows(events) == [("close", 5), ("sync", 1), ("unlink", 1)]
+
+
+def test_a_real_trace_of_stdio_in_several_gzip_members(tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "stdio.pfw.gz"
+    path.write_bytes((FILES / "dftracer-stdio.pfw.gz").read_bytes())
+    brought = bring(store, path)
+    expected = [("write", i * 997, 997) for i in range(13)] + [("read", 100, 77), ("read", 177, 77)]
+    expected += [("read", i * 101, 101) for i in range(5)] + [("read", 12911, 50), ("read", 3, 10)]
+    assert brought.accesses('op::VARCHAR, "offset", size') == expected
+    assert brought.rows("SELECT max(requested) FROM accesses WHERE trace = $trace") == [(8192,)]
+    assert STDIO in brought.written.limits
+    assert brought.rows("SELECT event::VARCHAR, count(*) FROM events WHERE trace = $trace GROUP BY ALL ORDER BY 1") == [
+        ("close", 2),
+        ("unlink", 1),
+    ]
+
+
+def test_lines_in_brackets_with_commas_and_another_unit_of_time(tmp_path: Path, store: Store) -> None:
+    unit = event("CM", category="dftracer", name="time_metric", value="NS")
+    calls = [event("open", 5, fhash="fa", flags=0), event("read", 11, fhash="fa", ret=3, count=8)]
+    lines = ["[", *(json.dumps(line) + "," for line in (unit, NAME, *calls)), "]"]
+    brought = bring(store, written(tmp_path, *lines))
+    assert brought.accesses('path, op::VARCHAR, "offset", size, requested, start_ns') == [("/d/a", "read", 0, 3, 8, 6)]
+
+
+def test_what_is_known_of_positions_is_marked(tmp_path: Path, store: Store) -> None:
+    def read(size: int) -> dict[str, object]:
+        return event("read", fhash="fa", ret=size, count=size)
+
+    opened, closed = event("open", fhash="fa", flags=0), event("close", fhash="fa", ret=0)
+    lines = [NAME, read(5), opened, read(7), closed, opened, read(11), opened, read(13), closed, read(17)]
+    brought = bring(store, written(tmp_path, *lines))
+    found = brought.rows('SELECT "offset", size, flags FROM runs WHERE trace = $trace ORDER BY seq')
+    assert next(row[0] for row in found) == 0
+    assert sum(size for _, size, _ in found if size) == 5 + 7 + 11 + 13 + 17
+    assert ESTIMATED in brought.rows("SELECT degraded FROM traces WHERE trace = $trace")[0][0]
+
+
+def test_the_last_line_may_be_cut_and_no_other(tmp_path: Path, store: Store) -> None:
+    call = event("pread", fhash="fa", ret=3, count=3, offset=29)
+    brought = bring(store, written(tmp_path, NAME, call, '{"id":3,"name":"pre', tail=""))
+    assert brought.accesses() == [("/d/a", "read", 29, 3)]
+    assert brought.written.skipped == {CUT: 1}
+    path = written(tmp_path, NAME, '{"id":3,"name":"pre', call)
+    with pytest.raises(InputError, match=r"some\.pfw, line 2: no JSON object; correct"):
+        bring(store, path)
+    with pytest.raises(InputError, match=r"some\.pfw, line 1: no JSON object; is this DFTracer"):
+        bring(store, written(tmp_path, "hello"))
+
+
+def test_what_is_no_access_is_counted(tmp_path: Path, store: Store) -> None:
+    lines = [
+        NAME,
+        event("read", fhash="fa", ret=-1, count=3),
+        event("read", fhash="fa", ret="3", count=3),
+        event("pread", fhash="fa", ret=10**30, count=3, offset=2**70),
+        event("mkdir", fhash="fa", ret=0),
+        event("step", category="TRAIN", epoch=3),
+        event("read", ret=3),
+        event("pwrite", fhash="fa", ret=2, count=2, offset=3),
+    ]
+    brought = bring(store, written(tmp_path, *lines))
+    assert brought.accesses() == [("/d/a", "write", 3, 2)]
+    assert brought.written.skipped == {
+        FAILED: 2,
+        OTHER: 3,
+        "offset, size or time below 0, or beyond what Linux has": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"x" * (2 << 20), "line 1: a line of more than 1,048,576 bytes"),
+        (b'{"a":' * 150_000 + b"\n{}\n", "line 1: no JSON object"),
+        (b'{"a":\0}\n', "line 1: a NUL byte"),
+        (b"[1, 2]\n[3]\n", "line 1: no JSON object"),
+        (b"\xff\xfe\n\xff\n", "line 1: no JSON object"),
+        (b"\x1f\x8b\x08garbage", "byte "),
+        (gzip.compress(b"{}\n" * 99)[:-9], "cut short"),
+        (gzip.compress(b"{}\n") + b"rubbish", "damaged"),
+        (gzip.compress(bytes(300 << 20), 9), "line 1: a line of more than"),
+    ],
+    ids=["long", "deep", "nul", "lists", "encoding", "no gzip", "cut gzip", "after gzip", "bomb"],
+)
+def test_hostile_files_are_refused_with_the_place(tmp_path: Path, store: Store, content: bytes, complaint: str) -> None:
+    path = tmp_path / "some.pfw"
+    path.write_bytes(content)
+    before = store.rows("SELECT count(*) FROM traces")
+    with pytest.raises(InputError) as caught:
+        bring(store, path)
+    assert complaint in str(caught.value)
+    assert store.rows("SELECT count(*) FROM traces") == before
+    assert not list(tmp_path.glob("*.import"))
+
+
+values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("fa")
+names = st.sampled_from(["read", "pread64", "open", "fopen", "close", "lseek", "fseek", "fread", "start", "end", "FH"])
+keys = st.sampled_from(["ret", "count", "size", "offset", "whence", "fhash", "mode", "flags", "value", "name", "ppid"])
+events = st.fixed_dictionaries(
+    {"name": names, "cat": st.sampled_from(["POSIX", "STDIO", "dftracer", 3]), "args": st.dictionaries(keys, values)},
+    optional={"pid": values, "tid": values, "ts": values, "dur": values},
+)
+
+
+@given(st.lists(events, min_size=1, max_size=20))
+@settings(max_examples=60)
+def test_any_events_are_imported_or_refused(found: list[dict[str, object]]) -> None:
+    attempt("\n".join(map(json.dumps, found)).encode(), "dftracer")
