@@ -58,9 +58,10 @@ test-kernels: setup test-packages  ## run tests under older kernels without lock
 	$(call install,$(KERNEL_PACKAGES))
 	$(BIN)/pytest -q tests/vm
 
-soak: setup test-packages  ## look for what breaks the coalescer: SECONDS=600 of fuzzing, then 2,000 examples a property
+soak: setup test-packages  ## look for what breaks the coalescer and the importers: SECONDS=600 of fuzzing, then 2,000 examples a property
 	STEPWELL_SOAK_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -q tests/fuzz
-	$(BIN)/pytest -q tests/unit/test_coalescer.py tests/unit/test_spool.py --hypothesis-profile=soak
+	$(BIN)/pytest -q tests/unit/test_coalescer.py tests/unit/test_spool.py \
+	    tests/unit/importers/test_joiner.py tests/unit/importers/test_import_hostile.py --hypothesis-profile=soak
 
 test-packages:
 	$(call install,$(TEST_PACKAGES))

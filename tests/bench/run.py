@@ -1,7 +1,7 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
-    python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [size] [report] [replay] [gains]
-        [facts]
+    python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [report]
+        [replay] [gains] [facts]
 
 Without names all parts run, for about 20 minutes; `--quick` only shows that they do.  Tables of medians, with lowest
 and highest, are printed; build/bench/results.json has the same figures.  A quiet machine gives the truest ones: load
@@ -25,6 +25,7 @@ from tests.bench.bystander import bystander
 from tests.bench.facts import facts
 from tests.bench.figures import Table
 from tests.bench.gains import gains
+from tests.bench.importing import importing
 from tests.bench.ingest import ingest
 from tests.bench.overhead import overhead
 from tests.bench.replay import replay
@@ -32,7 +33,7 @@ from tests.bench.report import report
 from tests.bench.size import size
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
-    part.__name__: part for part in (overhead, bystander, agent, ingest, size, report, replay, gains, facts)
+    part.__name__: part for part in (overhead, bystander, agent, ingest, importing, size, report, replay, gains, facts)
 }
 
 

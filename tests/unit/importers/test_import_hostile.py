@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.importers.bringing import bring
 from tests.unit.importers.test_import_blkparse import LOG as BLKPARSE
@@ -278,7 +278,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=211)
 @given(data=st.data())
 def test_any_bytes_give_a_trace_or_one_error(store: Store, folder: Path, name: str, data: st.DataObject) -> None:
     path = folder / "mangled"

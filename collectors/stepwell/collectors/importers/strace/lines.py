@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stepwell.collectors.importers.source import Input, nanoseconds, number, printable
 
@@ -20,7 +21,7 @@ _SUPERSEDED = re.compile(r"\+\+\+ superseded by execve in pid (?P<by>\d+) \+\+\+
 _NOTICE = re.compile(r"--- .* ---$|(?:strace: )?Process \d+ (?:attached|detached)|strace: | ?<unfinished \.\.\.>$")
 
 _TOKEN = re.compile(
-    r'"(?:[^"\\]|\\.)*"(?:\.\.\.)?'  # a string
+    r'"[^"\\]*(?:\\.[^"\\]*)*"(?:\.\.\.)?'  # a string
     r"|(?<=[\dD])<(?:[^<>\\]|\\.|<[^<>]*>|->)*>"  # what -y says of a descriptor; -yy nests it
     r"|/\*.{0,200}?\*/|[\[{(]|[\]})]|,"
     r'|[^"<>\[\]{}(),/]+|.',
@@ -108,7 +109,7 @@ def parsed(line: str, source: Input) -> Line:
     tid = number(prefix["marked"] or prefix["plain"] or "")
     time_ns = nanoseconds(prefix["time"]) if prefix["time"] else None
     if call := _CALL.match(rest):
-        if cut := _UNFINISHED.search(rest):
+        if rest.endswith(("...>", "= ?", "attached")) and (cut := _UNFINISHED.search(rest)):
             return Begun(tid, time_ns, call["name"], rest[call.end() : cut.start()])
         if end := _RESULT.match(rest, call.end()):
             return _call(tid, time_ns, call["name"], end, resumed=False)
@@ -145,6 +146,7 @@ def arguments(text: str) -> list[str]:
     return [*found, last] if last or found else []
 
 
+@lru_cache(maxsize=128)  # few are in use at once, and a hostile one may be as long as a line
 def descriptor(text: str) -> Descriptor | None:
     """Return the descriptor that an argument, or a result with what was said of it, is; None if it is none."""
     match = _DESCRIPTOR.fullmatch(text.strip())
