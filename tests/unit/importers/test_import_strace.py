@@ -102,6 +102,7 @@ def test_descriptors_are_shared_by_dup_fork_and_threads_and_cloned_otherwise(sto
         9 <... read resumed>"x", 13) = 13 <0.002000>
         9 close(3</d/a>) = 0 <0.000010>
         7 openat(AT_FDCWD</d>, "c", O_RDONLY) = 3</d/c> <0.000010>
+        7 read(3</d/c>, "x", 31) = 31 <0.000010>
         9 read(3</d/c>, "x", 30) = 30 <0.000010>
         9 read(10</d/a>, "x", 14) = 14 <0.000010>
         9 +++ exited with 0 +++
@@ -113,10 +114,11 @@ def test_descriptors_are_shared_by_dup_fork_and_threads_and_cloned_otherwise(sto
     assert accesses(brought) == [
         (7, "/d/a", "read", 0, 10, 10),
         (7, "/d/a", "read", 21, 12, 12),
+        (7, "/d/c", "read", 0, 31, 31),
         (8, "/d/a", "read", 10, 11, 11),
         (8, "/d/b", "read", 0, 20, 20),
         (9, "/d/a", "read", 33, 13, 13),
-        (9, "/d/c", "read", 0, 30, 30),
+        (9, "/d/c", "read", 31, 30, 30),
         (9, "/d/a", "read", 46, 14, 14),
     ]
     assert brought.rows("SELECT pid, ppid, exit_code FROM readers WHERE trace = $trace ORDER BY pid") == [
