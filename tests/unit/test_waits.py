@@ -219,6 +219,13 @@ def test_asynchronous_accesses_have_their_streams_latencies(recording: Recording
     assert (one.account.read_ns, one.uses[0].asleep_ns, one.uses[0].asynchronous) == (COUNT * MS, COUNT * MS, COUNT)
 
 
+def test_files_without_a_description_have_no_device(recording: Recording) -> None:
+    end = fetches(recording, 23)
+    recording.thread(1, end=end)
+    (storage,) = studied(recording, end).storages
+    assert (storage.dataset, storage.device, storage.fetches) == ("", "", COUNT)
+
+
 def test_without_latencies_nothing_is_said(recording: Recording) -> None:
     recording.open(1, b"/data/set/a")
     recording.run(1, at=np.arange(COUNT) * 1000, seq=np.arange(COUNT), latency_ns=0, latency_max_ns=0)

@@ -63,7 +63,7 @@ class Storage:
 
     dataset: Annotated[str, "directory of the dataset; empty when unknown"]
     filesystem: Annotated[str, "type of its file system"]
-    device: Annotated[str, "major:minor of its device"]
+    device: Annotated[str, "major:minor of its device; empty when unknown"]
     direction: Annotated[str, "read or write"]
     fetches: Annotated[int, "accesses that went to storage: those that slept, and asynchronous ones"]
     bytes: Annotated[int, "bytes that they brought, read-ahead included"]

@@ -49,7 +49,7 @@ def storages(store: Queryable, trace: int, duration_ns: int, places: dict[int, R
         found[key] = Storage(
             dataset=place["dataset"],
             filesystem=place["filesystem"],
-            device=f"{place['dev'] >> 20}:{place['dev'] & 0xFFFFF}",
+            device="" if place["dev"] is None else f"{place['dev'] >> 20}:{place['dev'] & 0xFFFFF}",
             direction=direction,
             fetches=int(column["fetches"][mask].sum()),
             bytes=int(column["bytes"][mask].sum()),
