@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.unit.recordings import MS, T0, Recording
 
 from stepwell.analysis.orders import Order, directory_ordered, orders
 from stepwell.analysis.orders.groups import groups
+from stepwell.analysis.orders.visits import Visits
 from stepwell.store import Store
 from stepwell.trace.definition import EXEC, OPEN, THREAD, Op
 
@@ -153,7 +155,7 @@ def test_workers_made_anew_are_one_workload_and_other_programs_another(recording
     assert (tar.command, tar.within.by, tar.within.backward) == ("tar c", "name", True)
 
 
-def test_children_of_one_name_and_parent_belong_together() -> None:
+def test_processes_that_belong_together() -> None:
     def reader(number: int, ppid: int, comm: str, command: str) -> dict[str, object]:
         return {"reader": number, "pid": 100 + number, "ppid": ppid, "comm": comm, "command": command}
 
@@ -165,5 +167,13 @@ def test_children_of_one_name_and_parent_belong_together() -> None:
         reader(5, 7, "mpi", "mpi x"),
         reader(6, 8, "mpi", "mpi x"),
         reader(7, 104, "cat", "cat /d/e"),
+        reader(8, 9, "python", "python a"),  # a script's programs, one after the other over the same files
+        reader(9, 9, "python", "python b"),
+        reader(10, 9, "rank", "rank --number 0"),
+        reader(11, 9, "rank", "rank --number 1"),
     ]
-    assert groups(readers) == {1: 1, 2: 2, 3: 2, 4: 4, 5: 5, 6: 5, 7: 7}
+    each = [(2, 1), (3, 2), (4, 1), (5, 1), (6, 1), (7, 1), (8, 1), (8, 2), (9, 1), (9, 2), (10, 1), (11, 1)]
+    reader_of, file = (np.array(column) for column in zip(*each, strict=True))
+    nothing = np.zeros(len(each), np.int64)
+    found = groups(readers, Visits(reader_of, reader_of, file, nothing, nothing, nothing))
+    assert found == {1: 1, 2: 2, 3: 2, 4: 4, 5: 5, 6: 5, 7: 7, 8: 8, 9: 9, 10: 10, 11: 10}

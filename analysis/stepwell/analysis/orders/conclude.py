@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stepwell.analysis.ask import Queryable, Row, rows
+from stepwell.analysis.ask import Queryable, rows
 from stepwell.analysis.orders import queries
 from stepwell.analysis.orders.across import relation
 from stepwell.analysis.orders.epochs import find_epochs, first_visits, members, overlap, slots, spread
@@ -35,8 +35,8 @@ def orders(store: Queryable, trace: int) -> tuple[Order, ...]:
         return ()
     visits = load_visits(store, trace)
     readers = rows(store, queries.READERS, trace)
-    group = groups(readers)
-    commands: dict[int, Row] = {row["reader"]: row for row in readers}
+    group = groups(readers, visits)
+    commands = {row["reader"]: str(row["command"]) for row in readers}
     found = []
     for files in datasets:
         place = np.searchsorted(files.ids, visits.file)
@@ -49,7 +49,8 @@ def orders(store: Queryable, trace: int) -> tuple[Order, ...]:
         for leader in distinct(of_group).tolist():
             own = mine.where(of_group == leader)
             if len(distinct(own.file)) >= limits.FILES:
-                command = str(commands[leader]["command"]) if leader in commands else ""
+                most = int(np.bincount(dense(own.reader)).argmax())
+                command = commands.get(int(distinct(own.reader)[most]), "")
                 found.append(judge(_restricted(files, own), replace(own, file=dense(own.file)), command))
     return tuple(sorted(found, key=lambda order: -order.visits))
 
@@ -185,11 +186,11 @@ def directory_ordered(found: Iterable[Order]) -> dict[str, Directories]:
     verdicts: dict[str, Directories] = {}
     for order in sorted(found, key=lambda order: -order.visits):
         way = order.within
-        whole = order.steps.whole >= 0.5
-        ordered = whole and not way.backward and way.by in {"name", "inode", "listing"} and not way.window
-        known = way.by != "unknown" or not whole
+        along = way.by in {"name", "inode", "listing"} and not way.backward and not way.window
+        whole = order.steps.whole >= limits.MOSTLY
+        known = not whole or not (way.by == "unknown" or (way.by == "shuffled" and "listing" in way.also))
         verdicts.setdefault(
             order.dataset,
-            Directories(ordered if known else None, way.confidence if known else 0.0, way.by, order.visits),
+            Directories(whole and along if known else None, way.confidence if known else 0.0, way.by, order.visits),
         )
     return verdicts

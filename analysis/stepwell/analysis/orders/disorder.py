@@ -63,6 +63,11 @@ class Disorder:
         return self.inverted / self.told if self.told else 0.5
 
     @property
+    def deviation(self) -> float:
+        """Standard deviation of `share` under shuffling."""
+        return math.sqrt(self.variance) / self.told if self.told else 0.0
+
+    @property
     def telling(self) -> bool:
         """Whether the key tells enough pairs apart to be judged by."""
         return self.told > limits.TIED * self.pairs

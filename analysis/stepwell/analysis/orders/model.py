@@ -119,7 +119,7 @@ class Order:
     """How one workload goes over the files of one dataset."""
 
     dataset: Annotated[str, "directory of the dataset"]
-    command: Annotated[str, "command line of the processes, of the first one where they differ"]
+    command: Annotated[str, "command line of the processes; where they differ, of the one with the most visits"]
     readers: Annotated[tuple[int, ...], "the processes, those with the most visits first; at most 64"]
     files: Annotated[int, "distinct files visited"]
     visits: Annotated[int, "visits: readings of a file, however many accesses each"]

@@ -54,7 +54,8 @@ def sharing_of(files: Files, epochs: list[Visits]) -> Sharing:
     similar = np.concatenate([_jaccard(pair) for pair in pairs])
     low, middle, high = np.quantile(similar, [0, 0.5, 1]) if len(similar) else (0.0, 0.0, 0.0)
     at_once = max(_at_once(epoch) for epoch in judged)
-    kind, confidence = _kind(pairs, shared, float(middle), at_once)
+    alone = len(epochs) == 1 or max(len(distinct(pair.reader)) for pair in pairs) == 1
+    kind, confidence = _kind(pairs, shared, float(middle), in_turn=alone and at_once == 1)
     found = replace(
         _ALONE,
         kind=kind,
@@ -83,7 +84,7 @@ def sharing_of(files: Files, epochs: list[Visits]) -> Sharing:
     )
 
 
-def _kind(pairs: list[_Pairs], shared: float, similar: float, at_once: int) -> tuple[str, float]:
+def _kind(pairs: list[_Pairs], shared: float, similar: float, *, in_turn: bool) -> tuple[str, float]:
     """Return the kind of sharing and the confidence in it."""
     leading = []
     for pair in pairs:
@@ -91,7 +92,7 @@ def _kind(pairs: list[_Pairs], shared: float, similar: float, at_once: int) -> t
         leading.append(float(octets.max() / max(octets.sum(), 1)) if len(octets) > 1 else 0.0)
     files = sum(len(distinct(pair.file)) for pair in pairs)
     readers = sum(len(distinct(pair.reader)) for pair in pairs)
-    if at_once == 1:
+    if in_turn:
         return ("process per file" if readers >= files * (1 - limits.DISJOINT) else "in turn"), 0.95
     if shared <= limits.DISJOINT:
         if min(leading) >= limits.LEADS:

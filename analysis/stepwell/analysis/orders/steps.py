@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from stepwell.analysis.orders.epochs import slots
 from stepwell.analysis.orders.model import Steps
+from stepwell.analysis.orders.numbering import distinct
 from stepwell.analysis.orders.visits import Files, Flags, Floats, Ints, Visits
 from stepwell.analysis.thresholds import orders as limits
 
@@ -17,8 +21,9 @@ def steps_of(files: Files, visits: Visits, again: float) -> Steps:
         visits: of one workload on it.
         again: share of visits put to the ones before them; see `visits.one_reading`.
     """
-    order = np.lexsort((np.arange(len(visits)), visits.reader))
-    mine = visits.where(order)
+    crowd = len(visits) < limits.LONG * len(distinct(visits.reader))
+    lane = slots(visits) if crowd else visits.reader
+    mine = replace(visits, reader=lane).where(np.lexsort((np.arange(len(visits)), lane)))
     same = np.diff(mine.reader) == 0
     pauses = np.maximum(mine.start[1:] - _until(mine), 0)[same]
     between = np.diff(mine.start)[same]
@@ -51,7 +56,7 @@ def bursts(pauses: Ints, same: Flags) -> tuple[int, int]:
 
     Pauses fall into long and short ones where one threshold explains most of the variance of their logarithms (Otsu,
     "A threshold selection method from gray-level histograms", IEEE Trans. SMC 1979) and a factor of ten lies between.
-    Otherwise every visit is a step.
+    Otherwise every visit is a step.  Processes that read only a few files each count as one after the other.
 
     Args:
         pauses: between visits of one process, process by process.
@@ -64,6 +69,8 @@ def bursts(pauses: Ints, same: Flags) -> tuple[int, int]:
     if threshold is None:
         return 1, int(np.median(pauses))
     long = logs > threshold
+    if long.sum() < limits.PAUSES:
+        return 1, int(np.median(pauses))
     ends = np.ones(len(same), bool)
     ends[same] = long
     cuts = np.flatnonzero(np.concatenate([[True], ends, [True]]))

@@ -14,6 +14,9 @@ from stepwell.analysis.orders.numbering import dense
 from stepwell.analysis.orders.visits import Files, Ints, Visits
 from stepwell.analysis.thresholds import orders as limits
 
+Judged = tuple[float, Key, Disorder]
+"""A key with what the sequence says of it; first the share of pairs against the nearer direction."""
+
 UNKNOWN = Within("unknown", False, 0, "dataset", "single", True, (), 0.0, -1.0, 1.0, 0)
 
 
@@ -35,13 +38,13 @@ def order_of(files: Files, epoch: Visits, rng: np.random.Generator) -> Within:
     sequence, kin = epoch.file[places], lane[places]
     names = files.names(sequence)
     folders = directories(names)
-    found = []
+    found: list[Judged] = []
     for key in keys(files, sequence, names):
         result = disorder(key.values, kin, folders if key.inside else None)
         if result.telling and result.told >= limits.TELLING:
             found.append((min(result.share, 1 - result.share), key, result))
     walk = _walk(folders, kin)
-    fitting = [entry for entry in found if entry[0] <= limits.KEYED and entry[2].chance <= limits.SIGNIFICANT]
+    fitting = [entry for entry in found if _fits(entry) and _fits_inside(entry, found)]
     if not fitting:
         return _unkeyed(files, found, walk, len(places))
     over = [entry for entry in fitting if not entry[1].inside]
@@ -50,7 +53,7 @@ def order_of(files: Files, epoch: Visits, rng: np.random.Generator) -> Within:
     chosen = over if over and min(entry[0] for entry in over) <= best + limits.ALIKE else inside
     least = min(entry[0] for entry in chosen)
     alike = [entry for entry in chosen if entry[0] <= least + limits.ALIKE]
-    share, key, result = alike[0]
+    share, key, result = min((entry for entry in alike if entry[1].by == alike[0][1].by), key=lambda entry: entry[0])
     backward = result.share > 0.5
     window = result.window(backward=backward) * max(1, round(len(epoch) / len(places)))
     if not window and len(epoch) > len(places):
@@ -68,6 +71,29 @@ def order_of(files: Files, epoch: Visits, rng: np.random.Generator) -> Within:
         inverted=round(result.share, 4),
         chance=result.chance,
         files=len(places),
+    )
+
+
+def _fits(entry: Judged) -> bool:
+    share, _, result = entry
+    return share <= limits.KEYED and result.chance <= limits.SIGNIFICANT
+
+
+def _fits_inside(entry: Judged, found: list[Judged]) -> bool:
+    """Return whether each directory's files are in an order too, as far as that can be told.
+
+    A walk over a few directories that happen to be listed in order says nothing of the files in them.
+    """
+    _, key, result = entry
+    inner = [other for _, other_key, other in found if other_key.inside and other_key.by == key.by]
+    return (
+        key.inside
+        or not inner
+        or any(
+            other.told < limits.PAIRS
+            or (min(other.share, 1 - other.share) <= limits.KEYED and (other.share > 0.5) == (result.share > 0.5))
+            for other in inner
+        )
     )
 
 
@@ -98,11 +124,12 @@ def _walk(folders: Ints, lane: Ints) -> str:
     return "one by one" if excess <= limits.TOGETHER else "mixed" if excess >= 1 - limits.TOGETHER else "partly"
 
 
-def _unkeyed(files: Files, found: list[tuple[float, Key, Disorder]], walk: str, judged: int) -> Within:
+def _unkeyed(files: Files, found: list[Judged], walk: str, judged: int) -> Within:
     """Return what a sequence is that no key sorts: as listed, shuffled, or one of both."""
     share, chance = (found[0][2].share, found[0][2].chance) if found else (-1.0, 1.0)
-    closeness = min((entry[0] for entry in found), default=0.5)
-    clear = min(1.0, max(0.0, (closeness - limits.KEYED) / (0.5 - limits.KEYED)) + 0.25)
+    inner = [entry for entry in found if entry[1].inside and entry[2].told >= limits.PAIRS]
+    beyond = max((0.5 - entry[0] - limits.NOISE * entry[2].deviation for entry in inner or found), default=0.0)
+    clear = min(1.0, max(0.0, 1 - beyond / (0.5 - limits.KEYED)))
     listed = walk == "one by one"
     hidden = files.filesystem not in limits.LISTING and walk == "single"
     sure = 0.8 if listed else 0.5 if hidden else 0.95

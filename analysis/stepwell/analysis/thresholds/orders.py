@@ -24,6 +24,9 @@ SIGNIFICANT = 1e-4
 """Chance that a shuffle looks like an order at least as much, above which it is called none.  Default 0.0001: a dozen
 keys are tried, so one shuffled sequence in 1,000 passes for an order."""
 
+NOISE = 3.0
+"""Standard deviations that the nearest of a dozen keys is from a shuffle by chance."""
+
 KEYED = 0.3
 """Inverted share of pairs up to which a sequence follows a key.  Default 0.3 (Kendall's tau 0.4): a shuffle buffer of
 0.4 times the files, or every third visit foreign.  A shuffle has 0.5."""
@@ -96,6 +99,9 @@ of files of 100 KB cover a network storage's latency."""
 WHOLE = 0.95
 """Share of a file's bytes from which on a visit reads it whole.  Default 0.95: formats leave a trailer or padding."""
 
+MOSTLY = 0.5
+"""Share of visits that read the whole file, from which on a dataset is read file by file."""
+
 PROBED = 0.25
 """Share of its bytes up to which a file is only probed, where it is read further later."""
 
@@ -104,6 +110,9 @@ SEPARATE = 0.8
 
 DECADES = 1.0
 """Powers of ten that lie at least between the two classes' means."""
+
+PAUSES = 5
+"""Long pauses needed to speak of steps.  Default 5: once or twice something else had the processor."""
 
 DISJOINT = 0.1
 """Share of files that several processes read up to which the files are partitioned.  Default 0.1: loaders pad the last
