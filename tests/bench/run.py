@@ -27,13 +27,15 @@ from tests.bench.figures import Table
 from tests.bench.gains import gains
 from tests.bench.importing import importing
 from tests.bench.ingest import ingest
+from tests.bench.orders import orders
 from tests.bench.overhead import overhead
 from tests.bench.replay import replay
 from tests.bench.report import report
 from tests.bench.size import size
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
-    part.__name__: part for part in (overhead, bystander, agent, ingest, importing, size, report, replay, gains, facts)
+    part.__name__: part
+    for part in (overhead, bystander, agent, ingest, importing, size, report, replay, gains, facts, orders)
 }
 
 

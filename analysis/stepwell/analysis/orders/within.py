@@ -44,7 +44,7 @@ def order_of(files: Files, epoch: Visits, rng: np.random.Generator) -> Within:
         if result.telling and result.told >= limits.TELLING:
             found.append((min(result.share, 1 - result.share), key, result))
     walk = _walk(folders, kin)
-    fitting = [entry for entry in found if _fits(entry) and _fits_inside(entry, found)]
+    fitting = [entry for entry in found if _fits(entry) and (walk != "one by one" or _fits_inside(entry, found))]
     if not fitting:
         return _unkeyed(files, found, walk, len(places))
     over = [entry for entry in fitting if not entry[1].inside]
