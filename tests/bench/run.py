@@ -1,7 +1,7 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [report]
-        [replay] [gains] [facts]
+        [replay] [gains] [facts] [orders]
 
 Without names all parts run, for about 20 minutes; `--quick` only shows that they do.  Tables of medians, with lowest
 and highest, are printed; build/bench/results.json has the same figures.  A quiet machine gives the truest ones: load
