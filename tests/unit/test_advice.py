@@ -14,6 +14,7 @@ from tests.unit.test_waits import BYTES_S, COUNT, LATENCY_NS, fetches, workers
 
 from stepwell.analysis.advice import Curve, Facts, Finding, Order, Pattern, Span, advise, facts, gains, headline
 from stepwell.analysis.advice.reads import knee
+from stepwell.analysis.orders import orders
 from stepwell.analysis.waits.model import Interval, Storage
 from stepwell.store import Store
 from stepwell.trace.definition import OPEN
@@ -27,7 +28,7 @@ def recording(tmp_path: Path) -> Recording:
 def known(recording: Recording, duration: int) -> Facts:
     recording.end(duration)
     with Store.open(recording.stored(), "r") as store:
-        return facts(store, store.latest_trace())
+        return facts(store, store.latest_trace(), orders(store, store.latest_trace()))
 
 
 def kinds(found: Facts) -> list[str]:
@@ -135,9 +136,14 @@ def test_a_cache_is_sized_at_the_knee_and_needs_a_curve(recording: Recording) ->
 
 def test_the_order_of_files_decides_what_is_prefetched(recording: Recording) -> None:
     found = lone_reader(recording, files=7)
-    same = one(replace(found, orders=(Order("/data/set", "shuffled", "same", 3),)), "prefetch")
+    same = one(
+        replace(found, orders=(Order("/data/set", found.waits.teams[0].readers, "shuffled", "same", 3),)), "prefetch"
+    )
     assert "same order" in same.sentence
-    shuffled = one(replace(found, orders=(Order("/data/set", "shuffled", "reshuffled", 3),)), "prefetch")
+    shuffled = one(
+        replace(found, orders=(Order("/data/set", found.waits.teams[0].readers, "shuffled", "reshuffled", 3),)),
+        "prefetch",
+    )
     assert "sampler" in shuffled.setting
     assert shuffled.speedup.low <= shuffled.speedup.high
 

@@ -249,9 +249,7 @@ def test_datasets_are_found_by_descending(seen: set[str], mounts: set[str]) -> N
 
 
 def test_a_dataset_stops_where_directories_branch() -> None:
-    found = datasets(
-        dict.fromkeys(["/data/imagenet/train/n01", "/data/imagenet/train/n02", "/usr/lib", "/"], 0), ["/"]
-    )
+    found = datasets(dict.fromkeys(["/data/imagenet/train/n01", "/data/imagenet/train/n02", "/usr/lib", "/"], 0), ["/"])
     assert found == {
         "/data/imagenet/train/n01": "/data/imagenet/train",
         "/data/imagenet/train/n02": "/data/imagenet/train",

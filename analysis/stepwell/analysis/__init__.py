@@ -10,8 +10,9 @@ a report of 50 million accesses costs a few scans of the runs.
 from __future__ import annotations
 
 from stepwell.analysis.ask import Queryable
+from stepwell.analysis.insight import Insight, understand
 from stepwell.analysis.model import Summary
 from stepwell.analysis.patterns import ANALYSIS_VERSION, classify
 from stepwell.analysis.summary import summarize
 
-__all__ = ["ANALYSIS_VERSION", "Queryable", "Summary", "classify", "summarize"]
+__all__ = ["ANALYSIS_VERSION", "Insight", "Queryable", "Summary", "classify", "summarize", "understand"]

@@ -1,15 +1,53 @@
-"""The verdicts on a trace: all of them, out of one pass over its runs."""
+"""The verdicts on a trace: drawn out of one pass over its runs, and asked for again."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
 import pyarrow as pa
 
-from stepwell.analysis.ask import Queryable
+from stepwell.analysis.ask import Queryable, rows
 from stepwell.analysis.scan import scan
 from stepwell.analysis.streams import ANALYSIS_VERSION, Patterns
 from stepwell.analysis.streams.facts import Facts
 
-__all__ = ["ANALYSIS_VERSION", "classify"]
+__all__ = ["ANALYSIS_VERSION", "Pattern", "classify", "patterns"]
+
+_PATTERNS = """
+SELECT scope, subject, coalesce(path, '') AS path, op::VARCHAR AS op, pattern, stride, request_size, reuse,
+    reuse_period, confidence, accesses, bytes::BIGINT AS bytes, evidence::VARCHAR AS evidence
+FROM patterns
+WHERE trace = $1 AND (scope IN ('workload', 'dataset')
+    OR scope = 'file' AND list_contains($2::BIGINT[], TRY_CAST(subject AS BIGINT))
+    OR scope = 'stream' AND list_contains($3::BIGINT[], TRY_CAST(split_part(subject, '/', 2) AS BIGINT)))
+ORDER BY scope = 'workload' DESC, scope = 'dataset' DESC, scope = 'file' DESC, bytes DESC, subject, op
+"""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """How something is read or written; a row of the view `patterns`."""
+
+    scope: Annotated[str, "workload, dataset, file or stream"]
+    subject: Annotated[str, "the workload, the dataset's directory, the file's number, or THREAD/OPEN of a stream"]
+    path: Annotated[str, "path of the file or dataset; the command line of a workload"]
+    op: Annotated[str, "kind of access"]
+    pattern: Annotated[
+        str,
+        "sequential, strided, backward, random, whole-file, header-then-body, append, mixed, directory-ordered or "
+        "unknown",
+    ]
+    stride: Annotated[int | None, "distance from one access's start to the next one's, where it is regular"]
+    request_size: Annotated[int | None, "typical bytes asked for at once"]
+    reuse: Annotated[str, "once, looping, clustered, popularity-skewed or unknown"]
+    reuse_period: Annotated[int | None, "bytes between two uses of the same byte, when looping"]
+    confidence: Annotated[float, "from 0 to 1"]
+    accesses: Annotated[int, "accesses the verdict rests on"]
+    bytes: Annotated[int, "bytes the verdict rests on"]
+    evidence: Annotated[dict[str, Any], "the figures that the verdict was drawn from"]
 
 
 def classify(store: Queryable, trace: int) -> pa.Table:
@@ -17,3 +55,11 @@ def classify(store: Queryable, trace: int) -> pa.Table:
     with Patterns(Facts.of(store, trace)) as patterns:
         scan(store, trace, [patterns])
         return patterns.finish()
+
+
+def patterns(store: Queryable, trace: int, files: Sequence[int], opens: Sequence[int] = ()) -> tuple[Pattern, ...]:
+    """Return the verdicts on all workloads and datasets, on these files and on the streams of these open files."""
+    return tuple(
+        Pattern(**row | {"evidence": json.loads(row["evidence"] or "{}")})
+        for row in rows(store, _PATTERNS, trace, list(files), list(opens))
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from os.path import commonpath, join
+from os.path import commonpath
 
 import numpy as np
 import pyarrow as pa
@@ -83,12 +83,12 @@ def datasets(directories: Mapping[str, float], mounts: Iterable[str]) -> dict[st
     for directory, size in directories.items():
         trees.setdefault(_top(directory, points), {})[directory] = size + 1
     found = {}
-    for tree in trees.values():
-        while tree:
-            root = _descend(tree)
-            inside = {directory for directory in tree if directory == root or _is_below(directory, root)}
-            found.update(dict.fromkeys(inside, root))
-            tree = {directory: size for directory, size in tree.items() if directory not in inside}
+    for left in trees.values():
+        while left:
+            root = _descend(left)
+            for directory in [one for one in left if one == root or _is_below(one, root)]:
+                found[directory] = root
+                del left[directory]
     return found
 
 
@@ -98,7 +98,7 @@ def _descend(tree: Mapping[str, float]) -> str:
     for directory, size in tree.items():
         if directory != root:
             name = directory.removeprefix(root if root == "/" else f"{root}/").partition("/")[0]
-            child = name if root == "." else join(root, name)
+            child = name if root == "." else f"{root.rstrip('/')}/{name}"
             below[child] = below.get(child, 0) + size
     child = max(below, key=lambda child: below[child], default="")
     if not child or below[child] < MOST * sum(tree.values()):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepwell.cli import evidence
 from stepwell.cli.format import count, duration, percent, printable, size, throughput
 from stepwell.cli.output import table_or_json
 from stepwell.cli.place import trace_number
@@ -14,8 +15,8 @@ from stepwell.cli.place import trace_number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from stepwell.analysis.advice import Finding, Input
-    from stepwell.analysis.advice.explain import Explanation
+    from stepwell.analysis.advice import Finding
+    from stepwell.analysis.explain import Explanation
     from stepwell.analysis.waits import Account, Interval, Storage
     from stepwell.cli.place import Place
 
@@ -43,14 +44,14 @@ def explain(place: Place, subject: str, trace: str, output: str) -> None:
     """Show step by step why a process, a dataset or a file waits, and what would help."""
     from dataclasses import asdict
 
-    from stepwell.analysis.advice import facts
-    from stepwell.analysis.advice.explain import explain as evidence
-    from stepwell.analysis.advice.subject import find
+    from stepwell.analysis import understand
+    from stepwell.analysis.explain import explain as explained
+    from stepwell.analysis.subject import find
 
     with place.reading() as store:
         number = trace_number(store, trace)
         meant = find(store, number, subject)
-        found = evidence(store, facts(store, number), meant)
+        found = explained(store, understand(store, number), meant)
     if output == "json":
         click.echo(json.dumps(asdict(found)))
     else:
@@ -76,10 +77,11 @@ def _steps(found: Explanation) -> Iterator[tuple[str, Iterable[str]]]:
 
 def _reading(found: Explanation) -> Iterator[str]:
     for row in found.patterns:
-        evidence = ", ".join(f"{name} {value}" for name, value in row["evidence"].items())
-        yield f"{row['scope']} {row['path'] or row['subject']}: {row['op']} {row['pattern']}, reuse {row['reuse']}," + (
-            f" confidence {row['confidence']:.2f}" + (f" ({evidence})" if evidence else "")
+        yield (
+            f"{row.scope} {row.path or row.subject}: {row.op} {row.pattern}, reuse {row.reuse},"
+            f" {percent(row.confidence)} sure, {count(row.accesses)} accesses"
         )
+        yield from (f"  {sentence}" for sentence in evidence.evidence(row.evidence))
     for one in found.streams[:10]:
         yield (
             f"{one.path}: {count(one.accesses)} accesses ({one.op}) in {count(one.runs)} runs by thread {one.thread},"
@@ -127,7 +129,7 @@ def _storage(storage: Storage) -> Iterator[str]:
         f" {count(storage.fetches)} fetches of {size(storage.mean_bytes)} in {duration(storage.mean_ns)} on average"
     )
     latency = _interval(storage.latency_ns, duration)
-    rate = _interval(storage.bytes_s, throughput)
+    rate = _interval(storage.bytes_s, evidence.rate)
     yield f"  latency {latency}, rate of one fetch {rate}, model's error {percent(round(storage.error, 4))}"
     scale = {True: "more at once brought more", False: "more at once brought no more", None: "not varied"}
     yield (
@@ -156,9 +158,4 @@ def _finding(finding: Finding) -> Iterator[str]:
     if finding.setting:
         yield f"  try: {finding.setting}"
     yield f"  model: {finding.model}; confidence {finding.confidence:.2f}"
-    yield "  from: " + ", ".join(_input(one) for one in finding.inputs)
-
-
-def _input(given: Input) -> str:
-    shown = {"ns": duration, "bytes": size, "bytes/s": throughput}.get(given.unit)
-    return f"{given.name} {shown(given.value) if shown else f'{given.value:.3g}'}"
+    yield "  from: " + ", ".join(f"{one.name} {evidence.amount(one)}" for one in finding.inputs)

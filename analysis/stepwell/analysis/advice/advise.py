@@ -99,13 +99,13 @@ def _alone(facts: Facts, team: Team) -> Finding:
 
 def headline(facts: Facts, findings: tuple[Finding, ...], team: Team) -> str:
     """Return the top line on a team: how long it waits, for what, and what the best finding would make of it."""
-    order = next((one.by for one in facts.orders if team.uses and one.dataset == team.uses[0].dataset), "")
     mine = [one for one in findings if one.readers == team.readers]
     if not team.uses:
         return f"{who(team)} reads no data."
     use = team.uses[0]
     share = percent(round(team.account.share(team.account.storage_ns), 2))
-    shuffled = "shuffled " if order == "shuffled" else ""
+    order = facts.order(use.dataset, team.readers)
+    shuffled = "shuffled " if order and order.by == "shuffled" else ""
     lanes = round(team.width)
     at_once = "one at a time" if lanes <= 1 else f"{lanes} at a time"
     each = size(use.file_bytes / max(use.files, 1))

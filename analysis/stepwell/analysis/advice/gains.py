@@ -83,7 +83,8 @@ def concurrent(team: Team, use: Use, storage: Storage, more: int) -> Span:
     """Return the elapsed time saved when `more` readers share the work of the `team.width` there are.
 
     At least: their waiting overlaps, down to what the storage was seen to give; computing does not (one processor, one
-    interpreter).  At most: all of it overlaps and the storage scales, but who they work for needs its time.
+    interpreter).  At most: their computing does, too, and the storage scales; what they wait for otherwise, a full
+    queue or each other, stays, and who they work for needs its time.
     """
     width = max(team.width, 1.0)
     fewer = width / more
@@ -92,7 +93,8 @@ def concurrent(team: Team, use: Use, storage: Storage, more: int) -> Span:
     least = storage.bytes * (use.asleep_ns / max(storage.ns, 1)) * 1e9 / seen
     left = max(fewer, min(1.0, least / max(stall, 1)))
     low = saved(team, use.asleep_ns, Span(left, left)).low
-    together = max(team.elapsed_ns * fewer, float(team.consumer_cpu_ns) if team.consumer is not None else 0.0)
+    shared = team.account.share(team.account.storage_ns + team.account.cpu_ns) * (1 - fewer)
+    together = max(team.elapsed_ns * (1 - shared), float(team.consumer_cpu_ns) if team.consumer is not None else 0.0)
     return Span(low, max(low, team.elapsed_ns - together))
 
 

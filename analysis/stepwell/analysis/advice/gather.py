@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stepwell.analysis.advice.model import Curve, Facts, Order, Pattern
 from stepwell.analysis.ask import Queryable, rows
 from stepwell.analysis.orders import model as files
-from stepwell.analysis.orders import orders
 from stepwell.analysis.thresholds import advice as bounds
 from stepwell.analysis.waits import waits
 
@@ -16,8 +17,8 @@ FROM patterns WHERE trace = $1 AND scope = 'dataset'
 """
 
 
-def facts(store: Queryable, trace: int, *, curves: tuple[Curve, ...] = ()) -> Facts:
-    """Return the facts of a trace: where its time went, its verdicts and orders, and the curves that are given.
+def facts(store: Queryable, trace: int, orders: Iterable[files.Order], curves: tuple[Curve, ...] = ()) -> Facts:
+    """Return the facts of a trace: where its time went, its verdicts, and the orders and curves that are given.
 
     Raises:
         NoTraceError: the trace is not in the store.
@@ -26,7 +27,7 @@ def facts(store: Queryable, trace: int, *, curves: tuple[Curve, ...] = ()) -> Fa
         waits=waits(store, trace),
         patterns=tuple(Pattern(**row) for row in rows(store, _PATTERNS, trace)),
         curves=curves,
-        orders=tuple(map(_order, orders(store, trace))),
+        orders=tuple(map(_order, orders)),
     )
 
 
@@ -35,6 +36,7 @@ def _order(found: files.Order) -> Order:
     within, across = found.within, found.across
     return Order(
         dataset=found.dataset,
+        readers=found.readers,
         by=within.by if within.confidence >= bounds.CERTAIN else "unknown",
         relation=across.relation if across.confidence >= bounds.CERTAIN else "unknown",
         epochs=found.epochs_found,

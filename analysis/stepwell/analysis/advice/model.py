@@ -76,6 +76,7 @@ class Order:
     """In which order the files of a dataset are read."""
 
     dataset: Annotated[str, "its directory"]
+    readers: Annotated[tuple[int, ...], "processes that read them"]
     by: Annotated[str, "name, size, mtime, shuffled or unknown"]
     relation: Annotated[str, "of one epoch to the next: same, window, reversed, reshuffled or unknown"]
     epochs: Annotated[int, "epochs seen"]
@@ -90,6 +91,10 @@ class Facts:
     curves: tuple[Curve, ...] = ()
     orders: tuple[Order, ...] = ()
     dataset_patterns: dict[str, Pattern] = field(init=False)
+
+    def order(self, dataset: str, readers: tuple[int, ...]) -> Order | None:
+        """Return in which order some processes go over the files of a dataset."""
+        return next((one for one in self.orders if one.dataset == dataset and set(one.readers) & set(readers)), None)
 
     def __post_init__(self) -> None:
         """Find the verdicts on whole datasets."""

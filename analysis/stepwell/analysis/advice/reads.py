@@ -97,7 +97,7 @@ def concurrency(matter: Matter) -> Finding | None:
         use.asleep_ns,
         gains.concurrent(team, use, storage, more),
         "Little's law: concurrency = bandwidth x latency / request; at least the waiting overlaps, up to the rate"
-        f" seen ({throughput(storage.most_bytes_s)}), at most all work does and the storage scales",
+        f" seen ({throughput(storage.most_bytes_s)}), at most their computing, too, and the storage scales",
         f"{more} reading processes or threads instead of {lanes}: num_workers={more} in a PyTorch DataLoader,"
         f" num_parallel_calls={more} in tf.data, ThreadPoolExecutor({more})",
         sure=0.9 if storage.scales else 0.7,
@@ -131,7 +131,7 @@ def prefetch(matter: Matter) -> Finding | None:
 
 def _next(matter: Matter) -> tuple[str, str] | None:
     """Return how the next bytes are known, and how to fetch them."""
-    order = next((order for order in matter.facts.orders if order.dataset == matter.use.dataset), None)
+    order = matter.facts.order(matter.use.dataset, matter.team.readers)
     assert matter.storage is not None
     ahead = gains.wanted(matter.team, matter.storage)
     call = "posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED)"

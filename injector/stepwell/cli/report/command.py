@@ -62,8 +62,8 @@ Totals, JSON and the store count them all."""
 def report(
     place: Place, trace: str, form: str, path: Path | None, pictures: int | None, software: bool, schema: bool
 ) -> None:
-    """Show what a trace holds: who read which files, where in them, how fast, and how long it waited."""
-    from stepwell.analysis import summarize
+    """Show what a trace says: who read which files and how, where it waited, and what would help."""
+    from stepwell.analysis import summarize, understand
     from stepwell.cli.report import document, terminal
 
     if schema:
@@ -75,19 +75,20 @@ def report(
         summary = summarize(
             store, number, heat_rows=heat_rows, most_pictures=pictures or most_pictures, fold=not software
         )
+        insight = understand(store, number, [file.file for file in summary.files])
     if form == "json":
-        _write(document.document(summary), path)
+        _write(document.document(summary, insight), path)
     elif form == "html":
         from stepwell.cli.report.page import page
 
         if path is None and sys.stdout.isatty():
             path = Path(f"stepwell-trace-{number}.html")
-            _write(page(summary), path)
+            _write(page(summary, insight), path)
             say(f"the page is {path.absolute()}")
         else:
-            _write(page(summary), path)
+            _write(page(summary, insight), path)
     else:
-        terminal.write(summary, path)
+        terminal.write(summary, insight, path, place.command)
 
 
 def _write(text: str, path: Path | None) -> None:

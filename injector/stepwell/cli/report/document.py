@@ -1,6 +1,7 @@
-"""The report for programs: the summary as one JSON object, and the JSON Schema that describes it.
+"""The report for programs: what was seen and what is concluded as one JSON object, and its JSON Schema.
 
-Both follow from `stepwell.analysis.model`: names and order are those of its fields, meanings their annotations.
+Both follow from the dataclasses `Summary` and `Insight`: names and order are those of their fields, meanings their
+annotations.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
-    from stepwell.analysis import Summary
+    from stepwell.analysis import Insight, Summary
 
 VERSION = 1
 """Raised when a field changes its meaning or goes away; fields may be added without."""
@@ -20,18 +21,18 @@ VERSION = 1
 _TYPES = {int: "integer", float: "number", str: "string", bool: "boolean", NoneType: "null"}
 
 
-def document(summary: Summary) -> str:
+def document(summary: Summary, insight: Insight) -> str:
     """Return the report of one trace as JSON text in ASCII."""
-    return json.dumps({"version": VERSION} | asdict(summary)) + "\n"
+    return json.dumps({"version": VERSION} | asdict(summary) | asdict(insight)) + "\n"
 
 
 def schema() -> str:
     """Return the JSON Schema (draft 2020-12) of what `document` returns."""
-    from stepwell.analysis import Summary
+    from stepwell.analysis import Insight, Summary
 
     form = described(Summary, "stepwell report -o json")
     version = {"const": VERSION, "description": "version of this form of the report"}
-    form["properties"] = {"version": version} | form["properties"]
+    form["properties"] = {"version": version} | form["properties"] | _of(Insight)["properties"]
     form["required"] = list(form["properties"])
     return json.dumps(form, indent=2) + "\n"
 
@@ -51,7 +52,9 @@ def _of(kind: Any) -> dict[str, Any]:
     if origin is dict:
         return {"type": "object", "additionalProperties": _of(arguments[1])}
     if origin is UnionType:
-        return {"type": [_TYPES[one] for one in arguments]}
+        return {"anyOf": [_of(one) for one in arguments]}
+    if kind is Any:
+        return {}
     if not is_dataclass(kind):
         return {"type": _TYPES[kind]}
     fields = {name: _of(of) for name, of in get_type_hints(kind, include_extras=True).items()}

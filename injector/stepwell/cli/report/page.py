@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import vl_convert
 
+from stepwell.cli import evidence
 from stepwell.cli import format as form
 from stepwell.cli.report import words
 
 if TYPE_CHECKING:
-    from stepwell.analysis import Summary
+    from stepwell.analysis import Insight, Summary
     from stepwell.analysis.model import Picture
 
 
-def page(summary: Summary) -> str:
+def page(summary: Summary, insight: Insight) -> str:
     """Return the page for one trace."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stepwell.cli.report", "assets"),
@@ -36,6 +37,7 @@ def page(summary: Summary) -> str:
         "size": form.size,
         "duration": form.duration,
         "percent": form.percent,
+        "rate": evidence.rate,
     }
     source = environment.loader
     assert source is not None
@@ -45,7 +47,9 @@ def page(summary: Summary) -> str:
 
     return environment.get_template("page.html").render(
         summary=summary,
+        insight=insight,
         words=words,
+        evidence=evidence,
         style=_Raw(asset("page.css")),
         vega=_Raw(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed").replace("</script", r"<\/script")),
         script=_Raw(asset("page.js")),

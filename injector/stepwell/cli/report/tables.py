@@ -10,15 +10,18 @@ from rich.text import Text
 from stepwell.analysis.software import LABEL
 from stepwell.cli.format import count, duration, percent, plural, printable, size
 from stepwell.cli.report.plots import fit, heading
-from stepwell.cli.report.words import accesses, place, rest, share
+from stepwell.cli.report.words import accesses, listed_patterns, place, rest, share, step
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stepwell.analysis import Summary
+    from stepwell.analysis import Insight, Summary
 
 LISTED = 12
 """Most rows of a table."""
+
+ADVISED = 5
+"""Most findings that are printed; the others are in `-o json` and on the page."""
 
 
 def start(text: str, columns: int) -> str:
@@ -46,6 +49,44 @@ def _print(console: Console, table: Table, more: str) -> None:
     console.print(table)
     if more:
         console.print(Text(more, style="bright_black"))
+
+
+def findings(insight: Insight, console: Console, command: str) -> None:
+    """Print what would help."""
+    shown = insight.findings[:ADVISED]
+    heading(console, "What would help", "most time first; alternatives: what they save does not add up")
+    for number, found in enumerate(shown, 1):
+        lines = Text(f"{number}. {printable(found.sentence)}")
+        if found.setting:
+            lines.append(f"\n   try: {printable(found.setting)}", style="green")
+        lines.append(f"\n   {found.model}; confidence {found.confidence:.2f}", style="bright_black")
+        console.print(lines)
+    more = len(insight.findings) - len(shown)
+    also = f"… and {plural(more, 'more finding')} in -o html and -o json. " if more > 0 else ""
+    console.print(Text(f"{also}The evidence: {command} explain PROCESS|DATASET|FILE", style="bright_black"))
+
+
+def patterns(summary: Summary, insight: Insight, console: Console) -> None:
+    """Print how workloads, datasets and files are read."""
+    rows = listed_patterns(summary, insight)[: 2 * LISTED]
+    if not rows:
+        return
+    heading(console, "Patterns", "how each is read, by the cost of its accesses")
+    table = _table("", "of", "op", "pattern", ">step", ">request", "reuse", ">sure", ">accesses", ">bytes")
+    for row in rows:
+        table.add_row(
+            row.scope,
+            fit(place(row.path, summary) or row.subject, max(16, console.width - 96)),
+            row.op,
+            row.pattern,
+            step(row.stride) if row.stride else "",
+            size(row.request_size) if row.request_size is not None else "",
+            row.reuse,
+            percent(row.confidence),
+            count(row.accesses),
+            size(row.bytes),
+        )
+    console.print(table)
 
 
 def processes(summary: Summary, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""The report for people at a terminal: pictures first, then numbers."""
+"""The report for people at a terminal: conclusions, then pictures, then numbers."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ from stepwell.cli.report.words import facts, story, title, warnings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stepwell.analysis import Summary
+    from stepwell.analysis import Insight, Summary
+
+TEAMS = 3
+"""Groups of processes that get a sentence on top."""
 
 
-def write(summary: Summary, path: Path | None) -> None:
+def write(summary: Summary, insight: Insight, path: Path | None, command: str) -> None:
     """Write the report of one trace to a file, or to standard output in the characters that it has."""
     if path:
         with path.open("w", encoding="utf-8") as stream:
-            _write(summary, stream)
+            _write(summary, insight, stream, command)
     else:
-        _write(summary, sys.stdout)
+        _write(summary, insight, sys.stdout, command)
 
 
-def _write(summary: Summary, stream: TextIO) -> None:
+def _write(summary: Summary, insight: Insight, stream: TextIO, command: str) -> None:
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     with console.capture() as capture:
-        render(summary, console)
+        render(summary, insight, console, command)
     text = capture.get()
     try:
         text.encode(stream.encoding)
@@ -40,16 +43,22 @@ def _write(summary: Summary, stream: TextIO) -> None:
     stream.write(text)
 
 
-def render(summary: Summary, console: Console) -> None:
-    """Print the report of one trace, as wide as the console is."""
+def render(summary: Summary, insight: Insight, console: Console, command: str) -> None:
+    """Print the report of one trace, as wide as the console is; `command` is how the next command begins."""
     console.print(Text(tables.start(title(summary), 3 * console.width), style="bold"))
     console.print(Text(printable(facts(summary)), style="bright_black"))
     for warning in warnings(summary):
         console.print(Text(printable(warning), style="bold red" if summary.losses else "yellow"))
+    for sentence in insight.headlines[:TEAMS]:
+        console.print(Text(printable(sentence), style="bold"))
     for sentence in story(summary):
         console.print(Text(printable(sentence)))
     if summary.totals.accesses:
-        for part in (charts.over_time, charts.heat, charts.pictures, tables.processes, tables.datasets, tables.files):
+        tables.findings(insight, console, command)
+        for part in (charts.over_time, charts.heat, charts.pictures):
+            part(summary, console)
+        tables.patterns(summary, insight, console)
+        for part in (tables.processes, tables.datasets, tables.files):
             part(summary, console)
         for part in (charts.requests, charts.shapes, charts.latency):
             part(summary, console)

@@ -8,8 +8,9 @@ from stepwell.analysis.software import LABEL
 from stepwell.cli.format import count, duration, percent, plural, size, throughput
 
 if TYPE_CHECKING:
-    from stepwell.analysis import Summary
+    from stepwell.analysis import Insight, Summary
     from stepwell.analysis.model import Latency
+    from stepwell.analysis.patterns import Pattern
 
 SHAPES = {
     "consecutive": "each access starts where the one before ended",
@@ -111,6 +112,24 @@ def _waited(summary: Summary) -> list[str]:
 def asynchronous(summary: Summary) -> int:
     """Return how long threads slept until asynchronous accesses were done, in ns."""
     return max(0, summary.totals.wait_ns - sum(operation.wait_ns for operation in summary.operations))
+
+
+def listed_patterns(summary: Summary, insight: Insight) -> list[Pattern]:
+    """Return the verdicts worth a row: those on data, and on software only where there is nothing else."""
+    if not summary.software.files:
+        return list(insight.patterns)
+    folded = {dataset.dataset for dataset in summary.datasets if dataset.software}
+    files = {str(file.file) for file in summary.files if file.software}
+    return [
+        row
+        for row in insight.patterns
+        if not (row.scope == "dataset" and row.subject in folded) and not (row.scope == "file" and row.subject in files)
+    ]
+
+
+def step(stride: int) -> str:
+    """Return a distance between starts, backward ones with a sign."""
+    return size(stride) if stride >= 0 else f"-{size(-stride)}"
 
 
 def accesses(number: int) -> str:

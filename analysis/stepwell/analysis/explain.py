@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from stepwell.analysis.advice.advise import advise, headline
-from stepwell.analysis.advice.model import Facts, Finding
-from stepwell.analysis.advice.subject import Subject
+from stepwell.analysis.advice import Finding
 from stepwell.analysis.ask import Queryable, rows
+from stepwell.analysis.insight import Insight
+from stepwell.analysis.patterns import Pattern, patterns
+from stepwell.analysis.subject import Subject
 from stepwell.analysis.waits.model import Dataset, Process, SlowFile, Storage, Team
 
 STREAMS = 20
 """Most streams and patterns that are listed, those with most bytes."""
-
-_PATTERNS = """
-SELECT scope, subject, coalesce(path, '') AS path, coalesce(op::VARCHAR, '') AS op, pattern, stride, request_size,
-    coalesce(reuse, 'unknown') AS reuse, reuse_period, coalesce(confidence, 0)::DOUBLE AS confidence,
-    coalesce(accesses, 0)::BIGINT AS accesses, coalesce(bytes, 0)::BIGINT AS bytes, evidence::VARCHAR AS evidence
-FROM patterns WHERE trace = $1 ORDER BY bytes DESC, subject
-"""
 
 _STREAMS = """
 SELECT r.reader, r.thread, r.file, r.op::VARCHAR AS op, coalesce(f.path, '') AS path,
@@ -32,6 +25,13 @@ SELECT r.reader, r.thread, r.file, r.op::VARCHAR AS op, coalesce(f.path, '') AS 
 FROM runs r JOIN files f ON r.file = f.file
 WHERE r.trace = $1 AND f.trace = $1
 GROUP BY r.reader, r.thread, r.file, r.op, f.path, f.dataset ORDER BY bytes DESC, r.thread, r.file LIMIT 100000
+"""
+
+
+_OPENS = """
+SELECT DISTINCT open FROM runs
+WHERE trace = $1 AND list_contains($2::BIGINT[], thread) AND list_contains($3::BIGINT[], file)
+ORDER BY open LIMIT 1000
 """
 
 
@@ -63,7 +63,7 @@ class Explanation:
     scope: Annotated[str, "process, dataset or file"]
     subject: Annotated[str, "its name"]
     headlines: Annotated[tuple[str, ...], "the top line of each team concerned"]
-    patterns: Annotated[tuple[dict[str, Any], ...], "rows of the view `patterns`, with their evidence"]
+    patterns: Annotated[tuple[Pattern, ...], "verdicts on it, with their evidence"]
     streams: Annotated[tuple[Stream, ...], "who did what with which file, most bytes first"]
     teams: Annotated[tuple[Team, ...], "who reads, and where their time went"]
     processes: Annotated[tuple[Process, ...], "the processes one by one"]
@@ -73,30 +73,42 @@ class Explanation:
     findings: Annotated[tuple[Finding, ...], "what would help, what saves most first"]
 
 
-def explain(store: Queryable, facts: Facts, subject: Subject) -> Explanation:
+def explain(store: Queryable, insight: Insight, subject: Subject) -> Explanation:
     """Return the evidence on one subject."""
-    waits = facts.waits
+    waits = insight.waits
     streams = [Stream(**row) for row in rows(store, _STREAMS, waits.trace)]
     mine = [one for one in streams if _concerns(subject, one)]
     readers = set(subject.readers) or {one.reader for one in mine}
     datasets = {subject.dataset} if subject.dataset else {one.dataset for one in mine}
     teams = tuple(team for team in waits.teams if readers & set(team.readers))
-    findings = advise(facts)
+    told = zip(waits.teams, insight.headlines, strict=True)
     files = {one.path for one in mine}
     return Explanation(
         trace=waits.trace,
         scope=subject.scope,
         subject=subject.name,
-        headlines=tuple(headline(facts, findings, team) for team in teams),
-        patterns=tuple(_pattern(row) for row in rows(store, _PATTERNS, waits.trace) if _about(subject, row))[:STREAMS],
+        headlines=tuple(line for team, line in told if team in teams),
+        patterns=_patterns(store, waits.trace, subject, mine[:STREAMS]),
         streams=tuple(mine[:STREAMS]),
         teams=teams,
         processes=tuple(process for process in waits.processes if process.reader in readers),
         datasets=tuple(one for one in waits.datasets if one.dataset in datasets),
         storages=tuple(one for one in waits.storages if one.dataset in datasets),
         slow=tuple(slow for one in waits.datasets for slow in one.slow if slow.path in files),
-        findings=tuple(one for one in findings if readers & set(one.readers) and _fits(subject, one, datasets)),
+        findings=tuple(one for one in insight.findings if readers & set(one.readers) and _fits(subject, one, datasets)),
     )
+
+
+def _patterns(store: Queryable, trace: int, subject: Subject, streams: list[Stream]) -> tuple[Pattern, ...]:
+    """Return the verdicts on a subject: on its workload, its dataset, its files and its streams."""
+    if subject.scope == "dataset":
+        found = patterns(store, trace, [one.file for one in streams])
+        return tuple(row for row in found if row.scope == "file" or row.subject == subject.dataset)
+    threads, files = sorted({one.thread for one in streams}), sorted({one.file for one in streams})
+    opens = [row["open"] for row in rows(store, _OPENS, trace, threads, files)]
+    found = patterns(store, trace, files if subject.scope == "file" else [], opens)
+    scopes = {"file", "stream"} if subject.scope == "file" else {"workload", "stream"}
+    return tuple(row for row in found if row.scope in scopes)[:STREAMS]
 
 
 def _concerns(subject: Subject, stream: Stream) -> bool:
@@ -113,17 +125,3 @@ def _fits(subject: Subject, finding: Finding, datasets: set[str]) -> bool:
     if subject.scope == "file" and finding.scope == "file":
         return finding.subject == subject.name
     return finding.dataset in datasets
-
-
-def _about(subject: Subject, row: dict[str, Any]) -> bool:
-    """Whether a verdict is about the subject: see `subject` of the view `patterns`."""
-    if subject.scope == "process":
-        return row["scope"] != "dataset" and row["subject"].split("/")[0] in map(str, subject.readers)
-    if subject.scope == "dataset":
-        path = str(row["path"])
-        return path == subject.dataset or path.startswith(f"{subject.dataset}/")
-    return bool(row["path"] == subject.name)
-
-
-def _pattern(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"evidence": json.loads(row["evidence"] or "{}")}

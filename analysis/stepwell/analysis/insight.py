@@ -1,0 +1,47 @@
+"""What is concluded from a trace: verdicts, where the time goes, and what would help; the second half of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from stepwell.analysis.advice import Finding, advise, facts, headline
+from stepwell.analysis.ask import Queryable
+from stepwell.analysis.orders import Order, orders
+from stepwell.analysis.patterns import Pattern, patterns
+from stepwell.analysis.waits import Waits
+
+
+@dataclass(frozen=True)
+class Insight:
+    """All conclusions on one trace; lists are sorted, the most important first."""
+
+    headlines: Annotated[tuple[str, ...], "one sentence on each of `waits.teams`"]
+    findings: Annotated[tuple[Finding, ...], "what would help, what would save most time first"]
+    patterns: Annotated[tuple[Pattern, ...], "verdicts on workloads, datasets and the files listed"]
+    waits: Annotated[Waits, "where the time of each process and dataset went, and what storage gave"]
+    orders: Annotated[tuple[Order, ...], "in which order workloads go over the files of datasets"]
+
+
+def understand(store: Queryable, trace: int, files: Sequence[int] = ()) -> Insight:
+    """Return what is concluded from a trace.
+
+    Args:
+        store: where the public views are.
+        trace: number of the trace.
+        files: those whose verdicts are wanted.
+
+    Raises:
+        NoTraceError: the trace is not in the store.
+    """
+    over_files = orders(store, trace)
+    known = facts(store, trace, over_files)
+    findings = advise(known)
+    return Insight(
+        headlines=tuple(headline(known, findings, team) for team in known.waits.teams),
+        findings=findings,
+        patterns=patterns(store, trace, files),
+        waits=known.waits,
+        orders=over_files,
+    )

@@ -1,0 +1,84 @@
+"""The evidence behind verdicts and findings in words: the same for the report and for `explain`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stepwell.cli.format import count, duration, percent, plural, size, throughput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stepwell.analysis.advice import Finding, Input
+
+FASTEST = 1 << 40
+"""Bytes a second that no storage has: where the fit gives more, its rate did not show beside its latency."""
+
+_STEPS = {
+    "consecutive": "begin where the one before ended",
+    "gap": "begin a little further",
+    "strided": "begin a constant step further",
+    "backward": "go back",
+    "repeat": "begin at the same offset again",
+    "jump": "go elsewhere",
+}
+"""What steps between accesses are called in the evidence of a stream."""
+
+
+def _shares(name: str, shares: dict[str, float]) -> str:
+    ordered = sorted(shares.items(), key=lambda share: -share[1])
+    return f"{name}: " + ", ".join(f"{percent(share)} {pattern}" for pattern, share in ordered)
+
+
+def _steps(steps: dict[str, int]) -> str:
+    ordered = sorted(steps.items(), key=lambda step: -step[1])
+    return "accesses: " + ", ".join(f"{count(number)} {_STEPS.get(name, name)}" for name, number in ordered)
+
+
+_SENTENCES: dict[str, Callable[[Any], str]] = {
+    "steps": _steps,
+    "heads": lambda heads: f"{plural(heads, 'long chain')} of accesses beside each other",
+    "chain": lambda chain: f"longest chain: {plural(chain['accesses'], 'access', 'accesses')}, {size(chain['bytes'])}",
+    "covered": lambda share: f"{percent(share)} of the range from the lowest offset to the highest end was transferred",
+    "jumps": lambda jumps: (
+        f"jumps: {count(jumps['up'])} up, {count(jumps['down'])} down, {count(jumps['turns'])} turns"
+    ),
+    "by_chance": lambda steps: f"a random order would give {plural(steps, 'such step')} by chance",
+    "around_faults": lambda faults: f"{plural(faults, 'page fault')} mapped a range around",
+    "phases": lambda parts: (
+        "over time: " + ", ".join(f"{part['pattern']} from {duration(part['from_ns'])} on" for part in parts)
+    ),
+    "streams": lambda streams: f"{plural(streams, 'stream')}: an open file by one thread each",
+    "by_bytes": lambda shares: _shares("by bytes", shares),
+    "by_accesses": lambda shares: _shares("by accesses", shares),
+    "by_turns": lambda _: "several streams take turns, and together leave nothing out",
+    "differ": lambda _: "bytes and accesses say different things",
+    "likely": lambda pattern: f"too little to be sure; most like {pattern}",
+}
+"""The keys of the view's column `evidence` in words, in the order in which they are told."""
+
+
+def evidence(found: dict[str, Any]) -> list[str]:
+    """Return the evidence behind a verdict on a pattern, a sentence each; the figures are those of view `patterns`."""
+    known = [words(found[key]) for key, words in _SENTENCES.items() if found.get(key)]
+    others = [f"{key.replace('_', ' ')}: {value}" for key, value in found.items() if value and key not in _SENTENCES]
+    return known + others
+
+
+def rate(bytes_s: float) -> str:
+    """Return a rate; one that is too high to have been measured as that."""
+    return throughput(bytes_s) if bytes_s < FASTEST else f"over {throughput(FASTEST)}"
+
+
+def amount(given: Input) -> str:
+    """Return the number that a model was fed with, in its unit."""
+    shown = {"ns": duration, "bytes": size, "bytes/s": rate}.get(given.unit)
+    return shown(given.value) if shown else f"{given.value:.3g}"
+
+
+def gain(found: Finding) -> str:
+    """Return what a finding would make of the elapsed time, short enough for a table."""
+    low, high = found.speedup.low, found.speedup.high
+    if high < 1.005:
+        return "nothing to win"
+    return f"{low:.2f}x - {high:.2f}x" if high < 2 else f"{low:.1f}x - {high:.1f}x"
