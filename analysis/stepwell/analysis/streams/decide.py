@@ -62,7 +62,7 @@ def decide(evidence: Evidence, about: Circumstances) -> Verdicts:
 
     A stream is *sequential* when its accesses go on where the last one on the same head ended, or a little further
     on; *strided* when they go on at one distance; *backward* when downwards; *random* when they do neither and rise
-    and fall as a random order does; *whole-file* when a file is read from start to end in a few requests;
+    and fall as a random order does; *whole-file* when a file is read or written from start to end in a few requests;
     *header-then-body* when small requests come before one long sequential part; *append* when writes go on from a
     file's end; *mixed* when no kind has the majority, or one follows the other in time.
 
@@ -82,10 +82,14 @@ def decide(evidence: Evidence, about: Circumstances) -> Verdicts:
     rows = np.arange(len(evidence))
     share = shares[rows, main]
     pattern = np.array(_KINDS)[main]
+    onwards = (share < limits.MAJORITY) & (shares[:, :2].sum(axis=1) >= limits.MAJORITY)
+    share = np.where(onwards, shares[:, :2].sum(axis=1), share)
+    touching = evidence["steps"][:, _CONSECUTIVE] >= (1 - limits.ONE_WAY) * evidence["accesses"]
+    pattern = np.where(onwards, np.where(touching, SEQUENTIAL, STRIDED), pattern)
     certain = wilson(share, np.where(pattern == RANDOM, observed, _f(evidence["accesses"])))
     certain = np.where((pattern == RANDOM) & (observed < limits.RANDOM_MINIMUM), 0, certain)
     certain = np.where(evidence["accesses"] < limits.MINIMUM, 0, certain)
-    pattern, certain = _mix(evidence, shares, pattern, certain)
+    pattern, certain = _mix(evidence, shares, share, pattern, certain)
     pattern, certain = _append(evidence, about, pattern, certain)
     pattern, certain = _whole(evidence, about, pattern, certain)
     pattern, certain = _header(evidence, about, verdicts["request"], pattern, certain)
@@ -121,10 +125,12 @@ def _cost(evidence: Evidence) -> Floats:
 
 
 def _request(evidence: Evidence) -> Floats:
-    """Return the request size that accounts for most of the cost."""
+    """Return the request size that accounts for most of the cost; what one got, where that asks for all there is."""
     sizes = _f(evidence["request"])
     weight = _f(evidence["request_count"]) * (np.maximum(sizes, 0) + limits.EQUIVALENT)
-    return np.take_along_axis(sizes, weight.argmax(axis=1)[:, None], 1)[:, 0]
+    request = np.take_along_axis(sizes, weight.argmax(axis=1)[:, None], 1)[:, 0]
+    got = _ratio_any(_f(evidence["bytes"]), _f(evidence["accesses"]))
+    return np.where(request > _f(evidence["high"]), got.round(), request)
 
 
 def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
@@ -231,26 +237,34 @@ def phases(evidence: Evidence) -> tuple[np.ndarray[Any, Any], Floats, Bools]:
     return kinds.argmax(axis=2), _ratio(kinds.max(axis=2), number), there
 
 
-def _mix(evidence: Evidence, shares: Floats, pattern: np.ndarray[Any, Any], certain: Floats) -> Pair:
-    """Find those without a majority, and those that change in time."""
+def _mix(evidence: Evidence, shares: Floats, share: Floats, pattern: np.ndarray[Any, Any], certain: Floats) -> Pair:
+    """Find those without a majority, and those that change in time.
+
+    A change between a stride and none is one only if there is one stride, not what several threads leave each other.
+    """
     kind, purity, there = phases(evidence)
     parts = there.sum(axis=1)
     pure = there & (purity >= limits.PHASE)
     members = [(pure & (kind == one)).sum(axis=1) for one in range(len(_KINDS))]
     counts = np.stack(members, axis=1)
     changes = ((kind[:, 1:] != kind[:, :-1]) & there[:, 1:]).sum(axis=1)
+    accesses = _f(evidence["accesses"])
+    strides = _f(evidence["steps"][:, _STRIDED])
+    ahead = (kind <= 1) | ~there
+    one_stride = _most(evidence, "stride")[1] >= limits.MAJORITY * strides
     in_phases = (
         (parts >= limits.MINIMUM)
+        & (accesses >= limits.PHASED)
+        & (one_stride | ~ahead.all(axis=1))
         & (pure.sum(axis=1) >= parts - changes)
         & (np.sort(counts, axis=1)[:, -2] >= 1)
         & (changes <= 2)
         & (np.sort(counts, axis=1)[:, -2] * 6 >= parts)
     )
-    accesses = _f(evidence["accesses"])
     several = (np.sort(shares, axis=1)[:, -2] >= (1 - limits.MAJORITY) / 2) & (accesses >= 4 * limits.MINIMUM)
-    divided = (shares.max(axis=1) < limits.MAJORITY) & several
+    divided = (share < limits.MAJORITY) & several
     mixed = in_phases | divided
-    kept = np.where(shares.max(axis=1) >= limits.MAJORITY, certain, 0)
+    kept = np.where(share >= limits.MAJORITY, certain, 0)
     purest = _ratio((purity * there).sum(axis=1), _f(parts))
     certain = np.where(
         in_phases, wilson(purest, accesses), np.where(divided, wilson(shares.sum(axis=1), accesses), kept)
@@ -260,7 +274,7 @@ def _mix(evidence: Evidence, shares: Floats, pattern: np.ndarray[Any, Any], cert
 
 def _append(evidence: Evidence, about: Circumstances, pattern: np.ndarray[Any, Any], certain: Floats) -> Pair:
     """Find sequential writes that begin at the end of a file."""
-    writes = (evidence["op"] == Op.WRITE) & (evidence["accesses"] > 0)
+    writes = (evidence["op"] != Op.READ) & (evidence["accesses"] > 0)
     high = _f(evidence["high"])
     at_end = (evidence["low"] > 0) & (high >= limits.WHOLE_SHARE * about.size) & (about.size > 0)
     found = writes & (about.appending | (at_end & (pattern == SEQUENTIAL)))
@@ -271,13 +285,13 @@ def _append(evidence: Evidence, about: Circumstances, pattern: np.ndarray[Any, A
 
 
 def _whole(evidence: Evidence, about: Circumstances, pattern: np.ndarray[Any, Any], certain: Floats) -> Pair:
-    """Find files that were read from start to end, without a jump, in a few requests."""
+    """Find files that were read or written from start to end, without a jump, in a few requests."""
     ended = (evidence["end_of_file"] > 0) & (evidence["end_of_file"] == evidence["high"])
     best, total, high = (_f(evidence[name]) for name in ("best_bytes", "bytes", "high"))
     passes = np.maximum(np.floor(total / np.maximum(best, 1) + 1 - limits.WHOLE_SHARE), 1)
     share = _ratio(best * passes, total)
     found = (
-        (evidence["op"] != Op.WRITE)
+        (pattern != APPEND)
         & (best > 0)
         & (evidence["best_offset"] == 0)
         & (best >= limits.WHOLE_SHARE * np.maximum(high, about.size))

@@ -181,14 +181,17 @@ def _typical(
 def by_turns(
     members: np.ndarray[Any, np.dtype[np.void]], groups: Groups, result: np.ndarray[Any, np.dtype[np.void]]
 ) -> None:
-    """Call a file sequential that several streams read in turns: each with a stride, all of it together."""
-    apart = np.isin(members["pattern"], (STRIDED, SEQUENTIAL, UNKNOWN))
-    stride = np.where(members["pattern"] == STRIDED, members["stride"], 0)
-    several = (groups.sum(~members["is_lane"]) > 1) & (groups.sum(~apart) == 0)
-    strided = groups.sum(members["cost"] * (stride > 0)) >= limits.CONFIDENT * result["cost"]
+    """Call a file sequential that threads of one process read or write in turns: each with holes, together without.
+
+    Several processes that do so, as MPI ranks do, have each its own way to the storage: their pattern stays.
+    """
+    onwards = np.isin(members["pattern"], (STRIDED, SEQUENTIAL, UNKNOWN))
+    known = groups.sum(members["cost"] * (members["pattern"] != UNKNOWN)) >= limits.CONFIDENT * result["cost"]
+    one_process = groups.sum(members["reader"] != members["reader"][groups.first][groups.of]) == 0
+    several = (groups.sum(~members["is_lane"]) > 1) & (groups.sum(~onwards) == 0) & one_process
     extent = (result["high"] - result["low"]).astype(np.float64)
     covered = np.abs(result["bytes"] / np.maximum(extent, 1) - 1) <= 1 - limits.WHOLE_SHARE
-    found = several & strided & covered
+    found = several & known & covered & (result["pattern"] != SEQUENTIAL)
     result["pattern"][found] = SEQUENTIAL
     result["by_turns"] = found
     sure = groups.sum(members["cost"] * members["confidence"]) / np.maximum(result["cost"], 1)

@@ -43,6 +43,9 @@ accesses breaks up to a tenth of the other ones' steps, on both sides."""
 PHASE = 0.8
 """Share of one kind within each part of a stream in time, for it to be mixed of phases."""
 
+PHASED = 32
+"""Accesses of a stream, below which no phases are told apart."""
+
 CHANCE = 2
 """Accesses. Chains shorter than twice this are taken for chance."""
 
