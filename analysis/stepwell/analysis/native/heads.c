@@ -276,6 +276,11 @@ static enum sw_step direction_of(int64_t outer)
 	return outer > 0 ? SW_STRIDED : SW_BACKWARD;
 }
 
+static int overlaps(const struct sw_chain *c, uint64_t size)
+{
+	return c->outer && (uint64_t)(c->outer < 0 ? -c->outer : c->outer) < size;
+}
+
 /* Let a head go on with an access that is not where it was foretold exactly; SW_JUMP when it does not belong to it. */
 static enum sw_step approach(struct sw_heads *s, uint32_t i, uint64_t offset, uint64_t size, uint32_t mapped,
 			     const struct sw_heads_limits *limits)
@@ -310,13 +315,19 @@ static enum sw_step approach(struct sw_heads *s, uint32_t i, uint64_t offset, ui
 		move(s, i, offset, offset + size);
 		return direction_of(c->outer);
 	}
-	if (!proven && i != s->latest && !mapped)
+	if (c->accesses < limits->settled && i != s->latest && !mapped)
 		return SW_JUMP;
 	if (ahead > 0 && (uint64_t)ahead <= hole) {
 		if (c->skipped > s->end[i] || offset - c->skipped > hole)
 			c->skipped = s->end[i];
 		tally(&s->evidence.holes, moved, 1);
-		foretell(s, i, offset, moved);
+		/* A hole does not end a row, unless holes become the rule. */
+		if (!c->regular || (int64_t)(offset - c->hole) == c->hop) {
+			foretell(s, i, offset, moved);
+			c->regular = 0;
+		}
+		c->hop = (int64_t)(offset - c->hole);
+		c->hole = offset;
 		c->forward = 1;
 		move(s, i, offset, offset + size);
 		return SW_GAP;
@@ -352,6 +363,10 @@ static enum sw_step place(struct sw_heads *s, uint64_t offset, uint64_t size, ui
 	s->evidence.mirrored += mirrored;
 	if (s->end[i] != offset)
 		i = nearest(s, offset, &distance);
+	/* Windows that overlap begin where older ones end. */
+	if (!distance && told != NONE && overlaps(&s->chain[told], size) &&
+	    s->chain[told].accesses > s->chain[i].accesses)
+		distance = 1;
 	if (!distance) {
 		s->chain[i].forward = 1;
 		move(s, i, offset, offset + size);
@@ -360,6 +375,7 @@ static enum sw_step place(struct sw_heads *s, uint64_t offset, uint64_t size, ui
 		i = told;
 		step = direction_of(s->chain[i].outer);
 		s->chain[i].forward = step == SW_STRIDED;
+		s->chain[i].regular = 1;
 		if (s->chain[i].accesses == 1) {
 			s->chain[i].row = s->chain[i].parent_row;
 			s->chain[i].pitch = s->chain[i].parent_pitch;

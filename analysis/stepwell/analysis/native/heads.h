@@ -92,6 +92,7 @@ struct sw_evidence {
 struct sw_heads_limits {
 	uint32_t heads; /* most heads of a stream, a multiple of 4 */
 	uint32_t proven; /* accesses in a chain from which on it is none by chance */
+	uint32_t settled; /* accesses in a chain from which on it may have holes while others move */
 	uint32_t expanded; /* runs with a stride of at most so many accesses are looked at access by access */
 	uint32_t skips; /* most steps of a stride left out at once, and holes in requests */
 	uint64_t page; /* a request counts as at least so large when its holes are measured */
@@ -111,8 +112,11 @@ struct sw_chain {
 	uint64_t offset; /* of the first access */
 	uint64_t before; /* accesses and bytes of the stream before it */
 	uint64_t before_bytes;
+	uint64_t hole; /* where it went on after the last hole, and how far that was from the one before */
+	int64_t hop;
 	uint8_t forward;
 	uint8_t recent;
+	uint8_t regular; /* the distance has come up again */
 };
 
 /* The heads' parts that are searched, each an array of `heads`. */

@@ -54,7 +54,7 @@ class _Columns(ctypes.Structure):
 
 class _Limits(ctypes.Structure):
     _fields_ = (
-        *((name, ctypes.c_uint32) for name in ("heads", "proven", "expanded", "skips")),
+        *((name, ctypes.c_uint32) for name in ("heads", "proven", "settled", "expanded", "skips")),
         ("page", ctypes.c_uint64),
         ("around", ctypes.c_uint64),
     )

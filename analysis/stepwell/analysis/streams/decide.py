@@ -148,35 +148,38 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     short = _ratio(in_chains[:, : pieces.stop].sum(axis=1), accesses)
     forward, gaps, strided, backward = (steps[:, kind] for kind in (_CONSECUTIVE, _GAP, _STRIDED, _BACKWARD))
     mirrored, mirrored_gaps = _f(evidence["mirrored"]), _f(evidence["mirrored_gaps"])
-    true_forward = kept * (1 - short * _ratio(mirrored, forward))
-    true_gaps = kept * (1 - short * _ratio(mirrored_gaps, gaps))
-    true_strided = kept * (1 - short * _ratio(mirrored, strided))
+    medium = _ratio(in_chains[:, : limits.STRETCH.bit_length() - 1].sum(axis=1), accesses)
+    true_forward = kept * (1 - medium * _ratio(mirrored, forward))
+    true_gaps = kept * (1 - medium * _ratio(mirrored_gaps, gaps))
+    true_strided = kept * (1 - medium * _ratio(mirrored, strided))
     true_backward = kept * (1 - short * _ratio(forward, backward))
     # Many pieces are jumps; the whole piece counts as what its jumps are.
     many = chains[:, pieces].sum(axis=1) > limits.FEW_PIECES
     in_pieces = np.where(many, _ratio(in_chains[:, pieces].sum(axis=1), in_chains[:, limits.CHANCE :].sum(axis=1)), 0)
     consecutive = cost[:, _CONSECUTIVE] * true_forward
     # Without anything consecutive, holes that are alike are a stride.
-    alike = (_most(evidence, "hole")[1] >= limits.ALIKE * gaps) & (forward < (1 - limits.ONE_WAY) * accesses)
+    extent = np.maximum(_f(evidence["high"]) - _f(evidence["low"]), 1)
+    gapless = np.abs(_f(evidence["bytes"]) / extent - 1) <= 1 - limits.ONE_WAY
+    alike = _most(evidence, "hole")[1] >= limits.ALIKE * gaps
+    alike &= (forward < (1 - limits.ONE_WAY) * accesses) & ~gapless
     holes = np.where(alike, 0, cost[:, _GAP] * true_gaps)
     rows = cost[:, _STRIDED] * true_strided + np.where(alike, cost[:, _GAP] * true_gaps, 0)
     back = cost[:, _BACKWARD] * true_backward
     whole = np.maximum(cost.sum(axis=1) - cost[:, _REPEAT], 0)
     jumps = np.maximum(whole - consecutive - holes - rows - back, 0)
     # Between regular jumps there may be stretches without a hole, which are part of the pattern if they are the less.
-    stretch = _ratio(accesses - forward, accesses)
-    length = 1 / np.maximum(stretch, 1e-9)
     starts = strided + backward + chains[:, limits.CHANCE :].sum(axis=1)
-    distance = np.abs(_most(evidence, "stride")[0])
-    sparse = length * _ratio_any(_f(evidence["bytes"]), accesses) <= distance / 2
+    length = accesses / np.maximum(starts, 1)
+    touched = length * _ratio_any(_f(evidence["bytes"]), accesses)
+    sparse = touched <= limits.DENSE * np.abs(_most(evidence, "stride")[0])
     nested = (length > 1.5) & (length <= limits.STRETCH)
     by_rows = nested & (_ratio(strided * true_strided, starts) >= limits.MAJORITY) & _throughout(evidence, _STRIDED)
     by_back = nested & (_ratio(backward * true_backward, starts) >= limits.MAJORITY) & _throughout(evidence, _BACKWARD)
-    dense = by_rows & ~sparse
-    absorbed = (by_rows & sparse) | by_back
+    dense = by_rows & ~sparse & (forward >= (1 - limits.ONE_WAY) * accesses)
+    absorbed = (by_rows & ~dense) | by_back
     in_pieces = np.where(absorbed | dense, 0, in_pieces)
     sequential = np.where(absorbed, 0, (consecutive + holes) * (1 - in_pieces)) + np.where(dense, rows, 0)
-    regular = np.where(by_rows & sparse, consecutive + holes, 0) + np.where(dense, 0, rows)
+    regular = np.where(by_rows & ~dense, consecutive + holes, 0) + np.where(dense, 0, rows)
     falling = back + np.where(by_back, consecutive + holes, 0)
     jumps = np.maximum(whole - sequential - regular - falling, 0)
     # Jumps that all go the same way are holes; such that hardly turn are no random order.
@@ -187,9 +190,13 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     regular = regular + np.where(even & (far > 0), jumps, 0)
     falling = falling + np.where(even & (far < 0), jumps, 0)
     jumps = np.where(even & (far != 0), 0, jumps)
-    up = judged & (_ratio(_f(evidence["upwards"]), compared) >= limits.ONE_WAY)
-    down = judged & (_ratio(_f(evidence["downwards"]), compared) >= limits.ONE_WAY)
-    turning = _ratio(_f(evidence["turns"]), compared) >= limits.TURNS[1]
+    turns = _ratio(_f(evidence["turns"]), compared)
+    least = np.where(
+        (compared >= 4 * limits.RANDOM_MINIMUM) & (turns <= limits.FEW_TURNS), limits.MOSTLY, limits.ONE_WAY
+    )
+    up = judged & (_ratio(_f(evidence["upwards"]), compared) >= least)
+    down = judged & (_ratio(_f(evidence["downwards"]), compared) >= least)
+    turning = turns >= limits.TURNS[1]
     random = np.where(up | down | ~turning, 0, jumps)
     shares = np.stack(
         [sequential + np.where(up, jumps, 0), regular, falling + np.where(down, jumps, 0), random], axis=1
@@ -317,12 +324,15 @@ def _header(
     edge = there & ((offset < limits.HEADER_ZONE) | (offset >= end - limits.HEADER_ZONE))
     small = edge & (size * limits.HEADER_SMALLER <= request[:, None])
     large = there & (size * limits.HEADER_SMALLER > request[:, None])
-    large &= (offset >= _f(evidence["best_offset"])[:, None]) & (offset < _f(evidence["best_end"])[:, None])
-    # Small ones first, then large ones of the body.
+    # Small ones first, perhaps with others between them, then the body.
     last_small = np.where(small, number, -1).max(axis=1)
-    first_large = np.where(large, number, EARLY).min(axis=1)
+    first = number <= last_small[:, None]
+    leading = (small & first).sum(axis=1) * 2 >= last_small + 1
     regular = _f(evidence["request_count"].max(axis=1)) * request >= limits.CONFIDENT * total
-    led = regular & (last_small >= 0) & (last_small < first_large) & (first_large < evidence["early"])
+    constant = (evidence["accesses"] <= 2 * EARLY) | (
+        evidence["request_count"].max(axis=1) >= limits.MAJORITY * evidence["accesses"]
+    )
+    led = regular & constant & (last_small >= 0) & leading & (large & ~first).any(axis=1)
     apart = (
         regular
         & (before >= 1)
@@ -336,11 +346,8 @@ def _header(
         & (before + length == evidence["accesses"])
         & (length >= np.maximum(2 * before, limits.MINIMUM))
     )
-    found = (
-        (evidence["op"] != Op.WRITE)
-        & (body >= limits.BODY * total)
-        & (led | apart | alike)
-        & ((pattern == SEQUENTIAL) | (length < limits.MINIMUM))
-    )
-    sure = wilson(_ratio(body, total), np.maximum(_f(evidence["accesses"]), 16))
+    long = (pattern == SEQUENTIAL) & (evidence["accesses"] > 2 * EARLY)
+    one = (body >= limits.BODY * total) & ((pattern == SEQUENTIAL) | (length < limits.MINIMUM))
+    found = ~np.isin(evidence["op"], (Op.WRITE, Op.MMAP)) & ((led & (one | long)) | ((apart | alike) & one))
+    sure = np.where(long, certain, wilson(_ratio(body, total), np.maximum(_f(evidence["accesses"]), 16)))
     return np.where(found, HEADER_THEN_BODY, pattern), np.where(found, sure, certain)

@@ -14,6 +14,9 @@ class HeadLimits:
     itself keeps one readahead state for each), and time and chance grow with it."""
     proven: int = 4
     """Accesses in a chain. Among n places read at random a chain of 4 comes up with (heads / n)^3."""
+    settled: int = 16
+    """Accesses in a chain. Shorter ones may have holes only as long as no other head moves: there are many of them, and
+    a random access is soon a little behind one."""
     expanded: int = 64
     """Accesses. A run with a stride that is no longer may be heads read in turn: one access of each makes one."""
     skips: int = 16
@@ -59,6 +62,9 @@ FEW_PIECES = 4
 STRETCH = 64
 """Accesses without a hole. Jumps at regular distances after as many are only now and then: the stream is sequential."""
 
+DENSE = 0.5
+"""Share of the distance between rows. Rows that touch more than they leave out are a sequential stream with holes."""
+
 MINIMUM = 4
 """Accesses of a stream, below which only a whole file read at once has a name."""
 
@@ -71,6 +77,10 @@ lowest share that passes as random: two thirds less what locality does."""
 
 ONE_WAY = 0.9
 """Share of jumps in one direction from which on they are holes, not randomness: half is what randomness gives."""
+
+MOSTLY, FEW_TURNS = 0.75, 0.45
+"""The same, where there are many jumps and few turn: a tenth of foreign accesses makes a fifth of the jumps come and
+go, while two thirds of random ones turn."""
 
 ALIKE = 0.45
 """Share of holes, or of jumps, that have one distance, for them to be a stride. Of two that alternate each has half."""
