@@ -21,6 +21,7 @@ size_t sw_heads_bytes(uint32_t heads)
 void sw_heads_clear(struct sw_heads *s, void *arrays, uint32_t heads)
 {
 	memset(s, 0, sizeof(*s));
+	memset(arrays, 0, 2 * heads * sizeof(uint32_t)); /* marks are looked at four by four, live or not */
 	s->last = arrays;
 	s->next = s->last + heads;
 	s->end = (uint64_t *)(s->next + heads);

@@ -1,0 +1,272 @@
+"""Verdicts: on series whose pattern is known, whatever way their runs come in, and as rows of the view `patterns`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.truth.accesses import Series, disturbed, thinned
+from tests.truth.judged import columns_of, evidence_of, judge, names, runs_of
+from tests.truth.patterns import FAMILIES, Maker, few, header, stream, strided, uniform, whole
+from tests.unit.recordings import Recording
+
+from stepwell.analysis import ANALYSIS_VERSION, classify
+from stepwell.analysis.streams.decide import wilson
+from stepwell.analysis.thresholds.streams import HeadLimits
+from stepwell.store import Store
+from stepwell.trace.definition import OPEN, RUN, RUN_SHORT, Op, RunFlag
+from stepwell.trace.layout import DTYPES
+
+MAKERS = [(pattern, maker) for pattern, makers in FAMILIES.items() for maker in makers]
+
+SEEDS = st.integers(0, 2**32 - 1)
+ANY = st.sampled_from([maker for _, maker in MAKERS])
+
+
+def some(maker: Maker, number: int, change: Callable[[np.random.Generator, Series], Series]) -> list[Series]:
+    made = []
+    for seed in range(number):
+        rng = np.random.default_rng(seed)
+        made.append(change(rng, maker(rng)))
+    return made
+
+
+@pytest.mark.parametrize(("pattern", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
+def test_pattern_is_found(pattern: str, maker: Maker) -> None:
+    _, verdicts = judge(some(maker, 23, lambda _, series: series))
+    assert names(verdicts).count(pattern) >= 22
+
+
+@pytest.mark.parametrize(("pattern", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
+def test_pattern_is_found_among_foreign_accesses(pattern: str, maker: Maker) -> None:
+    _, verdicts = judge(some(maker, 23, lambda rng, series: disturbed(rng, series, 0.01)))
+    assert names(verdicts).count(pattern) >= 21
+
+
+def test_what_was_lost_takes_confidence_and_not_the_pattern() -> None:
+    series = some(stream, 11, lambda _, series: series) + some(uniform, 11, lambda _, series: series)
+    lossy = [thinned(np.random.default_rng(number), one, 0.1) for number, one in enumerate(series)]
+    (_, whole_verdicts), (_, lossy_verdicts) = judge(series), judge(lossy, seen=0.9)
+    assert names(lossy_verdicts) == names(whole_verdicts)
+    assert (lossy_verdicts["confidence"] < whole_verdicts["confidence"]).all()
+
+
+@given(maker=ANY, seed=SEEDS, cuts=st.lists(st.integers(0, 300), max_size=5))
+@settings(max_examples=31, deadline=None)
+def test_evidence_does_not_depend_on_batches(maker: Maker, seed: int, cuts: list[int]) -> None:
+    columns = columns_of(runs_of(maker(np.random.default_rng(seed))), 1, Op.READ)
+    places = [0, *sorted(cuts), len(columns["count"])]
+    parts = [{name: column[low:high] for name, column in columns.items()} for low, high in pairwise(places)]
+    assert evidence_of(parts).tobytes() == evidence_of([columns]).tobytes()
+
+
+@given(makers=st.lists(ANY, min_size=2, max_size=4), seed=SEEDS)
+@settings(max_examples=31, deadline=None)
+def test_streams_that_are_recorded_in_turns_do_not_disturb_each_other(makers: list[Maker], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    each = [columns_of(runs_of(maker(rng)), number, Op.READ) for number, maker in enumerate(makers)]
+    whole_ones = {name: np.concatenate([columns[name] for columns in each]) for name in each[0]}
+    turns = np.argsort(np.concatenate([np.sort(rng.random(len(columns["count"]))) for columns in each]), kind="stable")
+    mixed = evidence_of([{name: column[turns] for name, column in whole_ones.items()}])
+    apart = np.concatenate([evidence_of([columns]) for columns in each])
+    apart["lane"] = mixed["lane"]
+    assert mixed.tobytes() == apart.tobytes()
+
+
+@given(
+    maker=st.sampled_from([stream, strided, uniform, FAMILIES["backward"][0]]), seed=SEEDS, far=st.integers(1, 2**40)
+)
+@settings(max_examples=31, deadline=None)
+def test_pattern_does_not_depend_on_where_in_the_file_it_is(maker: Maker, seed: int, far: int) -> None:
+    series = maker(np.random.default_rng(seed))
+    length = 2**41 + 2 * series.file_size
+    here = replace(series, offset=series.offset + 2**21, file_size=length)
+    there = replace(series, offset=series.offset + 2**21 + far, file_size=length)
+    _, verdicts = judge([here, there])
+    assert verdicts["pattern"][0] == verdicts["pattern"][1]
+    assert verdicts["confidence"][0] == pytest.approx(verdicts["confidence"][1], abs=0.02)
+
+
+def test_stride_and_request_size_are_reported() -> None:
+    _, verdicts = judge([Series.of(np.arange(97) * 10_007, 4093), Series.of(np.arange(97)[::-1] * 4093, 4093)])
+    assert [(int(one["stride"]), int(one["request"])) for one in verdicts] == [(10_007, 4093), (-4093, 4093)]
+
+
+def test_changes_in_time_are_told() -> None:
+    first, second = Series.of(np.arange(1009) * 4096, 4096), uniform(np.random.default_rng(3))
+    second = Series.of(second.offset // int(second.size[0]) * 4096, 4096)
+    _, verdicts = judge([first.then(second.take(slice(0, 1009)))])
+    assert names(verdicts) in (["mixed"], ["sequential"])
+    rng = np.random.default_rng(5)
+    _, verdicts = judge([first.then(Series.of(rng.integers(0, 10**6, 1009) * 4096, 4096))])
+    assert names(verdicts) == ["mixed"]
+
+
+def test_nothing_read_is_no_pattern() -> None:
+    _, verdicts = judge([Series.of([0, 0, 0], [0, 0, 0], 100, requested=4096)])
+    assert names(verdicts) == ["unknown"]
+
+
+def test_more_streams_than_there_is_room_for_are_concluded_early_and_lose_nothing() -> None:
+    rng = np.random.default_rng(7)
+    each = [columns_of(runs_of(uniform(rng)), number, Op.READ) for number in range(97)]
+    whole_ones = {name: np.concatenate([columns[name] for columns in each]) for name in each[0]}
+    order = rng.permutation(len(whole_ones["count"]))
+    evidence = evidence_of([{name: column[order] for name, column in whole_ones.items()}], HeadLimits(streams=23))
+    assert len(evidence) >= 97
+    assert evidence["accesses"].sum() == whole_ones["count"].sum()
+    assert evidence["bytes"].sum() == sum(int(c["size"][0]) * int(c["count"].sum()) for c in each)
+
+
+def test_confidence_grows_with_what_was_seen() -> None:
+    shares = wilson(np.ones(4), np.array([0.0, 4.0, 16.0, 1009.0]))
+    assert shares[0] == 0
+    assert (np.diff(shares) > 0).all()
+    assert shares[3] > 0.99
+
+
+class Traced:
+    """A recording of series, each by a thread of its own on an open file of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.recording = Recording(directory / "trace.spool")
+        self._opens = 0
+
+    def add(self, series: Series, path: str, thread: int = 1, *, size: int | None = None, flags: int = 0) -> None:
+        self._opens += 1
+        text = b"".join(part.encode() + b"\0" for part in reversed(path.strip("/").split("/")))
+        known = series.file_size if size is None else size
+        ino = abs(hash(path)) % 2**31
+        self.recording.add(
+            OPEN, text, thread=thread, open=self._opens, start_ns=7_000_000_000_000, ino=ino, dev=8 << 20 | 1,
+            size=known, flags=flags,
+        )  # fmt: skip
+        runs = runs_of(series)
+        runs["start_ns"] += np.uint64(7_000_000_000_000)
+        runs["thread"], runs["open"], runs["op"] = thread, self._opens, series.op
+        # As a collector leaves them: all long ones in one block, then all short ones.
+        for kind in (RUN, RUN_SHORT):
+            chosen = runs[runs["kind"] == kind.kind]
+            if len(chosen):
+                self.recording.add(
+                    kind, **{name: chosen[name] for name in DTYPES[kind.kind].names or () if name != "kind"}
+                )
+
+    def rows(self) -> list[dict[str, Any]]:
+        self.recording.end(10**12)
+        with Store.open(self.recording.stored(), "w") as store:
+            (trace,) = store.unanalysed(ANALYSIS_VERSION)
+            store.set_patterns(trace, classify(store, trace), ANALYSIS_VERSION)
+            assert store.unanalysed(ANALYSIS_VERSION) == []
+            rows: list[dict[str, Any]] = store.query("select * from patterns").read_all().to_pylist()
+            return [row | {"evidence": json.loads(row["evidence"])} for row in rows]
+
+
+def of(rows: list[dict[str, Any]], scope: str) -> dict[str, str]:
+    return {Path(row["path"]).name: row["pattern"] for row in rows if row["scope"] == scope}
+
+
+@pytest.fixture
+def traced(tmp_path: Path) -> Traced:
+    made = Traced(tmp_path)
+    for thread in range(1, 6):
+        made.recording.thread(thread, b"reader")
+    return made
+
+
+def test_every_scope_has_its_rows(traced: Traced) -> None:
+    rng = np.random.default_rng(11)
+    traced.add(uniform(rng), "/data/random")
+    traced.add(header(rng), "/data/header")
+    traced.add(few(rng), "/data/few")
+    rows = traced.rows()
+    assert of(rows, "stream") == {"random": "random", "header": "header-then-body", "few": "unknown"}
+    assert of(rows, "file") == of(rows, "stream")
+    assert [(row["subject"], row["op"]) for row in rows if row["scope"] == "dataset"] == [("/data", "read")]
+    assert [row["subject"] for row in rows if row["scope"] == "workload"] == ["cat x"]
+    assert {row["subject"] for row in rows if row["scope"] == "stream"} == {"1/1", "1/2", "1/3"}
+    assert all(row["reuse"] == "unknown" and 0 <= row["confidence"] <= 1 for row in rows)
+
+
+def test_small_files_read_whole_make_a_dataset_read_whole(traced: Traced) -> None:
+    rng = np.random.default_rng(13)
+    for number in range(97):
+        traced.add(whole(rng), f"/data/{number}.jpg", 1 + number % 5)
+    rows = traced.rows()
+    assert set(of(rows, "file").values()) == {"whole-file"}
+    assert of(rows, "dataset") == {"data": "whole-file"}
+
+
+def test_software_does_not_decide_for_the_workload(traced: Traced) -> None:
+    rng = np.random.default_rng(17)
+    for number in range(97):
+        traced.add(Series.of([0], 10**6), f"/usr/lib/lib{number}.so")
+    traced.add(uniform(rng), "/data/random")
+    assert list(of(traced.rows(), "workload").values()) == ["random"]
+
+
+def test_a_file_opened_for_each_access_has_a_pattern(traced: Traced) -> None:
+    rng = np.random.default_rng(19)
+    for block in rng.integers(0, 10**6, 97):
+        traced.add(Series.of([block * 4093], 4093, 10**10), "/data/records")
+    rows = traced.rows()
+    assert set(of(rows, "stream").values()) == {"unknown"}
+    assert of(rows, "file") == {"records": "random"}
+
+
+def test_threads_that_take_turns_read_the_file_sequentially(traced: Traced) -> None:
+    for thread in range(4):
+        series = Series.of((np.arange(97) * 4 + thread) * 4093, 4093, 97 * 4 * 4093)
+        traced.add(series, "/data/shared", 1)
+    rows = traced.rows()
+    assert [row["pattern"] for row in rows if row["scope"] == "stream"] == ["strided"] * 4
+    (file,) = (row for row in rows if row["scope"] == "file")
+    assert (file["pattern"], file["evidence"]["by_turns"]) == ("sequential", True)
+
+
+def test_processes_with_a_stride_each_stay_strided(traced: Traced) -> None:
+    for thread in range(4):
+        series = Series.of((np.arange(97) * 4 + thread) * 4093, 4093, 97 * 4 * 4093)
+        traced.add(series, "/data/shared", 1 + thread)
+    assert of(traced.rows(), "file") == {"shared": "strided"}
+
+
+def test_writes_at_the_end_of_a_log_are_appends(traced: Traced) -> None:
+    sizes = np.random.default_rng(23).integers(10, 500, 97)
+    series = Series.of(np.cumsum(sizes) - sizes, sizes, op=Op.WRITE)
+    traced.add(series, "/data/log", size=0, flags=0o2001)
+    traced.add(series, "/data/new", size=0, flags=0o1)
+    assert of(traced.rows(), "file") == {"log": "append", "new": "sequential"}
+
+
+def test_bytes_and_accesses_that_disagree_are_told(traced: Traced) -> None:
+    rng = np.random.default_rng(29)
+    traced.add(Series.of(np.arange(97) * (1 << 20), 1 << 20), "/data/f", 1)
+    traced.add(Series.of(rng.integers(0, 10**8, 997), 100, 97 << 20), "/data/f", 2)
+    (file,) = (row for row in traced.rows() if row["scope"] == "file")
+    assert file["evidence"]["differ"]
+    assert file["pattern"] == "sequential"
+
+
+def test_fault_around_is_evidence_and_no_gap(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "mapped.spool")
+    recording.thread(1)
+    recording.open(1, b"/data/mapped", size=97 * 65536)
+    offsets = np.arange(97) * 65536
+    recording.run(
+        1, at=np.arange(97) * 1000, seq=np.arange(97), offset=offsets, size=65536, requested=65536, op=Op.MMAP,
+        flags=RunFlag.FAULT_AROUND,
+    )  # fmt: skip
+    recording.end(10**9)
+    with Store.open(recording.stored(), "r") as store:
+        (row, *_) = classify(store, 1).to_pylist()
+    assert row["pattern"] == "sequential"
+    assert json.loads(row["evidence"])["around_faults"] == 97
