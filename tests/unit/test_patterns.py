@@ -21,6 +21,7 @@ from tests.unit.recordings import Recording
 from stepwell.analysis import ANALYSIS_VERSION, classify
 from stepwell.analysis.streams.decide import wilson
 from stepwell.analysis.thresholds.streams import HeadLimits
+from stepwell.cli.place import Place
 from stepwell.store import Store
 from stepwell.trace.definition import OPEN, RUN, RUN_SHORT, Op, RunFlag
 from stepwell.trace.layout import DTYPES
@@ -270,3 +271,26 @@ def test_fault_around_is_evidence_and_no_gap(tmp_path: Path) -> None:
         (row, *_) = classify(store, 1).to_pylist()
     assert row["pattern"] == "sequential"
     assert json.loads(row["evidence"])["around_faults"] == 97
+
+
+def test_analysis_that_fails_loses_no_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place.of(tmp_path / "store.duckdb")
+    place.spools.mkdir()
+    recording = Recording(place.spools / "trace.spool")
+    recording.thread(1)
+    recording.open(1, b"/data/f")
+    recording.run(1)
+    recording.end(10**9)
+
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stepwell.analysis.classify", broken)
+        with place.reading() as store:
+            assert store.rows("SELECT count(*) FROM patterns") == [(0,)]
+    assert "trace 1 has no patterns: MemoryError" in capsys.readouterr().err
+    with place.reading() as store:
+        assert store.rows("SELECT count(*) FROM patterns WHERE scope = 'stream'") == [(1,)]

@@ -58,10 +58,11 @@ class Place:
         from stepwell.analysis import ANALYSIS_VERSION
         from stepwell.store import Store
 
-        if any(self.spools.glob("*.spool")):
+        behind = any(self.spools.glob("*.spool"))
+        if behind:
             self._catch_up(f"recordings in {self.spools} are not in the store yet")
         store = Store.open(self.store, "r")
-        if store.unanalysed(ANALYSIS_VERSION):
+        if not behind and store.unanalysed(ANALYSIS_VERSION):
             store.close()
             self._catch_up("some traces have no patterns yet")
             store = Store.open(self.store, "r")
@@ -119,7 +120,7 @@ def _analyse(store: Store) -> None:
         try:
             store.set_patterns(trace, classify(store, trace), ANALYSIS_VERSION)
         except Exception as error:
-            say(f"error: trace {trace} has no patterns: {error or type(error).__name__}; the next command tries again")
+            say(f"error: trace {trace} has no patterns: {str(error) or type(error).__name__}; the next command tries again")
 
 
 def trace_number(store: Store, trace: str) -> int:
