@@ -120,7 +120,8 @@ def _analyse(store: Store) -> None:
         try:
             store.set_patterns(trace, classify(store, trace), ANALYSIS_VERSION)
         except Exception as error:
-            say(f"error: trace {trace} has no patterns: {str(error) or type(error).__name__}; the next command tries again")
+            reason = str(error) or type(error).__name__
+            say(f"error: trace {trace} has no patterns: {reason}; the next command tries again")
 
 
 def trace_number(store: Store, trace: str) -> int:
