@@ -245,7 +245,9 @@ class _Ingest:
                 regexp_matches(path, '{files.SOFTWARE_PLACES}') AS software,
                 coalesce(greatest(n.size, t.size, 0), 0) AS size
             FROM named n LEFT JOIN touched t USING (file) WHERE NOT regexp_matches(path, '{files.NO_PATH}')""")
-        rows = self._connection.execute("SELECT software, directory, sum(size)::DOUBLE FROM placed GROUP BY ALL").fetchall()
+        rows = self._connection.execute(
+            "SELECT software, directory, sum(size)::DOUBLE FROM placed GROUP BY ALL"
+        ).fetchall()
         mounts = self._meta.get("mounts", [])
         found = [
             (software, *pair)
