@@ -322,3 +322,11 @@ def test_results_between_measured_numbers_go_to_the_nearest_accesses() -> None:
     ]
     for before, after in pairwise(pieces):
         assert before["seq"] + before["seq_span"] < after["seq"]
+
+
+def test_datasets_in_buckets_and_below_doubled_slashes() -> None:
+    directories = ["s3://bucket/a/b", "s3://bucket/a/c", "s3://bucket/a", "/d//a", "/d/", "/d//b/c", "//", "/"]
+    found = datasets(dict.fromkeys(directories, 0), ["/"])
+    assert found.keys() == set(directories)
+    assert {found[directory] for directory in directories[:3]} == {"s3://bucket/a"}
+    assert all(directory.startswith(root.rstrip("/")) for directory, root in found.items())

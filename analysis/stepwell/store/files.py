@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from os.path import commonpath
+from itertools import takewhile
 
 import numpy as np
 import pyarrow as pa
@@ -93,17 +93,25 @@ def datasets(directories: Mapping[str, float], mounts: Iterable[str]) -> dict[st
 
 
 def _descend(tree: Mapping[str, float]) -> str:
-    root = commonpath(tree) or "."
+    root = _common(tree) or "."
     below: dict[str, float] = {}
     for directory, size in tree.items():
         if directory != root:
             name = directory.removeprefix(root if root == "/" else f"{root}/").partition("/")[0]
-            child = name if root == "." else f"{root.rstrip('/')}/{name}"
+            child = name if root == "." else f"/{name}" if root == "/" else f"{root}/{name}"
             below[child] = below.get(child, 0) + size
     child = max(below, key=lambda child: below[child], default="")
     if not child or below[child] < MOST * sum(tree.values()):
         return root
     return _descend({one: size for one, size in tree.items() if one == child or _is_below(one, child)})
+
+
+def _common(directories: Iterable[str]) -> str:
+    """Return the longest common path; unlike os.path.commonpath it leaves s3://bucket as it is."""
+    split = [directory.split("/") for directory in directories]
+    pairs = zip(min(split), max(split), strict=False)
+    shared = [first for first, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    return "/" if shared == [""] else "/".join(shared)
 
 
 def _is_below(directory: str, root: str) -> bool:
