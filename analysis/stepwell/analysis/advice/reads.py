@@ -49,7 +49,7 @@ def read_ahead(matter: Matter) -> Finding | None:
         use.asleep_ns,
         gains.saved(matter.team, use.asleep_ns, left),
         f"time of a window = latency + bytes / rate; windows of {size(then)} instead of {size(now)}",
-        f"echo {then // 1024} > /sys/class/bdi/{storage.device}/read_ahead_kb"
+        f"echo {then // 1024} > /sys/class/bdi/{storage.device or 'MAJOR:MINOR'}/read_ahead_kb"
         " (of a partition: its disk's; NFS and FUSE: the mount's)",
         sure=0.8,
         more=(Input("read-ahead window assumed now", now, "bytes"), Input("window proposed", then, "bytes")),
@@ -69,7 +69,7 @@ def _read_ahead_off(matter: Matter) -> Finding | None:
         gains.saved(matter.team, use.asleep_ns, left),
         f"time of a fetch = latency + bytes / rate, {size(then)} at a time instead of {size(storage.mean_bytes)}",
         "remove posix_fadvise(POSIX_FADV_RANDOM) or madvise(MADV_RANDOM), or set read_ahead_kb of"
-        f" /sys/class/bdi/{storage.device} to {then // 1024}",
+        f" /sys/class/bdi/{storage.device or 'MAJOR:MINOR'} to {then // 1024}",
     )
 
 

@@ -149,7 +149,7 @@ class _Study:
                     file_bytes=sizes[key]["file_size_max_sum"] or 0,
                     accesses=total["accesses"],
                     bytes=octets,
-                    request=total["requested"] // max(total["accesses"], 1),
+                    request=round(total["requested"] / max(total["accesses"], 1)),
                     waited=total["waited"],
                     asleep_ns=total["asleep_ns"] + round(waiting.get(key, 0.0)),
                     awake_ns=total["stall_ns"] - total["asleep_ns"],

@@ -82,7 +82,7 @@ PAIRS = (
         sum(CASE WHEN {_ASYNC} THEN count ELSE 0 END)::BIGINT AS asynchronous,
         sum(CASE WHEN latency_ns = 0 AND op <> 'mmap' AND NOT ({_ASYNC}) THEN count ELSE 0 END)::BIGINT AS untimed,
         sum(CASE WHEN op = 'mmap' THEN count ELSE 0 END)::BIGINT AS mapped,
-        sum(requested * count)::BIGINT AS requested,
+        sum(least(requested, 1099511627776)::DOUBLE * count)::DOUBLE AS requested,
         sum(CASE WHEN size > 0 AND (count = 1 OR stride % {limits.PAGE} = 0) AND "offset" % {limits.PAGE} + size
             > (size + {limits.PAGE - 1}) // {limits.PAGE} * {limits.PAGE} THEN count ELSE 0 END)::BIGINT AS split
     FROM slept GROUP BY thread, file, op = 'write'
