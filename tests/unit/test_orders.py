@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.truth.orders import Loader, visits
 
-from stepwell.analysis.orders import Order
+from stepwell.analysis.orders import Order, directory_ordered
 from stepwell.analysis.orders.conclude import judge
 from stepwell.analysis.orders.disorder import disorder
 from stepwell.analysis.orders.numbering import dense
@@ -113,3 +113,27 @@ def test_the_chance_of_an_order_is_exact_for_few_files() -> None:
     assert np.mean([disorder(rng.permutation(8), lane).chance <= 0.05 for _ in range(1009)]) < 0.07
     assert np.mean([disorder(rng.permutation(101), np.zeros(101, np.int64)).chance <= 0.05 for _ in range(499)]) < 0.08
     assert dense(np.array([5, 3, 5])).tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("sharing", "dealt", "block"), [("stride", "stride of names", 1), ("blocks", "blocks of names", 33)]
+)
+def test_the_rule_by_which_files_are_dealt(sharing: str, dealt: str, block: int) -> None:
+    found = judged(Loader(files=101, workers=3, sharing=sharing, order="shuffled", jitter=0.1))
+    assert (found.sharing.dealt, found.sharing.block, found.sharing.over_epochs) == (dealt, block, "static")
+    dealt_in_turn = judged(Loader(files=101, workers=3, order="shuffled", jitter=0.0))
+    assert (dealt_in_turn.sharing.dealt, dealt_in_turn.sharing.over_epochs) == ("irregular", "re-dealt")
+
+
+def test_a_dataset_is_in_directory_order_only_forward_whole_and_by_what_directories_give() -> None:
+    def verdict(loader: Loader, **changes: float) -> bool | None:
+        order = judged(loader)
+        return directory_ordered([replace(order, steps=replace(order.steps, **changes))])["/data"].ordered
+
+    assert verdict(Loader(order="name")) is True
+    assert verdict(Loader(order="inode")) is True
+    assert verdict(Loader(order="name", backward=True)) is False
+    assert verdict(Loader(order="size")) is False
+    assert verdict(Loader(order="name"), whole=0.1) is False
+    assert verdict(Loader(order="shuffled")) is False
+    assert verdict(Loader(order="shuffled", epochs=1)) is None  # or as ext4 lists them

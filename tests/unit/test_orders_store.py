@@ -114,6 +114,37 @@ def test_probing_all_files_first_is_an_epoch_of_its_own_kind(recording: Recordin
     assert [epoch.order for epoch in one.epochs] == ["", "shuffled", "shuffled"]
 
 
+def test_files_read_bit_by_bit_in_turns_have_no_order(recording: Recording) -> None:
+    recording.thread(1)
+    opened(recording, size=1 << 20)
+    draw = np.random.default_rng(7)
+    for number, file in enumerate(draw.integers(1, FILES + 1, 1009).tolist()):
+        recording.run(file, at=number * MS, seq=number, offset=4096 * int(draw.integers(1, 256)))
+    recording.end(2000 * MS)
+    (one,) = found(recording)
+    assert (one.looping, one.epochs_found, one.within.by, one.across.relation) == (
+        "interleaved",
+        0,
+        "unknown",
+        "unknown",
+    )
+    assert one.steps.open_at_once == FILES
+    assert directory_ordered([one])["/data/set"].ordered is not True
+
+
+def test_pauses_after_every_batch_tell_how_many_files_make_a_step(recording: Recording) -> None:
+    recording.thread(1)
+    at = 0
+    for number in range(91):
+        open_file(recording, number + 1, number)
+        at += 500 * MS if number % 7 == 0 else MS
+        recording.run(number + 1, at=at, seq=number)
+    recording.end(at + MS)
+    (one,) = found(recording)
+    assert one.steps.files_per_step == 7
+    assert 499 * MS < one.steps.pause_ns < 500 * MS
+
+
 def test_software_few_files_and_writing_are_left_out(recording: Recording) -> None:
     recording.thread(1)
     paths = [b"/usr/lib/python3/m%d.py" % n for n in range(20)] + [b"/few/%d" % n for n in range(4)]

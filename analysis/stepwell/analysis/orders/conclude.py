@@ -10,7 +10,7 @@ import numpy as np
 from stepwell.analysis.ask import Queryable, rows
 from stepwell.analysis.orders import queries
 from stepwell.analysis.orders.across import relation
-from stepwell.analysis.orders.epochs import find_epochs, first_visits, members, overlap, slots, spread
+from stepwell.analysis.orders.epochs import find_epochs, first_visits, interleaved, members, overlap, slots, spread
 from stepwell.analysis.orders.groups import groups
 from stepwell.analysis.orders.model import Epoch, Order, Within
 from stepwell.analysis.orders.numbering import dense, distinct
@@ -79,7 +79,9 @@ def judge(files: Files, visits: Visits, command: str) -> Order:
     """
     rng = np.random.default_rng(len(visits))
     visits, again = one_reading(visits)
-    passes = find_epochs(visits, len(files))
+    steps = steps_of(files, visits, again)
+    passes = interleaved(visits) if steps.open_at_once_mean >= limits.AT_ONCE * len(files) else None
+    passes = passes or find_epochs(visits, len(files))
     epochs = [visits.where(places) for places in members(passes.of)]
     probes = _probes(files, epochs)
     real = [place for place in range(len(epochs)) if not probes[place]]
@@ -118,7 +120,7 @@ def judge(files: Files, visits: Visits, command: str) -> Order:
         hot=passes.hot,
         within=within,
         across=across,
-        steps=steps_of(files, visits, again),
+        steps=steps,
         sharing=sharing,
         working_set=working_set(files, visits),
         points=points(files, visits, passes.of, rng),

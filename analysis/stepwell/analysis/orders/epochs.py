@@ -34,7 +34,7 @@ class Passes:
 
     Attributes:
         of: the epoch of each visit, from 0.
-        looping: epochs, sampling or once, as in `Order`.
+        looping: epochs, sampling, once or interleaved, as in `Order`.
         pure: share of visits to files new in their epoch.
         covered: mean share of all files that an epoch but the last visits.
         hot: files left out.
@@ -49,12 +49,17 @@ class Passes:
     @property
     def confidence(self) -> float:
         """How sure it is: by the distance from what sampling with replacement looks like."""
-        if self.looping == "once":
+        if self.looping in {"once", "interleaved"}:
             return 1.0
         purity = min(max((self.pure - 0.72) / 0.28, 0), 1)
         covered = min(max((self.covered - 0.5) / 0.5, 0), 1)
         regular = 0.6 * purity + 0.4 * covered
         return round(regular if self.looping == "epochs" else 1 - regular / 2, 3)
+
+
+def interleaved(visits: Visits) -> Passes:
+    """Return what files are that one process reads bit by bit in turns: there is no order of them and no epoch."""
+    return Passes(np.full(len(visits), -1, np.int64), "interleaved", 0.0, 0.0, 0)
 
 
 def find_epochs(visits: Visits, files: int) -> Passes:

@@ -123,7 +123,10 @@ class Order:
     readers: Annotated[tuple[int, ...], "the processes, those with the most visits first; at most 64"]
     files: Annotated[int, "distinct files visited"]
     visits: Annotated[int, "visits: readings of a file, however many accesses each"]
-    looping: Annotated[str, "epochs, sampling (with replacement, or otherwise without epochs), or once"]
+    looping: Annotated[
+        str,
+        "epochs, sampling (with replacement or otherwise without epochs), once, or interleaved (bit by bit in turns)",
+    ]
     epochs: Annotated[tuple[Epoch, ...], "the epochs; cut after 1,000"]
     epochs_found: Annotated[int, "how many there are"]
     pure: Annotated[float, "share of visits to files that are new in their epoch"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from stepwell.analysis.software import SOFTWARE
 
 FILES = f"""
-SELECT f.file, f.dataset, f.path, coalesce(f.size, 0) AS size, f.ino, f.mtime_ns, coalesce(f.filesystem, '') AS
-    filesystem, {SOFTWARE} AS software
+SELECT f.file, f.dataset, f.path, coalesce(f.size, 0) AS size, coalesce(f.ino, 0) AS ino, f.mtime_ns,
+    coalesce(f.filesystem, '') AS filesystem, {SOFTWARE} AS software
 FROM (SELECT *, false AS written, false AS mapped FROM files WHERE trace = $1 AND dataset IS NOT NULL) f
 JOIN (
     SELECT dataset FROM files WHERE trace = $1 AND dataset IS NOT NULL GROUP BY dataset HAVING count(*) >= $2

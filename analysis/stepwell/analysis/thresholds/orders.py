@@ -96,6 +96,10 @@ AHEAD = 16
 """Least number of files that a prefetcher is taken to keep ahead, when judging how well it would do.  Default 16: tens
 of files of 100 KB cover a network storage's latency."""
 
+AT_ONCE = 0.5
+"""Share of the files that a process is in the middle of reading, on average, from which on they have no order: it
+reads a bit of this and a bit of that.  Default 0.5: loaders have tens of files open, of thousands."""
+
 WHOLE = 0.95
 """Share of a file's bytes from which on a visit reads it whole.  Default 0.95: formats leave a trailer or padding."""
 
