@@ -116,19 +116,22 @@ def test_the_chance_of_an_order_is_exact_for_few_files() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sharing", "dealt", "block"), [("stride", "stride of names", 1), ("blocks", "blocks of names", 33)]
+    ("sharing", "truth"),
+    [
+        ("stride", ("stride of names", 1, "static")),
+        ("blocks", ("blocks of names", 33, "static")),
+        ("dealt", ("round robin", 1, "re-dealt")),
+    ],
 )
-def test_the_rule_by_which_files_are_dealt(sharing: str, dealt: str, block: int) -> None:
-    found = judged(Loader(files=101, workers=3, sharing=sharing, order="shuffled", jitter=0.1))
-    assert (found.sharing.dealt, found.sharing.block, found.sharing.over_epochs) == (dealt, block, "static")
-    dealt_in_turn = judged(Loader(files=101, workers=3, order="shuffled", jitter=0.0))
-    assert (dealt_in_turn.sharing.dealt, dealt_in_turn.sharing.over_epochs) == ("irregular", "re-dealt")
+def test_the_rule_by_which_files_are_dealt(sharing: str, truth: tuple[str, int, str]) -> None:
+    found = judged(Loader(files=101, workers=3, sharing=sharing, order="shuffled", jitter=0.0)).sharing
+    assert (found.dealt, found.block, found.over_epochs) == truth
 
 
 def test_a_dataset_is_in_directory_order_only_forward_whole_and_by_what_directories_give() -> None:
-    def verdict(loader: Loader, **changes: float) -> bool | None:
+    def verdict(loader: Loader, whole: float = 1.0) -> bool | None:
         order = judged(loader)
-        return directory_ordered([replace(order, steps=replace(order.steps, **changes))])["/data"].ordered
+        return directory_ordered([replace(order, steps=replace(order.steps, whole=whole))])["/data"].ordered
 
     assert verdict(Loader(order="name")) is True
     assert verdict(Loader(order="inode")) is True
