@@ -175,7 +175,8 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     nested = (length > 1.5) & (length <= limits.STRETCH)
     by_rows = nested & (_ratio(strided * true_strided, starts) >= limits.MAJORITY) & _throughout(evidence, _STRIDED)
     by_back = nested & (_ratio(backward * true_backward, starts) >= limits.MAJORITY) & _throughout(evidence, _BACKWARD)
-    dense = by_rows & ~sparse & (forward >= (1 - limits.ONE_WAY) * accesses)
+    uneven = _most(evidence, "stride")[1] < limits.MAJORITY * strided
+    dense = by_rows & ~sparse & ((forward >= (1 - limits.ONE_WAY) * accesses) | uneven)
     absorbed = (by_rows & ~dense) | by_back
     in_pieces = np.where(absorbed | dense, 0, in_pieces)
     sequential = np.where(absorbed, 0, (consecutive + holes) * (1 - in_pieces)) + np.where(dense, rows, 0)
