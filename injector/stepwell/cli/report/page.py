@@ -20,6 +20,7 @@ from stepwell.cli.report import words
 if TYPE_CHECKING:
     from stepwell.analysis import Insight, Summary
     from stepwell.analysis.model import Picture
+    from stepwell.analysis.orders import Order
 
 
 def page(summary: Summary, insight: Insight) -> str:
@@ -53,7 +54,7 @@ def page(summary: Summary, insight: Insight) -> str:
         style=_Raw(asset("page.css")),
         vega=_Raw(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed").replace("</script", r"<\/script")),
         script=_Raw(asset("page.js")),
-        data=_Raw(_json(_data(summary))),
+        data=_Raw(_json(_data(summary, insight))),
     )
 
 
@@ -71,7 +72,7 @@ def _json(value: object) -> str:
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
-def _data(summary: Summary) -> dict[str, Any]:
+def _data(summary: Summary, insight: Insight) -> dict[str, Any]:
     """Return what the charts draw; times in microseconds, so that the page stays small."""
     return {
         "duration": summary.trace.duration_ns // 1000,
@@ -85,6 +86,7 @@ def _data(summary: Summary) -> dict[str, Any]:
             {"label": form.printable(words.place(row.label, summary)), "cells": row.cells} for row in summary.heat
         ],
         "pictures": [_picture(picture) for picture in summary.pictures],
+        "orders": [_order(order) for order in insight.orders],
         "order": [reader.reader for reader in summary.readers],
         "readers": {reader.reader: form.printable(f"{reader.comm} {reader.pid}") for reader in summary.readers},
         "sizes": [
@@ -105,4 +107,15 @@ def _picture(picture: Picture) -> dict[str, Any]:
         "end": [ns // 1000 for ns in picture.end_ns],
         "offset": picture.offset,
         "last": picture.last,
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    points = order.points
+    return {
+        "files": order.files,
+        "start": [ns // 1000 for ns in points.start_ns],
+        "rank": [round(rank, 4) for rank in points.rank],
+        "epoch": points.epoch,
+        "reader": points.reader,
     }

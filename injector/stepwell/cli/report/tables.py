@@ -10,7 +10,7 @@ from rich.text import Text
 from stepwell.analysis.software import LABEL
 from stepwell.cli.format import count, duration, percent, plural, printable, size
 from stepwell.cli.report.plots import fit, heading
-from stepwell.cli.report.words import accesses, listed_patterns, place, rest, share, step
+from stepwell.cli.report.words import accesses, listed_patterns, order, place, rest, share, step
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,6 +87,17 @@ def patterns(summary: Summary, insight: Insight, console: Console) -> None:
             size(row.bytes),
         )
     console.print(table)
+
+
+def orders(summary: Summary, insight: Insight, console: Console) -> None:
+    """Print in which order files are read."""
+    if insight.orders:
+        heading(console, "Order of files")
+    for found in insight.orders[:ADVISED]:
+        line = Text(fit(place(found.dataset, summary) or "(unknown)", console.width - 40), style="bold")
+        line.append(f"  {count(found.files)} files, {plural(found.visits, 'reading')}", style="not bold bright_black")
+        console.print(line)
+        console.print(Text(f"  {'; '.join(order(found))}"))
 
 
 def processes(summary: Summary, console: Console) -> None:

@@ -58,6 +58,7 @@ def render(summary: Summary, insight: Insight, console: Console, command: str) -
         for part in (charts.over_time, charts.heat, charts.pictures):
             part(summary, console)
         tables.patterns(summary, insight, console)
+        tables.orders(summary, insight, console)
         for part in (tables.processes, tables.datasets, tables.files):
             part(summary, console)
         for part in (charts.requests, charts.shapes, charts.latency):

@@ -10,6 +10,7 @@ from stepwell.cli.format import count, duration, percent, plural, size, throughp
 if TYPE_CHECKING:
     from stepwell.analysis import Insight, Summary
     from stepwell.analysis.model import Latency
+    from stepwell.analysis.orders import Order
     from stepwell.analysis.patterns import Pattern
 
 SHAPES = {
@@ -125,6 +126,66 @@ def listed_patterns(summary: Summary, insight: Insight) -> list[Pattern]:
         for row in insight.patterns
         if not (row.scope == "dataset" and row.subject in folded) and not (row.scope == "file" and row.subject in files)
     ]
+
+
+def order(found: Order) -> list[str]:
+    """Return in sentences how files are gone over: epochs, order within and across them, steps, sharing."""
+    return [*_epochs(found), _within(found), *_steps(found), *_sharing(found)]
+
+
+def _epochs(found: Order) -> list[str]:
+    if found.looping != "epochs":
+        return [
+            {
+                "once": "every file is read once",
+                "sampling": "files are drawn again and again, without epochs",
+            }.get(found.looping, found.looping)
+        ]
+    lengths = sorted(epoch.end_ns - epoch.start_ns for epoch in found.epochs)
+    middle, across = duration(lengths[len(lengths) // 2]), found.across
+    told = [f"{plural(found.epochs_found, 'epoch')} ({percent(found.epoch_confidence)} sure), {middle} each"]
+    if across.relation != "unknown":
+        how = {
+            "same": "the same order in every epoch",
+            "window": "the same order in every epoch but for a shuffle buffer",
+            "reversed": "every epoch in the reverse order of the one before",
+            "partly": "an order partly that of the epoch before",
+            "reshuffled": "shuffled anew for every epoch",
+        }[across.relation]
+        window = f" of {plural(across.window, 'file')}" if across.relation == "window" else ""
+        told.append(f"{how}{window} ({percent(across.confidence)} sure)")
+    return told
+
+
+def _within(found: Order) -> str:
+    within = found.within
+    if within.by == "unknown":
+        return "the order of files is unknown"
+    if within.by == "shuffled":
+        return (
+            f"shuffled: {percent(within.inverted)} of pairs of files out of order ({percent(within.confidence)} sure)"
+        )
+    back = ", backwards" if within.backward else ""
+    window = f", shuffled within {plural(within.window, 'file')}" if within.window else ""
+    return f"in the order of their {within.by}{back}{window} ({percent(within.confidence)} sure)"
+
+
+def _steps(found: Order) -> list[str]:
+    steps = found.steps
+    told = [f"{plural(steps.files_per_step, 'file')} at a time, {duration(steps.between_ns)} from one to the next"]
+    if steps.whole < WORTH_TELLING:
+        told.append(f"{percent(steps.part)} of a file is read at a time")
+    return told
+
+
+def _sharing(found: Order) -> list[str]:
+    sharing = found.sharing
+    if sharing.readers < 2:
+        return []
+    dealt = f", by {sharing.dealt}" if sharing.dealt else ""
+    again = f", {sharing.over_epochs} from epoch to epoch" if sharing.over_epochs else ""
+    twice = f"; {percent(sharing.duplicated)} of bytes read by several" if sharing.duplicated >= 0.005 else ""
+    return [f"{plural(sharing.readers, 'process', 'processes')}: {sharing.kind}{dealt}{again}{twice}"]
 
 
 def step(stride: int) -> str:

@@ -147,6 +147,26 @@
     bars(data.shapes.map((row) => ({ op: row[0], name: row[1], v: row[column], text: text(row[column]) })), ["consecutive", "strided", "backward", "single"].filter((shape) => data.shapes.some((row) => row[1] === shape)), title);
   const whole = (number) => number.toLocaleString("en");
 
+  function order(figure) {
+    const it = data.orders[+figure.dataset.index];
+    const values = it.start.map((start, i) => ({
+      t: seconds(start), rank: it.rank[i] * (it.files - 1) + 1, epoch: it.epoch[i] < 0 ? "no epoch" : `epoch ${it.epoch[i] + 1}`,
+      process: data.readers[it.reader[i]] || `process ${it.reader[i]}`,
+    }));
+    const epochs = [...new Set(values.map((row) => row.epoch))];
+    return {
+      height: 190, data: { values }, mark: { type: "point", filled: true, size: 9, opacity: 0.8 },
+      encoding: {
+        x: across(), y: { field: "rank", type: "quantitative", title: "file, by name", scale: { domain: [1, Math.max(it.files, 2)], nice: false } },
+        color: {
+          field: "epoch", type: "nominal", title: null, scale: { domain: epochs, range: epochs.map((_, i) => palette(i % (LIGHT.length - 1))) },
+          legend: epochs.length > 1 && epochs.length < 16 ? { orient: "bottom", columns: 8 } : null,
+        },
+        tooltip: [{ field: "t", title: "s", format: ".3f" }, { field: "rank", title: "file", format: ".0f" }, { field: "epoch", title: "pass" }, { field: "process", title: "process" }],
+      },
+    };
+  }
+
   function latency() {
     const values = data.latencies.flatMap(([op, counts]) => counts.flatMap((count, k) => count ? [{
       op, low: 2 ** (k + 8), high: 2 ** (k + 9), count, floor: 0.5, text: `${k ? time(2 ** (k + 8)) : 0} to ${time(2 ** (k + 9))}`,
@@ -169,7 +189,7 @@
   }
 
   const charts = {
-    rate, stall, heat, picture, latency,
+    rate, stall, heat, picture, order, latency,
     "sizes": () => bySize(3, "accesses", whole),
     "size-bytes": () => bySize(4, "bytes", size),
     "shapes": () => byShape(2, "accesses", whole),
