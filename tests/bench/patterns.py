@@ -74,7 +74,7 @@ def patterns(work: Path, *, quick: bool) -> list[Table]:
     seeds = 7 if quick else 97
     tables = [
         _confusion(title, families, disturbance, seeds)
-        for title, families in (("families known", FAMILIES), ("families held out", HELD_OUT))
+        for title, families in (("families known", FAMILIES), ("families made later", HELD_OUT))
         for disturbance in DISTURBANCES
     ]
     table = Table("Time to all verdicts on a trace; reads of 4 KiB, by 17 threads, of 1,009 files")

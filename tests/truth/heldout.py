@@ -1,4 +1,8 @@
-"""Families that no threshold was chosen by: they tell how verdicts fare on what was not thought of."""
+"""Families made after the first thresholds were chosen, to see how verdicts fare on what was not thought of.
+
+At first sight 96.5 % of them were right as they are and 85.6 % with 10 % foreign accesses. Rules were then changed
+because of what they showed, so that they are no longer held out: what comes next needs new families.
+"""
 
 from __future__ import annotations
 
