@@ -153,7 +153,7 @@ ORDER BY accesses DESC, op, stride, requested LIMIT 10
 )
 
 
-def _bucket(latency: str) -> str:
+def bucket(latency: str) -> str:
     """Return the SQL for the histogram bucket of a latency; the first and the last one are open."""
     exponent = f"floor(log2(greatest({latency}, 1)))::INTEGER"
     return f"least(greatest({exponent} - {HISTOGRAM_SHIFT}, 0), {HISTOGRAM_BUCKETS - 1})"
@@ -162,8 +162,8 @@ def _bucket(latency: str) -> str:
 LATENCIES = (
     RUNS
     + f""", implied AS MATERIALIZED (
-    SELECT op, count, {_bucket("latency_max_ns")} AS longest,
-        {_bucket("latency_ns - latency_max_ns")} AS other, count(*) AS number
+    SELECT op, count, {bucket("latency_max_ns")} AS longest,
+        {bucket("latency_ns - latency_max_ns")} AS other, count(*) AS number
     FROM run WHERE histogram IS NULL AND flags & {RunFlag.ASYNC.value} = 0 AND count > 0 GROUP BY ALL
 ), bucket AS (
     SELECT op, longest AS bucket, number FROM implied

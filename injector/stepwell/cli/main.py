@@ -22,6 +22,7 @@ _COMMANDS = {
     "query": "stepwell.cli.query:query",
     "export": "stepwell.cli.traces:export",
     "rm": "stepwell.cli.traces:rm",
+    "compare": "stepwell.cli.compare:compare",
     "replay": "stepwell.cli.replay:replay",
     "doctor": "stepwell.cli.doctor:doctor",
 }
