@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.truth.orders import Loader, visits
+from tests.truth.orders import STEP_NS, Loader, visits
 
 from stepwell.analysis.orders import Order, directory_ordered
 from stepwell.analysis.orders.conclude import judge
@@ -140,3 +140,12 @@ def test_a_dataset_is_in_directory_order_only_forward_whole_and_by_what_director
     assert verdict(Loader(order="name"), whole=0.1) is False
     assert verdict(Loader(order="shuffled")) is False
     assert verdict(Loader(order="shuffled", epochs=1)) is None  # or as ext4 lists them
+
+
+@pytest.mark.parametrize("order", ["name", "shuffled"])
+def test_workers_that_are_ahead_begin_an_epoch_while_others_end_the_last(order: str) -> None:
+    for seed in range(7):
+        found = judged(Loader(files=211, order=order, epochs=2, workers=3, waits=False, seed=seed))
+        assert [(epoch.files, epoch.visits) for epoch in found.epochs] == [(211, 211)] * 2
+        assert found.epochs[1].overlap_visits > 0
+        assert 0 < found.epochs[1].overlap_ns == found.epochs[0].end_ns - STEP_NS // 50 - found.epochs[1].start_ns
