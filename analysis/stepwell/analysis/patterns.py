@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import pyarrow as pa
 
 from stepwell.analysis.ask import Queryable, rows
+from stepwell.analysis.reuse import Reuse, Subjects, with_reuse
 from stepwell.analysis.scan import scan
 from stepwell.analysis.streams import ANALYSIS_VERSION, Patterns
 from stepwell.analysis.streams.facts import Facts
@@ -52,9 +53,11 @@ class Pattern:
 
 def classify(store: Queryable, trace: int) -> pa.Table:
     """Return the rows of the view `patterns` for a trace, but for the column `trace`; `evidence` as JSON text."""
-    with Patterns(Facts.of(store, trace)) as patterns:
-        scan(store, trace, [patterns])
-        return patterns.finish()
+    facts = Facts.of(store, trace)
+    software = facts.files.filter(facts.files["software"])["file"].to_numpy()
+    with Patterns(facts) as patterns, Reuse(Subjects.of(store, trace, software)) as reuse:
+        scan(store, trace, [patterns, reuse])
+        return with_reuse(patterns.finish(), reuse.finish())
 
 
 def patterns(store: Queryable, trace: int, files: Sequence[int], opens: Sequence[int] = ()) -> tuple[Pattern, ...]:

@@ -15,7 +15,7 @@ from stepwell.analysis.streams.facts import Facts
 from stepwell.analysis.streams.rollup import Groups, by_turns, condense, speakers, vote
 from stepwell.analysis.thresholds import streams as limits
 
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 """Raised when verdicts change, so that stored ones are drawn again."""
 
 Records = np.ndarray[Any, np.dtype[np.void]]

@@ -1,0 +1,13 @@
+"""Reuse, as an axis of its own: once, looping, clustered or popularity-skewed; miss-ratio curves and cache sizes.
+
+References are to blocks: each access counts each block that it touches, so that 4 KiB reads through blocks of 64 KiB
+are 16 references of which 15 hit.  Reads by every way count.  Writes are not counted, but leave their blocks in the
+cache, as the page cache does.  Verdicts rest on bytes instead: a block is used again when bytes of it are.
+"""
+
+from __future__ import annotations
+
+from stepwell.analysis.reuse.classify import Reuse, Subjects, with_reuse
+from stepwell.analysis.reuse.model import CacheCurve, CurvePoint, Simulated
+
+__all__ = ["CacheCurve", "CurvePoint", "Reuse", "Simulated", "Subjects", "with_reuse"]

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import collections
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.truth.reuse import FAMILIES, Blocks, disturbed, lru_distances, runs_of
+from tests.unit.recordings import MS, Recording
+
+from stepwell.analysis import classify
+from stepwell.analysis.native.reuse import FILE, NO_SAMPLE, Samples
+from stepwell.analysis.reuse.curve import knee, miss_ratios
+from stepwell.analysis.reuse.decide import Verdict, decide
+from stepwell.analysis.thresholds.reuse import ReuseLimits
+from stepwell.store import Store
+
+
+def sampled(batches: list[dict[str, Any]], limits: ReuseLimits | None = None) -> Samples:
+    files = np.zeros(1, FILE)
+    files["samples"] = (0, 1, NO_SAMPLE)
+    samples = Samples(files, 1, 1, shift=12, window_ns=10**9, limits=limits or ReuseLimits())
+    for batch in batches:
+        samples.feed(batch)
+    assert samples.finish() == 0
+    return samples
+
+
+def verdict(blocks: Blocks, number: int = 1) -> Verdict:
+    with sampled([runs_of(blocks)]) as samples:
+        return decide(samples.evidence()[number], lambda: samples.uses(number), block=4096)
+
+
+def curve_error(blocks: Blocks, limits: ReuseLimits) -> float:
+    """Return the mean absolute error over 199 sizes from nothing to the whole working set."""
+    with sampled([runs_of(blocks)], limits) as samples:
+        found = samples.evidence()[1]
+        size, misses = miss_ratios(samples.curve(1)[0], found, limits.per_octave)
+        assert found["references"] == len(blocks)
+    exact = 1 - np.cumsum(lru_distances(blocks)) / len(blocks)
+    points = np.linspace(1, len(np.unique(blocks)), 199).astype(int)
+    return float(np.abs(np.interp(points, size, misses) - exact[points - 1]).mean())
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=300))
+def test_without_sampling_small_distances_are_exact(blocks: list[int]) -> None:
+    array = np.array(blocks)
+    with sampled([runs_of(array)]) as samples:
+        curve, _ = samples.curve(1)
+        found = samples.evidence()[1]
+        uses = sorted(samples.uses(1))
+    exact = lru_distances(array)
+    assert curve[: len(exact)].tolist() == exact[: len(curve)].tolist()
+    assert uses == sorted(collections.Counter(blocks).values())
+    assert (found["blocks"], found["uses"], found["rate"]) == (len(set(blocks)), len(blocks), 1)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        np.random.default_rng(2).integers(0, 20_011, 150_011),
+        np.tile(np.arange(20_011), 7),
+        np.arange(100_003),
+        np.concatenate([np.tile(np.arange(start, start + 97), 5) for start in range(0, 19_400, 97)]),
+    ],
+    ids=["uniform", "loop", "once", "clustered"],
+)
+def test_curves_of_a_small_sample_are_near_the_exact_ones(blocks: Blocks) -> None:
+    assert curve_error(blocks, ReuseLimits(group_blocks=4096)) < 0.01
+
+
+@pytest.mark.parametrize("word", FAMILIES)
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.1])
+def test_classes_of_reuse_are_known_again(word: str, noise: float) -> None:
+    rng = np.random.default_rng(17)
+    wrong = []
+    for maker in FAMILIES[word]:
+        for _ in range(19):
+            blocks = disturbed(rng, maker(rng), noise)
+            found = verdict(blocks)
+            if found.reuse != word:
+                wrong.append((maker.__name__, found))
+    number = 19 * len(FAMILIES[word])
+    assert len(wrong) <= (0.01 if noise < 0.1 else 0.05) * number, wrong
+
+
+def test_a_loop_has_its_period_and_small_reads_of_a_block_are_one_use() -> None:
+    offsets = np.tile(np.arange(0, 8 * 101) * 512, 3)
+    runs = runs_of(offsets, block=1) | {name: np.full(len(offsets), 512) for name in ("size", "tail")}
+    with sampled([runs]) as samples:
+        found = decide(samples.evidence()[0], lambda: samples.uses(0), block=4096)
+        curve, _ = samples.curve(1)
+    assert (found.reuse, found.period) == ("looping", 101 * 4096)
+    assert curve[0] == 7 * 101 * 3
+
+
+def test_too_little_is_unknown() -> None:
+    assert verdict(np.array([3, 5, 3])).reuse == "unknown"
+    assert verdict(np.array([3, 5])).reuse == "unknown"
+
+
+def test_long_runs_are_taken_apart_in_the_order_of_time() -> None:
+    """Two threads read the same 101 blocks at the same time: the second always comes just behind."""
+    start = {name: np.zeros(2, np.int64) for name in ("file", "open", "offset")}
+    run = start | {
+        "op": np.zeros(2, np.uint8), "count": np.full(2, 101, np.uint32), "stride": np.full(2, 4096),
+        "size": np.full(2, 4096), "tail": np.full(2, 4096), "start_ns": np.array([0, 7]),
+        "span_ns": np.array([100_000, 100_000]),
+    }  # fmt: skip
+    with sampled([run]) as samples:
+        curve, _ = samples.curve(1)
+    assert (curve[0], curve.sum()) == (101, 101)
+
+
+def test_memory_for_order_is_bounded_and_what_is_late_is_counted() -> None:
+    files = np.zeros(1, FILE)
+    files["samples"] = (0, NO_SAMPLE, NO_SAMPLE)
+    late = runs_of(np.arange(101)) | {"start_ns": np.arange(101, 0, -1)}
+    limits = ReuseLimits(waiting=11)
+    with Samples(files, 1, 0, shift=12, window_ns=10**9, limits=limits) as samples:
+        samples.feed(late)
+        assert samples.finish() == 101 - 11
+    with Samples(files, 1, 0, shift=12, window_ns=10**9, limits=ReuseLimits(waiting=101)) as samples:
+        samples.feed(late)
+        assert samples.finish() == 0
+
+
+def test_the_knee_is_where_a_curve_bends() -> None:
+    sizes = np.arange(1, 1001, dtype=float)
+    assert sizes[knee(sizes, np.where(sizes >= 500, 0.1, 1.0)) or 0] == 500
+    assert sizes[knee(sizes, np.where(sizes >= 100, 0.3 - sizes / 1e5, 1 - sizes * 0.007)) or 0] == 100
+    assert knee(sizes, np.ones(1000)) is None
+
+
+def test_patterns_tell_reuse(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "trace.spool")
+    recording.thread(1, end=1000 * MS)
+    recording.open(1, b"/data/loop", size=101 * 4096)
+    recording.open(2, b"/data/once", size=997 * 4096)
+    for epoch in range(3):
+        recording.run(1, at=epoch * 10 * MS, count=101, stride=4096, span_ns=9 * MS)
+    recording.run(2, at=50 * MS, count=997, stride=4096, span_ns=9 * MS)
+    recording.end(1000 * MS)
+    with Store.open(recording.stored(), "r") as store:
+        rows = {(row["scope"], row["path"]): row for row in classify(store, 1).to_pylist()}
+    loop, once = rows["file", "/data/loop"], rows["file", "/data/once"]
+    assert (loop["reuse"], loop["reuse_period"]) == ("looping", 101 * 4096)
+    assert (once["reuse"], once["reuse_period"]) == ("once", None)
+    assert json.loads(loop["evidence"])["reuse"]["uses_per_block"] == 3
+    assert rows["workload", "cat x"]["reuse"] == rows["dataset", "/data"]["reuse"]
