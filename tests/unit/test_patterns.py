@@ -190,7 +190,7 @@ def test_every_scope_has_its_rows(traced: Traced) -> None:
     assert [(row["subject"], row["op"]) for row in rows if row["scope"] == "dataset"] == [("/data", "read")]
     assert [row["subject"] for row in rows if row["scope"] == "workload"] == ["cat x"]
     assert {row["subject"] for row in rows if row["scope"] == "stream"} == {"1/1", "1/2", "1/3"}
-    assert all(row["reuse"] == "unknown" and 0 <= row["confidence"] <= 1 for row in rows)
+    assert all(0 <= row["confidence"] <= 1 for row in rows)
 
 
 def test_small_files_read_whole_make_a_dataset_read_whole(traced: Traced) -> None:

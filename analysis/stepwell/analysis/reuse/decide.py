@@ -113,11 +113,9 @@ def wilson(right: float, number: float) -> float:
     """Return the lower end of the interval of a share (Wilson 1927), 0 when nothing was counted."""
     if number <= 0:
         return 0.0
-    share, z2 = right / number, limits.Z**2
-    centre = share + z2 / (2 * number)
-    return max(0.0, (centre - limits.Z * (share * (1 - share) / number + z2 / (4 * number**2)) ** 0.5)) / (
-        1 + z2 / number
-    )
+    share, z2 = right / number, limits.Z**2 / number
+    low = share + z2 / 2 - limits.Z * float(np.sqrt((share * (1 - share) + z2 / 4) / number))
+    return max(0.0, low) / (1 + z2)
 
 
 def _margin(above: float, scale: float) -> float:
