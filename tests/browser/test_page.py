@@ -111,7 +111,7 @@ def page(store: Path) -> Path:
 @pytest.mark.parametrize("width", [1280, 400])
 def test_charts_are_drawn_in_both_schemes_and_widths(browser: Browser, page: Path, dark: bool, width: int) -> None:
     seen = show(browser, page, dark=dark, width=width)
-    assert seen.drawn() == 8 + 2 + len(HOSTILE)
+    assert seen.drawn() == 8 + 2 + len(HOSTILE) + 1  # the last: the order of files
     painted = seen.page.evaluate(
         """() => [...document.querySelectorAll("figure[data-chart] canvas")].map((canvas) => {
             const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
@@ -123,6 +123,22 @@ def test_charts_are_drawn_in_both_schemes_and_widths(browser: Browser, page: Pat
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(20, 23, 27)" if dark else "rgb(255, 255, 255)")
+    assert seen.wrong == []
+
+
+def test_findings_open_to_their_evidence_by_keyboard(browser: Browser, page: Path) -> None:
+    seen = show(browser, page)
+    finding = seen.page.locator("details.finding").first
+    assert not finding.locator("table").is_visible()
+    finding.locator("summary").focus()
+    seen.page.keyboard.press("Enter")
+    finding.locator("table").first.wait_for(state="visible")
+    assert "Model:" in finding.inner_text()
+    assert "elapsed" in finding.inner_text()
+    why = seen.page.locator("#patterns details").first
+    why.locator("summary").focus()
+    seen.page.keyboard.press("Enter")
+    why.locator("li").first.wait_for(state="visible")
     assert seen.wrong == []
 
 

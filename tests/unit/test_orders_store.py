@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.unit.recordings import MS, T0, Recording
 
+from stepwell.analysis import classify
 from stepwell.analysis.orders import Order, directory_ordered, orders
 from stepwell.analysis.orders.groups import groups
 from stepwell.analysis.orders.visits import Visits
@@ -208,3 +209,18 @@ def test_processes_that_belong_together() -> None:
     nothing = np.zeros(len(each), np.int64)
     found = groups(readers, Visits(reader_of, reader_of, file, nothing, nothing, nothing))
     assert found == {1: 1, 2: 2, 3: 2, 4: 4, 5: 5, 6: 5, 7: 7, 8: 8, 9: 9, 10: 10, 11: 10}
+
+
+@pytest.mark.parametrize(("step", "pattern"), [(1, "directory-ordered"), (19, "whole-file")])
+def test_a_dataset_read_whole_by_name_is_directory_ordered(recording: Recording, step: int, pattern: str) -> None:
+    recording.thread(1)
+    opened(recording, 53)
+    for turn in range(53):
+        file = turn * step % 53 + 1
+        recording.run(file, at=(turn + 1) * MS, seq=turn)
+    recording.end(60 * MS)
+    with Store.open(recording.stored(), "r") as store:
+        rows = classify(store, store.latest_trace()).to_pylist()
+    (dataset,) = (row for row in rows if row["scope"] == "dataset")
+    assert (dataset["subject"], dataset["op"], dataset["pattern"]) == ("/data/set", "read", pattern)
+    assert {row["pattern"] for row in rows if row["scope"] == "file"} == {"whole-file"}

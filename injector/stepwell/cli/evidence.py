@@ -51,6 +51,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "streams": lambda streams: f"{plural(streams, 'stream')}: an open file by one thread each",
     "by_bytes": lambda shares: _shares("by bytes", shares),
     "by_accesses": lambda shares: _shares("by accesses", shares),
+    "in_order_of": lambda by: f"files are read whole, in the order of their {by}",
     "by_turns": lambda _: "several streams take turns, and together leave nothing out",
     "differ": lambda _: "bytes and accesses say different things",
     "likely": lambda pattern: f"too little to be sure; most like {pattern}",

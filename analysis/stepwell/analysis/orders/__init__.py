@@ -9,5 +9,6 @@ from __future__ import annotations
 
 from stepwell.analysis.orders.conclude import Directories, directory_ordered, orders
 from stepwell.analysis.orders.model import Order
+from stepwell.analysis.orders.rows import with_directories
 
-__all__ = ["Directories", "Order", "directory_ordered", "orders"]
+__all__ = ["Directories", "Order", "directory_ordered", "orders", "with_directories"]

@@ -72,19 +72,19 @@ def patterns(summary: Summary, insight: Insight, console: Console) -> None:
     if not rows:
         return
     heading(console, "Patterns", "how each is read, by the cost of its accesses")
-    table = _table("", "of", "op", "pattern", ">step", ">request", "reuse", ">sure", ">accesses", ">bytes")
+    wide = console.width >= 120
+    columns = (">request", "reuse", ">sure", *([">accesses", ">bytes"] if wide else []))
+    table = _table("of", "op", "pattern", *columns)
     for row in rows:
+        of = fit(place(row.path, summary) or row.subject, max(16, console.width - (100 if wide else 70)))
         table.add_row(
-            row.scope,
-            fit(place(row.path, summary) or row.subject, max(16, console.width - 96)),
+            f"{row.scope} {of}",
             row.op,
-            row.pattern,
-            step(row.stride) if row.stride else "",
+            f"{row.pattern} {step(row.stride)}" if row.stride else row.pattern,
             size(row.request_size) if row.request_size is not None else "",
             row.reuse,
             percent(row.confidence),
-            count(row.accesses),
-            size(row.bytes),
+            *([count(row.accesses), size(row.bytes)] if wide else []),
         )
     console.print(table)
 

@@ -54,16 +54,23 @@ def render(summary: Summary, insight: Insight, console: Console, command: str) -
     for sentence in story(summary):
         console.print(Text(printable(sentence)))
     if summary.totals.accesses:
-        tables.findings(insight, console, command)
-        for part in (charts.over_time, charts.heat, charts.pictures):
-            part(summary, console)
-        tables.patterns(summary, insight, console)
-        tables.orders(summary, insight, console)
-        for part in (tables.processes, tables.datasets, tables.files):
-            part(summary, console)
-        for part in (charts.requests, charts.shapes, charts.latency):
-            part(summary, console)
+        _seen(summary, insight, console, command)
     if summary.coverage:
         heading(console, "What this collector does not see, and costs")
         for sentence in summary.coverage:
             console.print(Text(f"- {printable(sentence)}", style="bright_black"))
+
+
+def _seen(summary: Summary, insight: Insight, console: Console, command: str) -> None:
+    tables.findings(insight, console, command)
+    if summary.trace.duration_ns:  # else the trace has no times, which its coverage says
+        for part in (charts.over_time, charts.heat, charts.pictures):
+            part(summary, console)
+    tables.patterns(summary, insight, console)
+    tables.orders(summary, insight, console)
+    for part in (tables.processes, tables.datasets, tables.files):
+        part(summary, console)
+    charts.requests(summary, console)
+    charts.shapes(summary, console)
+    if insight.waits.timed:
+        charts.latency(summary, console)

@@ -37,8 +37,9 @@ def facts(summary: Summary) -> str:
     ended = f", exit code {trace.exit_code}" if trace.exit_code else ""
     cut = ", interrupted" if trace.status == "interrupted" else ""
     when = trace.started.replace("T", " ").replace("+00:00", " UTC")
-    where = f"{trace.host} in {trace.cwd or '/'}"
-    return f"trace {trace.trace}, {when}, {duration(trace.duration_ns)} on {where}{ended}{cut}"
+    lasted = f", {duration(trace.duration_ns)}" if trace.duration_ns else ""
+    where = f" on {trace.host} in {trace.cwd or '/'}" if trace.host else ""
+    return f"trace {trace.trace}, {when}{lasted}{where}{ended}{cut}"
 
 
 def story(summary: Summary) -> list[str]:
@@ -50,6 +51,8 @@ def story(summary: Summary) -> list[str]:
             "Check that it was still running, and that a filter such as --under names what it reads.",
             "`stepwell doctor` tells what this machine cannot see.",
         ]
+    if not summary.totals.wall_ns:  # imported without times
+        return _volume(summary)
     return [*_volume(summary), *_time(summary), *_waited(summary)]
 
 
@@ -57,8 +60,10 @@ def _volume(summary: Summary) -> list[str]:
     totals, software = summary.totals, summary.software
     done = []
     if totals.read_bytes or not totals.written_bytes:
-        seconds = max(summary.trace.duration_ns, 1) / 1e9
-        done.append(f"{size(totals.read_bytes)} read at {throughput(totals.read_bytes / seconds)}")
+        seconds = summary.trace.duration_ns / 1e9
+        done.append(
+            f"{size(totals.read_bytes)} read" + (f" at {throughput(totals.read_bytes / seconds)}" if seconds else "")
+        )
     if totals.written_bytes:
         done.append(f"{size(totals.written_bytes)} written")
     about = "" if summary.unique_sampling == 1 else "about "
