@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import pyarrow as pa
 
 from stepwell.analysis.ask import Queryable, rows
+from stepwell.analysis.orders import directory_ordered, orders, with_directories
 from stepwell.analysis.reuse import Reuse, Subjects, with_reuse
 from stepwell.analysis.scan import scan
 from stepwell.analysis.streams import ANALYSIS_VERSION, Patterns
@@ -57,7 +58,8 @@ def classify(store: Queryable, trace: int) -> pa.Table:
     software = facts.files.filter(facts.files["software"])["file"].to_numpy()
     with Patterns(facts) as patterns, Reuse(Subjects.of(store, trace, software)) as reuse:
         scan(store, trace, [patterns, reuse])
-        return with_reuse(patterns.finish(), reuse.finish())
+        rows = with_reuse(patterns.finish(), reuse.finish())
+    return with_directories(rows, directory_ordered(orders(store, trace)))
 
 
 def patterns(store: Queryable, trace: int, files: Sequence[int], opens: Sequence[int] = ()) -> tuple[Pattern, ...]:

@@ -154,4 +154,4 @@ LISTING = frozenset({"tmpfs", "ramfs", "xfs", "btrfs", "f2fs", "vfat", "exfat", 
 list by a hash that only they know, network file systems as their server does (Linux: fs/ext4/dir.c, hash.c)."""
 
 SURE = 0.6
-"""Confidence in the order of a dataset's files from which on that order is its pattern: clearly more likely than not."""
+"""Confidence in the order of a dataset's files from which on it is called directory-ordered: likelier than not."""
