@@ -99,7 +99,7 @@ def study(stepwell: Stepwell, program: Path, tmp_path: Path) -> Study:
         done = subprocess.run(slow.argv(*command), check=False, capture_output=True, text=True, timeout=SECONDS)
         assert done.returncode == 0, done.stderr
         with Store.open(stepwell.store, "r") as store:
-            known = facts(store, store.latest_trace(), [])
+            known = facts(store, store.latest_trace(), (), [])
         return known.waits, advise(known)
 
     return run

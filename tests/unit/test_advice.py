@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from tests.unit.recordings import MS, T0, Recording
 from tests.unit.test_waits import BYTES_S, COUNT, LATENCY_NS, fetches, workers
 
-from stepwell.analysis.advice import Curve, Facts, Finding, Order, Pattern, Span, advise, facts, gains, headline
+from stepwell.analysis.advice import Curve, Facts, Finding, Order, Span, advise, facts, gains, headline
 from stepwell.analysis.advice.reads import knee
 from stepwell.analysis.orders import orders
+from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.waits.model import Interval, Storage
 from stepwell.store import Store
 from stepwell.trace.definition import OPEN
@@ -28,7 +29,7 @@ def recording(tmp_path: Path) -> Recording:
 def known(recording: Recording, duration: int) -> Facts:
     recording.end(duration)
     with Store.open(recording.stored(), "r") as store:
-        return facts(store, store.latest_trace(), orders(store, store.latest_trace()))
+        return facts(store, store.latest_trace(), (), orders(store, store.latest_trace()))
 
 
 def kinds(found: Facts) -> list[str]:
@@ -76,7 +77,9 @@ def test_larger_reads_are_predicted_by_the_model(recording: Recording) -> None:
     end = int(took.sum())
     recording.thread(1, end=end)
     found = known(recording, end)
-    pattern = Pattern("dataset", "/data/set", "/data/set", "read", "sequential", "once", 0.99)
+    pattern = Pattern(
+        "dataset", "/data/set", "/data/set", "read", "sequential", None, 4096, "once", None, 0.99, 997, 997 * 4096, {}
+    )
     finding = one(replace(found, patterns=(pattern,)), "read-size")
     (then,) = (given.value for given in finding.inputs if given.name == "read size proposed")
     total = int(sizes.sum())

@@ -36,12 +36,13 @@ def understand(store: Queryable, trace: int, files: Sequence[int] = ()) -> Insig
         NoTraceError: the trace is not in the store.
     """
     over_files = orders(store, trace)
-    known = facts(store, trace, over_files)
+    verdicts = patterns(store, trace, files)
+    known = facts(store, trace, verdicts, over_files)
     findings = advise(known)
     return Insight(
         headlines=tuple(headline(known, findings, team) for team in known.waits.teams),
         findings=findings,
-        patterns=patterns(store, trace, files),
+        patterns=verdicts,
         waits=known.waits,
         orders=over_files,
     )

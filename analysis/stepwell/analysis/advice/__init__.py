@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from stepwell.analysis.advice.advise import advise, headline
 from stepwell.analysis.advice.gather import facts
-from stepwell.analysis.advice.model import Curve, Facts, Finding, Input, Order, Pattern, Span
+from stepwell.analysis.advice.model import Curve, Facts, Finding, Input, Order, Span
 
-__all__ = ["Curve", "Facts", "Finding", "Input", "Order", "Pattern", "Span", "advise", "facts", "headline"]
+__all__ = ["Curve", "Facts", "Finding", "Input", "Order", "Span", "advise", "facts", "headline"]

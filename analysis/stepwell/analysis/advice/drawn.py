@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stepwell.analysis.advice import gains
-from stepwell.analysis.advice.model import Facts, Finding, Input, Pattern, Span
+from stepwell.analysis.advice.model import Facts, Finding, Input, Span
+from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.thresholds import advice as bounds
 from stepwell.analysis.waits.model import Storage, Team, Use
 from stepwell.trace.format import duration, percent

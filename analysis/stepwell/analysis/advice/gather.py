@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stepwell.analysis.advice.model import Curve, Facts, Order, Pattern
-from stepwell.analysis.ask import Queryable, rows
+from stepwell.analysis.advice.model import Curve, Facts, Order
+from stepwell.analysis.ask import Queryable
 from stepwell.analysis.orders import model as files
+from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.thresholds import advice as bounds
 from stepwell.analysis.waits import waits
 
-_PATTERNS = """
-SELECT scope, subject, coalesce(path, '') AS path, coalesce(op::VARCHAR, '') AS op, pattern,
-    coalesce(reuse, 'unknown') AS reuse, coalesce(confidence, 0) AS confidence
-FROM patterns WHERE trace = $1 AND scope = 'dataset'
-"""
 
-
-def facts(store: Queryable, trace: int, orders: Iterable[files.Order], curves: tuple[Curve, ...] = ()) -> Facts:
-    """Return the facts of a trace: where its time went, its verdicts, and the orders and curves that are given.
+def facts(
+    store: Queryable,
+    trace: int,
+    patterns: tuple[Pattern, ...],
+    orders: Iterable[files.Order],
+    curves: tuple[Curve, ...] = (),
+) -> Facts:
+    """Return the facts of a trace: where its time went, and the patterns, orders and curves that are given.
 
     Raises:
         NoTraceError: the trace is not in the store.
     """
     return Facts(
         waits=waits(store, trace),
-        patterns=tuple(Pattern(**row) for row in rows(store, _PATTERNS, trace)),
+        patterns=patterns,
         curves=curves,
         orders=tuple(map(_order, orders)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.waits.model import Waits
 
 
@@ -47,19 +48,6 @@ class Finding:
     setting: Annotated[str, "what exactly to try; empty when there is nothing"]
     confidence: Annotated[float, "from 0 to 1"]
     evidence: Annotated[tuple[str, ...], "where its evidence is: verdicts, storages, patterns, by name"]
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """A row of the view `patterns`, as far as advice needs it."""
-
-    scope: Annotated[str, "stream, file, dataset or workload"]
-    subject: Annotated[str, "which of them"]
-    path: Annotated[str, "path of the file or dataset"]
-    op: Annotated[str, "kind of access"]
-    pattern: Annotated[str, "sequential, strided, backward, random, whole-file ..."]
-    reuse: Annotated[str, "once, looping, clustered, popularity-skewed or unknown"]
-    confidence: Annotated[float, "from 0 to 1"]
 
 
 @dataclass(frozen=True)
