@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _TIME_UNITS = ((1, "ns"), (1_000, "us"), (1_000_000, "ms"), (1_000_000_000, "s"))
 _MINUTE_NS = 60 * 1_000_000_000
@@ -29,6 +31,22 @@ def size(octets: float) -> str:
         value /= 1024
         unit += 1
     return f"{_significant(value)} {_BINARY_UNITS[unit]}"
+
+
+def octets(text: str) -> int:
+    """Return the bytes that a size says, the inverse of `size`: ``4096``, ``64KiB``, ``1.5 GiB``, ``2G``, ``500MB``.
+
+    K, M, G, T, P and E are binary, alone or followed by iB; followed by B they are powers of 1,000.
+
+    Raises:
+        ValueError: it says no size.
+    """
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([KMGTPE]?)(I?B)?\s*", text.upper())
+    if not found or (found[3] == "IB" and not found[2]):
+        raise ValueError(text)
+    base = 1000 if found[3] == "B" and found[2] else 1024
+    power = " KMGTPE".index(found[2] or " ")
+    return round(float(found[1]) * float(base**power))
 
 
 def duration(nanoseconds: float) -> str:

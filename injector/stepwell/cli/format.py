@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from stepwell.trace.format import count, duration, percent, plural, printable, rate, size, throughput
+from stepwell.trace.format import count, duration, octets, percent, plural, printable, rate, size, throughput
 
-__all__ = ["count", "duration", "percent", "plural", "printable", "rate", "size", "throughput"]
+__all__ = ["count", "duration", "octets", "percent", "plural", "printable", "rate", "size", "throughput"]

@@ -23,6 +23,7 @@ _COMMANDS = {
     "export": "stepwell.cli.traces:export",
     "rm": "stepwell.cli.traces:rm",
     "compare": "stepwell.cli.compare:compare",
+    "simulate": "stepwell.cli.simulate:simulate",
     "replay": "stepwell.cli.replay:replay",
     "doctor": "stepwell.cli.doctor:doctor",
 }

@@ -107,10 +107,12 @@ static int step(struct sw_order *order)
 int sw_order_add(struct sw_order *order, const struct sw_pending *run)
 {
 	uint32_t slot;
+	int bad = 0;
 
-	while (order->count == order->room)
-		if (step(order))
-			return -1;
+	while (order->count == order->room && !bad)
+		bad = step(order);
+	if (bad)
+		return bad;
 	slot = order->idle[order->count];
 	order->runs[slot] = *run;
 	sift_up(order, (struct sw_turn){.time_ns = run->start_ns, .arrived = order->arrivals++, .slot = slot});
@@ -119,10 +121,11 @@ int sw_order_add(struct sw_order *order, const struct sw_pending *run)
 
 int sw_order_flush(struct sw_order *order)
 {
-	while (order->count)
-		if (step(order))
-			return -1;
-	return 0;
+	int bad = 0;
+
+	while (order->count && !bad)
+		bad = step(order);
+	return bad;
 }
 
 int sw_numbers_init(struct sw_numbers *table, const int64_t *ids, uint32_t count)

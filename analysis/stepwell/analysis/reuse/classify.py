@@ -38,7 +38,14 @@ class Subjects:
     seen: float
 
     @classmethod
-    def of(cls, store: Queryable, trace: int, software: np.ndarray[Any, Any] | None = None, block: int = 0) -> Subjects:
+    def of(
+        cls,
+        store: Queryable,
+        trace: int,
+        software: np.ndarray[Any, Any] | None = None,
+        block: int = 0,
+        only: np.ndarray[Any, Any] | None = None,
+    ) -> Subjects:
         """Ask for the files of a trace.
 
         Args:
@@ -46,9 +53,12 @@ class Subjects:
             trace: the trace.
             software: ids of files of programs, which do not count in the workload unless there is nothing else.
             block: bytes in a block; 0: as small as the trace's size allows.
+            only: ids of the files to look at; default all.
         """
         (about,) = rows(store, "SELECT duration_ns, accesses, lost FROM traces WHERE trace = $1", trace)
         files = ask(store, questions.FILES, trace).combine_chunks()
+        if only is not None:
+            files = files.filter(pa.array(np.isin(files["file"].to_numpy(), only)))
         amount = {name: float(sum(files[name].to_pylist())) for name in ("bytes", "accesses")}
         if not block:
             block = limits.BLOCK
@@ -67,10 +77,10 @@ class Subjects:
         data = np.ones(len(files), bool) if software is None else ~np.isin(table["id"], software)
         data |= not data.any()
         # One dataset that is all there is needs no second sample.
-        only = np.unique(dataset[data])
+        seat = np.unique(dataset[data])
         everything = alone + len(names)
-        if len(only) == 1 and only[0] >= 0 and data[dataset == only[0]].all():
-            everything = alone + int(only[0])
+        if len(seat) == 1 and seat[0] >= 0 and data[dataset == seat[0]].all():
+            everything = alone + int(seat[0])
         else:
             table["samples"][data, 2] = everything
         seen = about["accesses"] / max(about["accesses"] + about["lost"], 1)

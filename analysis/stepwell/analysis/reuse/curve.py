@@ -12,13 +12,20 @@ from stepwell.analysis.thresholds import reuse as limits
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
+def excess(sampled: float, references: float, variation: float) -> float:
+    """Return how many times too many references a sample stands for because it has too many blocks.
+
+    What it stands for, relative to what there was, has two reasons: too many or too few blocks, which scales counts and
+    distances alike; and hot blocks that are in it or not, which "SHARDS-adj" (FAST 2015, section 3.2) makes up for by
+    hits at the smallest distance.  Each gets its part of the variance: 1 to the squared variation of uses among blocks.
+    """
+    return 1 + (sampled / references - 1) / (1 + variation)
+
+
 def miss_ratios(histogram: Numbers, found: Any, per_octave: int) -> tuple[Numbers, Numbers]:
     """Return cache sizes in blocks, and the miss ratio of an LRU cache of each.
 
-    A reference at distance d hits where more than d blocks fit.  The sample stands for more or fewer references than
-    there were, for two reasons: it has more or fewer blocks than it should, which scales counts and distances alike;
-    and it has the hot blocks or not, which "SHARDS-adj" (FAST 2015, section 3.2) gives to the smallest distance.  Each
-    reason gets its part of the variance, 1 to the squared variation of uses among blocks.
+    A reference at distance d hits where more than d blocks fit; `excess` tells how the sample is made good.
 
     Args:
         histogram: references by distance, without first ones.
@@ -31,7 +38,7 @@ def miss_ratios(histogram: Numbers, found: Any, per_octave: int) -> tuple[Number
     mean = found["uses"] / found["blocks"]
     variation = max(found["uses_squared"] / found["blocks"] / mean**2 - 1, 0.0)
     cold = found["blocks"] / found["rate"]
-    scale = 1 + ((histogram.sum() + cold) / references - 1) / (1 + variation)
+    scale = excess(histogram.sum() + cold, references, variation)
     hits = np.cumsum(histogram / scale)
     hits += references - cold / scale - hits[-1]
     return size / scale, np.clip(1 - hits / references, 0.0, 1.0)

@@ -19,10 +19,22 @@ class CurvePoint:
 class Simulated:
     """What a cache of one size and policy would do, by simulation."""
 
-    policy: Annotated[str, "which block goes first"]
-    size: Annotated[int, "bytes of the cache"]
+    policy: Annotated[str, "which block goes first: lru, s3fifo, sieve, clock, fifo; min is the bound of all"]
+    cache_size: Annotated[int, "bytes of the cache"]
+    block_size: Annotated[int, "bytes in a block"]
+    readahead: Annotated[int, "most bytes read ahead, as Linux does on demand; 0 for none"]
+    sampling: Annotated[int, "1: exact; n: one block in n was followed, in a cache as much smaller"]
+    error: Annotated[float, "two standard errors of miss_ratio, from sampling; 0 when it is exact"]
+    accesses: Annotated[int, "reads simulated; when sampled: of single blocks"]
+    references: Annotated[int, "blocks that reads touched"]
+    hit_ratio: Annotated[float, "share of reads all of whose blocks hit; when sampled: of references"]
+    byte_hit_ratio: Annotated[float, "share of bytes read that hit; when sampled: of references"]
     miss_ratio: Annotated[float, "share of references to blocks that miss"]
-    error: Annotated[float, "two standard errors of it, from sampling; 0 when it is exact"]
+    read_bytes: Annotated[int, "bytes that were read"]
+    fetched_bytes: Annotated[int, "bytes fetched from storage in whole blocks, readahead included"]
+    ahead_bytes: Annotated[int, "part of them that was read ahead"]
+    amplification: Annotated[float | None, "fetched_bytes / read_bytes"]
+    wait_ns: Annotated[int | None, "predicted wait: reads that miss, each as long as one that waited in the trace"]
 
 
 @dataclass(frozen=True)

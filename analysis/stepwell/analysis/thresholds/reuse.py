@@ -89,3 +89,15 @@ WORTH = 0.05
 
 SIMULATED = 1 << 24
 """References that are simulated at most; beyond, one block in 2, 4, 8 ... 200 bytes of memory for each block."""
+
+SIMULATED_WAITING = 1 << 16
+"""Runs that wait for their turn in time when caches are simulated: exact up to 6,500 runs/s, see `ReuseLimits`."""
+
+SIMULATED_SIZES = 8
+"""Sizes of caches beside a curve: the whole working set, its half, its quarter ..."""
+
+SIMULATED_POLICIES = ("s3fifo",)
+"""Policies beside a curve of LRU."""
+
+SIMULATED_DATASETS = 4
+"""Datasets with curves in a report, those with most bytes read: each takes two passes over the runs."""
