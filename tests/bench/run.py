@@ -1,7 +1,7 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [report]
-        [replay] [gains] [facts] [orders] [patterns]
+        [replay] [gains] [facts] [orders] [patterns] [reuse]
 
 Without names all parts run, for about 20 minutes; `--quick` only shows that they do.  Tables of medians, with lowest
 and highest, are printed; build/bench/results.json has the same figures.  A quiet machine gives the truest ones: load
@@ -32,11 +32,26 @@ from tests.bench.overhead import overhead
 from tests.bench.patterns import patterns
 from tests.bench.replay import replay
 from tests.bench.report import report
+from tests.bench.reuse import reuse
 from tests.bench.size import size
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
     part.__name__: part
-    for part in (overhead, bystander, agent, ingest, importing, size, report, replay, gains, facts, orders, patterns)
+    for part in (
+        overhead,
+        bystander,
+        agent,
+        ingest,
+        importing,
+        size,
+        report,
+        replay,
+        gains,
+        facts,
+        orders,
+        patterns,
+        reuse,
+    )
 }
 
 
