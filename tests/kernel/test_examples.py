@@ -27,6 +27,10 @@ PROMISED = {
     ],
     "07-the-store-in-python.py": ["trace 1 lost 0\n24 accesses, 94139 bytes\n"],
     "08-record-without-root.sh": ["CapEff:\t0000000000000000\nCapAmb:\t0000000000000000\n"],
+    "09-patterns-and-why.sh": ['"strided",32768,4096,128\n', "1. How it reads\n", "read strided"],
+    "10-import-other-tools-traces.sh": ["csv", '"/set/backward","backward"\n"/set/forward","sequential"\n'],
+    "11-compare-two-runs.sh": ["accesses: 1025 then 65 real\n"],
+    "12-replay-on-other-storage.sh": ["planned 26 issued 26\n", "94139 one\n94139 two\n"],
 }
 """What each prints, in this order."""
 
