@@ -30,6 +30,7 @@ void sw_heads_clear(struct sw_heads *s, void *arrays, uint32_t heads)
 	s->evidence.first_ns = INT64_MAX;
 	s->evidence.last_ns = INT64_MIN;
 	s->evidence.window = 1;
+	s->every = 1;
 }
 
 void sw_heads_copy(struct sw_heads *to, const struct sw_heads *from, uint32_t heads)
@@ -72,6 +73,67 @@ static void tally(struct sw_top *top, int64_t value, uint64_t count)
 			return;
 		}
 	}
+}
+
+/* A place that changes from part to part, so that a sample does not always meet the same one of series in turns. */
+static uint64_t within(uint64_t part, uint64_t size)
+{
+	return sw_mix(part) & (size - 1);
+}
+
+/* Sample the offsets of `count` accesses that come after the others. */
+static void sample(struct sw_heads *s, uint64_t offset, uint64_t stride, uint64_t count)
+{
+	struct sw_evidence *e = &s->evidence;
+
+	while (s->due < e->accesses + count) {
+		if (e->sampled == SW_SAMPLES) {
+			for (uint64_t i = 0; i < SW_SAMPLES / 2; i++)
+				s->samples[i] = s->samples[2 * i + within(i, 2)];
+			e->sampled /= 2;
+			s->every *= 2;
+		} else {
+			s->samples[e->sampled++] = offset + (s->due - e->accesses) * stride;
+		}
+		s->due = e->sampled * s->every + within(e->sampled, s->every);
+		if (s->due < e->accesses)
+			s->due = e->accesses;
+	}
+}
+
+/*
+ * How many of the samples, one of `scale`, as many lines explain: the lengths of the first rows of the tableau that
+ * Schensted's insertion makes (C. Greene, "An Extension of Schensted's Theorem", 1974). Falling ones rise when mirrored.
+ */
+static void explain(const struct sw_heads *s, uint64_t scale, uint64_t mirror, uint64_t *lines)
+{
+	uint64_t row[SW_LINES][SW_SAMPLES], length[SW_LINES] = {0};
+
+	for (uint64_t i = 0; i < s->evidence.sampled; i += scale) {
+		uint64_t value = s->samples[i] ^ mirror;
+
+		for (int k = 0; k < SW_LINES; k++) {
+			uint64_t low = 0, high = length[k], pushed;
+
+			while (low < high) {
+				uint64_t middle = (low + high) / 2;
+
+				if (row[k][middle] < value)
+					low = middle + 1;
+				else
+					high = middle;
+			}
+			if (low == length[k]) {
+				row[k][length[k]++] = value;
+				break;
+			}
+			pushed = row[k][low];
+			row[k][low] = value;
+			value = pushed;
+		}
+	}
+	for (int k = 0; k < SW_LINES; k++)
+		lines[k] = length[k] + (k ? lines[k - 1] : 0);
 }
 
 static void halve_windows(struct sw_evidence *e)
@@ -336,6 +398,8 @@ static enum sw_step approach(struct sw_heads *s, uint32_t i, uint64_t offset, ui
 	/* Late: where it will go on does not change. */
 	if (ahead < 0 && proven && offset >= c->skipped && -(uint64_t)ahead <= hole + size)
 		return SW_GAP;
+	if (ahead < 0 && mapped && offset + size == s->end[i])
+		return SW_REPEAT;
 	if (ahead < 0 && mapped && -(uint64_t)ahead <= limits->around + size) {
 		if (offset + size > s->end[i])
 			move(s, i, offset, offset + size);
@@ -406,6 +470,7 @@ static void add_one(struct sw_heads *s, uint64_t offset, uint64_t size, int64_t 
 	uint32_t i;
 
 	credit(s, place(s, offset, size, mapped, limits, &i), 1, size, ns, 0);
+	sample(s, offset, 0, 1);
 	s->evidence.accesses += 1;
 	s->evidence.bytes += size;
 }
@@ -429,6 +494,7 @@ static void add_rest(struct sw_heads *s, const struct sw_series *run, uint64_t c
 	s->chain[i].forward = run->stride > 0;
 	move(s, i, last, last + tail);
 	credit(s, step, rest, bytes, run->start_ns + (int64_t)every_ns, every_ns);
+	sample(s, run->offset + (uint64_t)run->stride, (uint64_t)run->stride, rest);
 	s->evidence.accesses += rest;
 	s->evidence.bytes += bytes;
 	lengthen(s, i, rest, bytes, limits);
@@ -473,7 +539,7 @@ void sw_heads_add(struct sw_heads *s, const struct sw_series *run, const struct 
 		e->around += count;
 	for (uint64_t i = 0; i < count && e->early < SW_EARLY; i++, e->early++) {
 		e->early_offset[e->early] = run->offset + i * (uint64_t)run->stride;
-		e->early_size[e->early] = i + 1 == count ? tail : run->size;
+		e->early_size[e->early] = run->requested;
 	}
 	if (count > 1 && ((uint64_t)run->stride == run->size || count > limits->expanded)) {
 		add_one(s, run->offset, run->size, run->start_ns, run->mapped, limits);
@@ -490,4 +556,8 @@ void sw_heads_end(struct sw_heads *s)
 	for (uint32_t i = 0; i < s->live; i++)
 		retire(s, i);
 	s->live = 0;
+	for (int k = 0; k < SW_SCALES; k++) {
+		explain(s, 1ULL << k, 0, s->evidence.rising[k]);
+		explain(s, 1ULL << k, UINT64_MAX, s->evidence.falling[k]);
+	}
 }

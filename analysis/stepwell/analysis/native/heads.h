@@ -25,6 +25,9 @@ enum sw_step {
 #define SW_TOP 4
 #define SW_EARLY 8
 #define SW_WINDOWS 8
+#define SW_SAMPLES 128 /* offsets kept of the whole stream, evenly over it; a power of two */
+#define SW_SCALES 4
+#define SW_LINES 3
 
 /*
  * Values that occur most, and at least how often: one that makes more than a fifth of all is among them (Misra and
@@ -87,6 +90,13 @@ struct sw_evidence {
 	uint64_t windows;
 	uint64_t window_steps[SW_WINDOWS][SW_STEPS];
 	int64_t window_ns[SW_WINDOWS];
+	/*
+	 * Of offsets sampled over the whole stream, and of each second, fourth and eighth of them: how many one, two,
+	 * three lines explain that only rise, or only fall.
+	 */
+	uint64_t sampled;
+	uint64_t rising[SW_SCALES][SW_LINES];
+	uint64_t falling[SW_SCALES][SW_LINES];
 };
 
 struct sw_heads_limits {
@@ -130,6 +140,9 @@ struct sw_heads {
 	uint64_t last_long; /* where the last long chain began, and how far that was from the one before */
 	uint64_t last_distance;
 	uint64_t filled; /* accesses in the last window */
+	uint64_t every; /* accesses of which one is sampled */
+	uint64_t due; /* the number of the access that is sampled next */
+	uint64_t samples[SW_SAMPLES];
 	uint64_t *end; /* offset after the last access */
 	uint32_t *last; /* mark of the offset of the last access */
 	uint32_t *next; /* mark of the offset that the distance foretells */

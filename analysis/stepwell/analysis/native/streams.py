@@ -16,6 +16,7 @@ STEPS = ("consecutive", "gap", "strided", "backward", "repeat", "jump")
 """How an access follows from the one before it on its head: `enum sw_step`, which explains them."""
 
 CHAINS, TOP, EARLY, WINDOWS = 8, 4, 8, 8
+SCALES, LINES = 4, 3
 
 _U8 = "<u8"
 _S8 = "<i8"
@@ -35,6 +36,7 @@ EVIDENCE = np.dtype(
         ("early", _U8), ("early_offset", _U8, EARLY), ("early_size", _U8, EARLY),
         *((f"best_{name}", _U8) for name in ("bytes", "accesses", "offset", "end", "before", "before_bytes")),
         ("window", _U8), ("windows", _U8), ("window_steps", _U8, (WINDOWS, len(STEPS))), ("window_ns", _S8, WINDOWS),
+        ("sampled", _U8), ("rising", _U8, (SCALES, LINES)), ("falling", _U8, (SCALES, LINES)),
     ]
 )  # fmt: skip
 """`struct sw_evidence`, which explains its members: all integers, offsets and sizes in bytes, times in nanoseconds."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stepwell.analysis.native.streams import EARLY, STEPS, Evidence
+from stepwell.analysis.native.streams import EARLY, LINES, SCALES, STEPS, Evidence
 from stepwell.analysis.thresholds import streams as limits
 from stepwell.trace.definition import Op
 
@@ -197,12 +197,33 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     )
     up = judged & (_ratio(_f(evidence["upwards"]), compared) >= least)
     down = judged & (_ratio(_f(evidence["downwards"]), compared) >= least)
+    rising, falling_on = trend(evidence)
+    up, down = (up | rising) & ~falling_on, (down | falling_on) & ~rising
     turning = turns >= limits.TURNS[1]
     random = np.where(up | down | ~turning, 0, jumps)
+    by_stride = up & (regular > sequential)
+    ahead, strided_on = np.where(up & ~by_stride, jumps, 0), np.where(by_stride, jumps, 0)
     shares = np.stack(
-        [sequential + np.where(up, jumps, 0), regular, falling + np.where(down, jumps, 0), random], axis=1
+        [sequential + ahead, regular + strided_on, falling + np.where(down, jumps, 0), random], axis=1
     )
     return shares / np.maximum(whole, 1)[:, None], compared
+
+
+def trend(evidence: Evidence) -> tuple[Bools, Bools]:
+    """Tell whether the accesses as a whole rise, and whether they fall, whatever some of them do.
+
+    Of n places in random order, k rising lines explain 2k/sqrt(n), about (Vershik and Kerov, 1977). What they explain of
+    the rest is what tells an order. It shows on some scale: pieces that are read forwards may follow backwards.
+    """
+    number = _f(evidence["sampled"])[:, None] / 2 ** np.arange(SCALES)
+    chance = np.minimum(2 * np.arange(1, LINES + 1) / np.sqrt(np.maximum(number, 1))[:, :, None], 1)
+    enough = (number >= limits.SAMPLES)[:, :, None]
+    excess = [
+        np.where(enough, _ratio(_f(evidence[lines]) / np.maximum(number, 1)[:, :, None] - chance, 1 - chance), 0)
+        for lines in ("rising", "falling")
+    ]
+    rising, falling = (one.max(axis=(1, 2)) for one in excess)
+    return (rising >= limits.TREND) & (rising > falling), (falling >= limits.TREND) & (falling > rising)
 
 
 def _most(evidence: Evidence, name: str) -> tuple[Floats, Floats]:

@@ -82,6 +82,13 @@ MOSTLY, FEW_TURNS = 0.75, 0.45
 """The same, where there are many jumps and few turn: a tenth of foreign accesses makes a fifth of the jumps come and
 go, while two thirds of random ones turn."""
 
+SAMPLES = 16
+"""Offsets sampled of a stream. Of as many in random order 13 rise once in a million, and that many are needed."""
+
+TREND = 0.7
+"""Share of what chance does not explain of the order of the samples that lines in one direction must: with a tenth of
+foreign accesses it is 0.88; a random quarter of the time, and the order is another one."""
+
 ALIKE = 0.45
 """Share of holes, or of jumps, that have one distance, for them to be a stride. Of two that alternate each has half."""
 
