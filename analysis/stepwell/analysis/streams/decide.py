@@ -139,6 +139,7 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     accesses = _f(evidence["accesses"])
     chains = _f(evidence["chains"])
     in_chains = _f(evidence["chain_accesses"])
+    rising, falling_on = trend(evidence)
     # Steps of short chains are chance.
     loose = slice(0, limits.CHANCE)
     foretold = accesses - steps[:, _JUMP]
@@ -149,6 +150,7 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     forward, gaps, strided, backward = (steps[:, kind] for kind in (_CONSECUTIVE, _GAP, _STRIDED, _BACKWARD))
     mirrored, mirrored_gaps = _f(evidence["mirrored"]), _f(evidence["mirrored_gaps"])
     medium = _ratio(in_chains[:, : limits.STRETCH.bit_length() - 1].sum(axis=1), accesses)
+    medium = np.where(~rising & ~falling_on & (mirrored >= limits.MAJORITY * forward), 1, medium)
     true_forward = kept * (1 - medium * _ratio(mirrored, forward))
     true_gaps = kept * (1 - medium * _ratio(mirrored_gaps, gaps))
     true_strided = kept * (1 - medium * _ratio(mirrored, strided))
@@ -173,9 +175,11 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     touched = length * _ratio_any(_f(evidence["bytes"]), accesses)
     sparse = touched <= limits.DENSE * np.abs(_most(evidence, "stride")[0])
     nested = (length > 1.5) & (length <= limits.STRETCH)
-    by_rows = nested & (_ratio(strided * true_strided, starts) >= limits.MAJORITY) & _throughout(evidence, _STRIDED)
+    regular_starts = strided * true_strided + _f(evidence["jump_count"].sum(axis=1))
+    by_rows = nested & (_ratio(regular_starts, starts) >= limits.MAJORITY) & _throughout(evidence, _STRIDED)
     by_back = nested & (_ratio(backward * true_backward, starts) >= limits.MAJORITY) & _throughout(evidence, _BACKWARD)
-    uneven = _most(evidence, "stride")[1] < limits.MAJORITY * strided
+    by_back |= falling_on & (accesses <= limits.STRETCH * (backward + steps[:, _JUMP]))
+    uneven = _f(evidence["stride_count"].sum(axis=1)) < limits.MAJORITY * strided
     dense = by_rows & ~sparse & ((forward >= (1 - limits.ONE_WAY) * accesses) | uneven)
     absorbed = (by_rows & ~dense) | by_back
     in_pieces = np.where(absorbed | dense, 0, in_pieces)
@@ -197,15 +201,15 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     )
     up = judged & (_ratio(_f(evidence["upwards"]), compared) >= least)
     down = judged & (_ratio(_f(evidence["downwards"]), compared) >= least)
-    rising, falling_on = trend(evidence)
     up, down = (up | rising) & ~falling_on, (down | falling_on) & ~rising
     turning = turns >= limits.TURNS[1]
     random = np.where(up | down | ~turning, 0, jumps)
-    by_stride = up & (regular > sequential)
-    ahead, strided_on = np.where(up & ~by_stride, jumps, 0), np.where(by_stride, jumps, 0)
-    shares = np.stack(
-        [sequential + ahead, regular + strided_on, falling + np.where(down, jumps, 0), random], axis=1
-    )
+    # What only rises at many distances has holes; at few, it has a stride, whatever disturbs it.
+    rows_on = up & ~uneven & (regular > sequential)
+    holed = rising & uneven & ~(by_rows & (2 * forward >= accesses))
+    ahead = np.where(up & ~rows_on, jumps, 0) + np.where(holed, regular, 0)
+    regular = np.where(holed, 0, regular) + np.where(rows_on, jumps, 0)
+    shares = np.stack([sequential + ahead, regular, falling + np.where(down, jumps, 0), random], axis=1)
     return shares / np.maximum(whole, 1)[:, None], compared
 
 
@@ -303,7 +307,7 @@ def _mix(evidence: Evidence, shares: Floats, share: Floats, pattern: np.ndarray[
 
 def _append(evidence: Evidence, about: Circumstances, pattern: np.ndarray[Any, Any], certain: Floats) -> Pair:
     """Find sequential writes that begin at the end of a file."""
-    writes = (evidence["op"] != Op.READ) & (evidence["accesses"] > 0)
+    writes = (evidence["op"] == Op.WRITE) & (evidence["accesses"] > 0)
     high = _f(evidence["high"])
     at_end = (evidence["low"] > 0) & (high >= limits.WHOLE_SHARE * about.size) & (about.size > 0)
     found = writes & (about.appending | (at_end & (pattern == SEQUENTIAL)))
@@ -350,13 +354,13 @@ def _header(
     last_small = np.where(small, number, -1).max(axis=1)
     first = number <= last_small[:, None]
     leading = (small & first).sum(axis=1) * 2 >= last_small + 1
-    regular = _f(evidence["request_count"].max(axis=1)) * request >= limits.CONFIDENT * total
-    constant = (evidence["accesses"] <= 2 * EARLY) | (
-        evidence["request_count"].max(axis=1) >= limits.MAJORITY * evidence["accesses"]
-    )
+    counts = np.where(evidence["request"] == request[:, None], evidence["request_count"], 0).max(axis=1)
+    regular = _f(counts) * request >= limits.CONFIDENT * total
+    constant = _f(counts) + limits.HEADER_ACCESSES >= limits.ONE_WAY * _f(evidence["accesses"])
     led = regular & constant & (last_small >= 0) & leading & (large & ~first).any(axis=1)
     apart = (
         regular
+        & constant
         & (before >= 1)
         & (before <= limits.HEADER_ACCESSES**2)
         & (before_bytes * limits.HEADER_SMALLER <= before * request)
