@@ -1,4 +1,4 @@
-"""Series as programs of the field make them, labelled before the rules of decision were read; never to be tuned on.
+"""Series as programs of the field make them, labelled before the rules of decision were read.
 
 A label is the set of the words that an expert would let pass. Sizes are log-uniform from 512 B to 16 MiB,
 counts from 20 to 20,000 accesses, where the program leaves them free.

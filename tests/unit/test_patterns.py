@@ -19,7 +19,8 @@ from tests.truth.patterns import FAMILIES, Maker, few, header, stream, strided, 
 from tests.unit.recordings import Recording
 
 from stepwell.analysis import ANALYSIS_VERSION, classify
-from stepwell.analysis.streams.decide import wilson
+from stepwell.analysis.streams.decide import PATTERNS, wilson
+from stepwell.analysis.streams.rollup import Groups, condense, settle
 from stepwell.analysis.thresholds.streams import HeadLimits
 from stepwell.cli.place import Place
 from stepwell.store import Store
@@ -105,6 +106,31 @@ def test_changes_in_time_are_told() -> None:
     first, rng = Series.of(np.arange(1009) * 4096, 4096), np.random.default_rng(5)
     _, verdicts = judge([first.then(Series.of(rng.integers(0, 10**6, 1009) * 4096, 4096))])
     assert names(verdicts) == ["mixed"]
+
+
+def test_disorder_foreign_accesses_and_wide_holes_do_not_hide_which_way_a_file_is_read() -> None:
+    rng = np.random.default_rng(11)
+    late = np.argsort(np.arange(1009) + rng.uniform(0, 31, 1009)) * 4096
+    holes = np.cumsum(rng.integers(1, 97, 1009)) * 65_536
+    groups = [np.arange(k * 13, k * 13 + int(rng.integers(2, 13))) for k in range(211)]
+    back = np.concatenate(groups[::-1]) * 4096
+    ways = [disturbed(rng, Series.of(way, 4096), 0.1) for way in (late, holes, back)]
+    _, verdicts = judge([*ways, Series.of(rng.permutation(1009) * 4096, 4096)])
+    assert names(verdicts) == ["sequential", "sequential", "backward", "random"]
+
+
+def test_passes_over_a_whole_file_are_counted_by_their_requests_for_each() -> None:
+    once = Series.of(np.arange(13) * 262_144, 262_144)
+    _, verdicts = judge([once, once.take(np.tile(np.arange(13), 3)), Series.of(np.arange(97) * 262_144, 262_144)])
+    assert names(verdicts) == ["whole-file", "whole-file", "sequential"]
+
+
+def test_files_of_a_dataset_read_alike_have_one_name_around_the_limit() -> None:
+    lengths = (29, 31, 31, 37, 64, 97)
+    evidence, verdicts = judge([Series.of(np.arange(length) * 4096, 4096) for length in lengths])
+    streams = condense(evidence, verdicts)
+    settle(streams, Groups.by(np.array([1, 1, 1, 1, 1, 1])))
+    assert [PATTERNS[number] for number in streams["pattern"]] == ["whole-file"] * 4 + ["sequential"] * 2
 
 
 def test_nothing_read_is_no_pattern() -> None:

@@ -103,7 +103,7 @@ static void sample(struct sw_heads *s, uint64_t offset, uint64_t stride, uint64_
 
 /*
  * How many of the samples, one of `scale`, as many lines explain: the lengths of the first rows of the tableau that
- * Schensted's insertion makes (C. Greene, "An Extension of Schensted's Theorem", 1974). Falling ones rise when mirrored.
+ * Schensted's insertion makes (C. Greene, "An Extension of Schensted's Theorem", 1974). Falling ones rise mirrored.
  */
 static void explain(const struct sw_heads *s, uint64_t scale, uint64_t mirror, uint64_t *lines)
 {

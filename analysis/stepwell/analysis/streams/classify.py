@@ -12,7 +12,7 @@ from stepwell.analysis.scan import Runs
 from stepwell.analysis.streams import rows
 from stepwell.analysis.streams.decide import Circumstances, decide
 from stepwell.analysis.streams.facts import Facts
-from stepwell.analysis.streams.rollup import Groups, by_turns, condense, speakers, vote
+from stepwell.analysis.streams.rollup import Groups, by_turns, condense, settle, speakers, vote
 from stepwell.analysis.thresholds import streams as limits
 
 ANALYSIS_VERSION = 2
@@ -49,9 +49,11 @@ class Patterns:
         if not self._all:
             return rows.SCHEMA.empty_table()
         facts, streams = self._facts, np.concatenate(self._all)
-        speaking = speakers(streams)
         workloads = facts.readers["workload"].combine_chunks().dictionary_encode()
         datasets = facts.files["dataset"].combine_chunks().dictionary_encode()
+        dataset = datasets.indices.to_numpy()
+        settle(streams, Groups.by(streams["op"], dataset[facts.file(streams["file"])]))
+        speaking = speakers(streams)
         workload = workloads.indices.to_numpy()[facts.reader(speaking["reader"])]
         groups = Groups.by(speaking["op"], speaking["file"], workload)
         files = vote(speaking, groups)
@@ -61,9 +63,9 @@ class Patterns:
         data = ~facts.files["software"].to_numpy(zero_copy_only=False)[file]
         return pa.concat_tables(
             [
-                self._streams(),
+                self._streams(dataset),
                 self._files(files, about, file),
-                self._wholes("dataset", files, datasets.indices.to_numpy()[file], op, datasets.dictionary),
+                self._wholes("dataset", files, dataset[file], op, datasets.dictionary),
                 self._wholes("workload", files, of_workload, op, workloads.dictionary, data),
             ]
         )
@@ -90,9 +92,10 @@ class Patterns:
         self._shown = [np.concatenate(self._shown)[largest]]
         self._verdicts = [verdicts[largest]]
 
-    def _streams(self) -> pa.Table:
+    def _streams(self, dataset: np.ndarray[Any, Any]) -> pa.Table:
         self._keep_largest()
         (evidence,), (found,) = self._shown, self._verdicts
+        settle(found, Groups.by(found["op"], dataset[self._facts.file(found["file"])]))
         subjects = [f"{thread}/{opened}" for thread, opened in zip(found["thread"], found["open"], strict=True)]
         paths = self._facts.files["path"].take(pa.array(self._facts.file(found["file"]))).to_pylist()
         return rows.table("stream", subjects, paths, found["op"], found, rows.of_streams(evidence, found))

@@ -46,11 +46,12 @@ class Circumstances:
 
 
 VERDICT = np.dtype(
-    [("pattern", "u1"), ("likely", "u1"), ("confidence", "f8"), ("stride", "i8"), ("request", "f8"), ("cost", "f8"),
-     ("shares", "f8", len(_KINDS))]
+    [("pattern", "u1"), ("likely", "u1"), ("close", "?"), ("confidence", "f8"), ("stride", "i8"), ("request", "f8"),
+     ("cost", "f8"), ("shares", "f8", len(_KINDS))]
 )  # fmt: skip
 """A verdict: what it is called, what it would be were there more of it, and the shares of its cost by `_KINDS`.
 
+`close` marks whole files read in about as many requests as a sequential stream begins to have (`rollup.settle`).
 `stride` in bytes, 0 where there is none; `request` the bytes typically asked for; `cost` in bytes (`EQUIVALENT`).
 """
 
@@ -62,7 +63,8 @@ def decide(evidence: Evidence, about: Circumstances) -> Verdicts:
 
     A stream is *sequential* when its accesses go on where the last one on the same head ended, or a little further
     on; *strided* when they go on at one distance; *backward* when downwards; *random* when they do neither and rise
-    and fall as a random order does; *whole-file* when a file is read or written from start to end in a few requests;
+    and fall as a random order does; *whole-file* when a file is read or written from start to end in a few requests
+    for each time;
     *header-then-body* when small requests come before one long sequential part; *append* when writes go on from a
     file's end; *mixed* when no kind has the majority, or one follows the other in time.
 
@@ -91,7 +93,8 @@ def decide(evidence: Evidence, about: Circumstances) -> Verdicts:
     certain = np.where(evidence["accesses"] < limits.MINIMUM, 0, certain)
     pattern, certain = _mix(evidence, shares, share, pattern, certain)
     pattern, certain = _append(evidence, about, pattern, certain)
-    pattern, certain = _whole(evidence, about, pattern, certain)
+    pattern, certain, close = _whole(evidence, about, pattern, certain)
+    verdicts["close"] = close
     pattern, certain = _header(evidence, about, verdicts["request"], pattern, certain)
     certain = certain * about.seen
     verdicts["likely"] = np.where(evidence["accesses"] > 0, pattern, UNKNOWN)
@@ -216,8 +219,8 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
 def trend(evidence: Evidence) -> tuple[Bools, Bools]:
     """Tell whether the accesses as a whole rise, and whether they fall, whatever some of them do.
 
-    Of n places in random order, k rising lines explain 2k/sqrt(n), about (Vershik and Kerov, 1977). What they explain of
-    the rest is what tells an order. It shows on some scale: pieces that are read forwards may follow backwards.
+    Of n places in random order, k rising lines explain 2k/sqrt(n), about (Vershik and Kerov, 1977). What they explain
+    of the rest is what tells an order. It shows on some scale: pieces that are read forwards may follow backwards.
     """
     number = _f(evidence["sampled"])[:, None] / 2 ** np.arange(SCALES)
     chance = np.minimum(2 * np.arange(1, LINES + 1) / np.sqrt(np.maximum(number, 1))[:, :, None], 1)
@@ -317,23 +320,33 @@ def _append(evidence: Evidence, about: Circumstances, pattern: np.ndarray[Any, A
     return np.where(found, APPEND, pattern), np.where(found, sure, certain)
 
 
-def _whole(evidence: Evidence, about: Circumstances, pattern: np.ndarray[Any, Any], certain: Floats) -> Pair:
-    """Find files that were read or written from start to end, without a jump, in a few requests."""
+def _whole(
+    evidence: Evidence, about: Circumstances, pattern: np.ndarray[Any, Any], certain: Floats
+) -> tuple[np.ndarray[Any, Any], Floats, Bools]:
+    """Find files that were read or written from start to end, without a jump, in a few requests for each pass.
+
+    The last value tells which of them, or of those that took more requests, might as well have the other name.
+    """
     ended = (evidence["end_of_file"] > 0) & (evidence["end_of_file"] == evidence["high"])
     best, total, high = (_f(evidence[name]) for name in ("best_bytes", "bytes", "high"))
     passes = np.maximum(np.floor(total / np.maximum(best, 1) + 1 - limits.WHOLE_SHARE), 1)
     share = _ratio(best * passes, total)
-    found = (
+    # Passes one after the other make one chain, which begins where it began.
+    rounds = np.maximum(np.rint(best / np.maximum(high, 1)), 1)
+    requests = _f(evidence["best_accesses"]) / rounds
+    complete = (
         (pattern != APPEND)
         & (best > 0)
         & (evidence["best_offset"] == 0)
         & (best >= limits.WHOLE_SHARE * np.maximum(high, about.size))
-        & (evidence["best_accesses"] <= limits.WHOLE_REQUESTS)
         & (_f(evidence["accesses"]) * limits.MAJORITY <= evidence["best_accesses"] * passes + 1)
         & (share >= limits.MAJORITY)
     )
+    found = complete & (requests <= limits.WHOLE_REQUESTS)
     sure = wilson(share, np.full(len(evidence), 64.0)) * np.where(about.exact | ended, 1, limits.UNSURE_SIZE)
-    return np.where(found, WHOLE_FILE, pattern), np.where(found, sure, certain)
+    pattern, certain = np.where(found, WHOLE_FILE, pattern), np.where(found, sure, certain)
+    close = (requests > limits.WHOLE_REQUESTS / 2) & (requests < limits.WHOLE_REQUESTS * 2)
+    return pattern, certain, complete & close & np.isin(pattern, (WHOLE_FILE, SEQUENTIAL))
 
 
 def _header(

@@ -112,6 +112,17 @@ def speakers(streams: np.ndarray[Any, np.dtype[np.void]]) -> np.ndarray[Any, np.
     return chosen
 
 
+def settle(streams: np.ndarray[Any, np.dtype[np.void]], groups: Groups) -> None:
+    """Give one name to those streams of a group that are whole files by one count and sequential by the next.
+
+    Files of one dataset that are read alike differ by some requests; they have the name that most of their cost has.
+    """
+    close = streams["close"] & np.isin(streams["pattern"], (WHOLE_FILE, SEQUENTIAL))
+    cost = streams["cost"] * close
+    whole = 2 * groups.sum(cost * (streams["pattern"] == WHOLE_FILE)) >= groups.sum(cost)
+    streams["pattern"] = np.where(close, np.where(whole[groups.of], WHOLE_FILE, SEQUENTIAL), streams["pattern"])
+
+
 def vote(members: np.ndarray[Any, np.dtype[np.void]], groups: Groups) -> np.ndarray[Any, np.dtype[np.void]]:
     """Return the verdict on each group: the pattern that has the majority of the cost.
 
