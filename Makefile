@@ -10,7 +10,8 @@ export UV_PYTHON_DOWNLOADS := never
 # What compiling the BPF programs and the native library needs, and what the tests run besides.
 PACKAGES = clang llvm gcc libc6-dev libbpf-dev libelf-dev zlib1g-dev \
     $(shell $(PYTHON) -m ensurepip --version >/dev/null 2>&1 || echo python3-venv)
-TEST_PACKAGES := chromium fonts-dejavu-core libclang-rt-dev fio bpftrace strace e2fsprogs xfsprogs fuse3 bindfs libaio-dev liburing-dev
+TEST_PACKAGES := chromium fonts-dejavu-core libclang-rt-dev fio bpftrace strace e2fsprogs xfsprogs fuse3 bindfs libaio-dev liburing-dev \
+    openjdk-17-jre-headless
 
 KERNEL_PACKAGES := qemu-system-x86 qemu-system-common busybox-static cpio kmod e2fsprogs
 
@@ -40,6 +41,11 @@ setup: .venv/.setup native  ## make .venv with bin/stepwell, everything it needs
 	$(BIN)/uv sync --quiet --locked
 	@touch $@
 
+# Spark is 480 MB and is needed by few.
+.venv/.spark: .venv/.setup
+	$(BIN)/uv sync --quiet --locked --extra spark
+	@touch $@
+
 native: .venv/.setup  ## compile the BPF programs and the native library again where they changed
 	@$(BIN)/python collectors/hatch_build.py
 
@@ -51,7 +57,7 @@ demo: setup  ## record and report a realistic reader; leaves an HTML report
 	$(BIN)/stepwell --store $(DEMO)/demo.duckdb report -o html > $(DEMO)/report.html
 	@echo "The same as a page: $(CURDIR)/$(DEMO)/report.html"
 
-test: setup test-packages  ## run the tests, after installing what they need
+test: setup .venv/.spark test-packages  ## run the tests, after installing what they need
 	$(BIN)/pytest -q --ignore tests/bench --ignore tests/vm
 
 test-kernels: setup test-packages  ## run tests under older kernels without lockdown, emulated: some minutes each
@@ -79,7 +85,7 @@ format: setup  ## format Python and C, and repair what ruff can
 	$(BIN)/clang-format -i $(C_FILES)
 
 bench: setup test-packages  ## measure Stepwell's cost beside other tracers
-	$(BIN)/uv sync --quiet --locked --group bench
+	$(BIN)/uv sync --quiet --locked --group bench --extra spark
 	$(BIN)/python -m tests.bench.run
 
 docs: .venv/.setup  ## write what is generated from the record definition

@@ -18,7 +18,7 @@ from stepwell.analysis.streams.facts import Facts
 
 __all__ = ["ANALYSIS_VERSION", "Pattern", "classify", "patterns"]
 
-_PATTERNS = """
+ROWS = """
 SELECT scope, subject, coalesce(path, '') AS path, op::VARCHAR AS op, pattern, stride, request_size, reuse,
     reuse_period, confidence, accesses, bytes::BIGINT AS bytes, evidence::VARCHAR AS evidence
 FROM patterns
@@ -66,5 +66,5 @@ def patterns(store: Queryable, trace: int, files: Sequence[int], opens: Sequence
     """Return the verdicts on all workloads and datasets, on these files and on the streams of these open files."""
     return tuple(
         Pattern(**row | {"evidence": json.loads(row["evidence"] or "{}")})
-        for row in rows(store, _PATTERNS, trace, list(files), list(opens))
+        for row in rows(store, ROWS, trace, list(files), list(opens))
     )

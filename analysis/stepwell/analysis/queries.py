@@ -6,6 +6,7 @@ is at most as long as there are files, threads or distinct request sizes.
 
 from __future__ import annotations
 
+from stepwell.analysis.sampling import mixed
 from stepwell.analysis.software import SOFTWARE
 from stepwell.trace.definition import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, RunFlag
 
@@ -13,7 +14,7 @@ TRACE = """
 SELECT trace, uuid::VARCHAR AS uuid, coalesce(command, '') AS command, coalesce(scope, '') AS scope,
     coalesce(cwd, '') AS cwd, coalesce(host, '') AS host, coalesce(kernel, '') AS kernel,
     coalesce(collector, '') AS collector, coalesce(version, '') AS version,
-    strftime(started AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S+00:00') AS started,
+    replace(strftime(started AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S'), ' ', 'T') || '+00:00' AS started,
     duration_ns, status, exit_code, coverage::VARCHAR AS coverage, degraded::VARCHAR AS degraded
 FROM traces WHERE trace = $1
 """
@@ -102,13 +103,13 @@ VOLUMES = (
 ), named AS MATERIALIZED (
     SELECT * FROM pair JOIN fact USING (file)
 ), mostly AS (
-    SELECT reader, max_by(directory, CASE WHEN software THEN bytes - 1e18 ELSE bytes END) AS top_directory
+    SELECT reader, max_by(directory, (NOT software, bytes, directory)) AS top_directory
     FROM (SELECT reader, directory, software, sum(bytes) AS bytes FROM named GROUP BY ALL) GROUP BY reader
 )
 SELECT reader, dataset, file, count(DISTINCT file) AS files, count(DISTINCT reader) AS readers,
     sum(runs)::BIGINT AS runs, sum(accesses)::BIGINT AS accesses, sum(bytes)::BIGINT AS bytes,
     sum(latency_ns)::BIGINT AS latency_ns, min(first_ns) AS first_ns, max(last_ns) AS last_ns,
-    sum(around_bytes)::BIGINT AS around_bytes, any_value(top_directory) AS top_directory, bool_and(software) AS software
+    sum(around_bytes)::BIGINT AS around_bytes, min(top_directory) AS top_directory, bool_and(software) AS software
 FROM named JOIN mostly USING (reader) GROUP BY GROUPING SETS ((reader), (reader, dataset), (dataset), (dataset, file))
 ORDER BY bytes DESC, accesses DESC, reader, dataset, file
 """
@@ -155,9 +156,13 @@ ORDER BY accesses DESC, op, stride, requested LIMIT 10
 
 def bucket(latency: str) -> str:
     """Return the SQL for the histogram bucket of a latency; the first and the last one are open."""
-    exponent = f"floor(log2(greatest({latency}, 1)))::INTEGER"
-    return f"least(greatest({exponent} - {HISTOGRAM_SHIFT}, 0), {HISTOGRAM_BUCKETS - 1})"
+    edges = (f"WHEN {latency} < {2 << (HISTOGRAM_SHIFT + k)} THEN {k}" for k in range(HISTOGRAM_BUCKETS - 1))
+    return f"CASE {' '.join(edges)} ELSE {HISTOGRAM_BUCKETS - 1} END"
 
+
+_SUMS = ", ".join(f"sum(histogram[{k + 1}]) AS number{k}" for k in range(HISTOGRAM_BUCKETS))
+_NUMBER = "CASE bucket " + " ".join(f"WHEN {k} THEN number{k}" for k in range(HISTOGRAM_BUCKETS)) + " END"
+_BUCKETS = ", ".join(f"({k})" for k in range(HISTOGRAM_BUCKETS))
 
 LATENCIES = (
     RUNS
@@ -165,12 +170,12 @@ LATENCIES = (
     SELECT op, count, {bucket("latency_max_ns")} AS longest,
         {bucket("latency_ns - latency_max_ns")} AS other, count(*) AS number
     FROM run WHERE histogram IS NULL AND flags & {RunFlag.ASYNC.value} = 0 AND count > 0 GROUP BY ALL
+), counted AS (
+    SELECT op, {_SUMS} FROM run WHERE histogram IS NOT NULL GROUP BY op
 ), bucket AS (
     SELECT op, longest AS bucket, number FROM implied
     UNION ALL SELECT op, other, number FROM implied WHERE count > 1
-    UNION ALL SELECT op, unnest(range({HISTOGRAM_BUCKETS})),
-        unnest([{", ".join(f"sum(histogram[{k + 1}])" for k in range(HISTOGRAM_BUCKETS))}])
-    FROM run WHERE histogram IS NOT NULL GROUP BY op
+    UNION ALL SELECT op, bucket, {_NUMBER} FROM counted CROSS JOIN (VALUES {_BUCKETS}) AS buckets(bucket)
 )
 SELECT op::VARCHAR AS op, bucket::INTEGER AS bucket, sum(number)::BIGINT AS accesses
 FROM bucket WHERE NOT (op = 'mmap' AND bucket = 0) GROUP BY ALL HAVING sum(number) > 0 ORDER BY op, bucket
@@ -207,12 +212,12 @@ SELECT file, write, slice, sum(bytes) AS bytes, sum(stall_ns) AS stall_ns FROM c
 
 PICTURES = (
     RUNS
-    + """, drawn AS (
+    + f""", drawn AS (
     SELECT file, unnest(max_by(
         struct_pack(reader := reader, write := op = 'write', line := count <> 2 OR stride = size,
             start_ns := start_ns::BIGINT, end_ns := start_ns::BIGINT + span_ns::BIGINT, "offset" := "offset"::BIGINT,
             last := "offset"::BIGINT + stride * (count - 1) + tail::BIGINT),
-        ln((hash(thread, seq) % 1000003 + 1) / 1000004.0) / greatest(bytes, 1), $3)) AS one
+        ln(({mixed("thread", "seq")} % 1000003 + 1) / 1000004.0) / greatest(bytes, 1), $3)) AS one
     FROM run WHERE count > 0 AND list_contains($2, file) GROUP BY file
 )
 SELECT file, one.* FROM drawn ORDER BY file, one.start_ns, one."offset"

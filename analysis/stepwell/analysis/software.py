@@ -18,16 +18,16 @@ from stepwell.store import SOFTWARE_PLACES
 LABEL = "programs and libraries"
 """What the row of all software is called."""
 
-_PROGRAMS = "/s?bin/[^/]*$"
+_PROGRAMS = r"/s?bin/[^/]*\z"
 _COMM_LENGTH = 15
 """A process's name is the first 15 bytes of its program's (TASK_COMM_LEN in linux/sched.h)."""
 
 SOFTWARE = f"""
     coalesce(NOT written AND (
         regexp_matches(path, '{SOFTWARE_PLACES}')
-        OR filesystem = 'tmpfs' AND regexp_matches(path, '^[0-9]+:[0-9]+:[0-9]+$')
+        OR filesystem = 'tmpfs' AND regexp_matches(path, '^[0-9]+:[0-9]+:[0-9]+\\z')
         OR mapped AND regexp_matches(path, '{_PROGRAMS}')
-        OR mapped AND left(regexp_extract(path, '[^/]*$'), {_COMM_LENGTH}) IN (
+        OR mapped AND left(regexp_extract(path, '[^/]*\\z'), {_COMM_LENGTH}) IN (
             SELECT comm FROM readers WHERE trace = $1)
     ), false)
 """

@@ -9,13 +9,16 @@ by n (spatial sampling, as SHARDS does for working sets: Waldspurger et al.,
 
 from __future__ import annotations
 
+from stepwell.analysis.sampling import mixed
+
 EXACT_PIECES = 1_000_000
 """Most pieces that are sorted as they are; of the others, about so many again."""
 
 CHUNK_BITS = 20
 """log2 of the bytes in one chunk of file space, when sampling."""
 
-_END = 2**63 - 1
+_END = 2**63 - 2
+"""Offset of the last byte that a file can have."""
 
 _PIECES = """
     SELECT file, sum(CASE WHEN abs(stride) <= size::BIGINT THEN 1 ELSE count END)::BIGINT AS pieces
@@ -39,11 +42,12 @@ def unique_sql(one_in: int, exact_pieces: int = EXACT_PIECES) -> str:
     """
     exact = one_in == 1
     bits = 63 if exact else CHUNK_BITS
-    low_edge, high_edge = ("0", str(_END)) if exact else (f"(chunk << {bits})", f"((chunk + 1) << {bits})")
+    # the last byte of a chunk rather than its end, which for the last chunk of all is no 64-bit number
+    low_edge, last_edge = ("0", str(_END)) if exact else (f"(chunk << {bits})", f"((chunk << {bits}) + {2**bits - 1})")
     far = "false" if exact else f"n > 1 AND abs(stride) >= (1 << {bits}) AND abs(stride) > size"
 
     def picked(*chunks: str) -> str:
-        return "true" if exact else " OR ".join(f"hash(file, {chunk}) % one_in::UBIGINT = 0" for chunk in chunks)
+        return "true" if exact else " OR ".join(f"{mixed('file', chunk)} % one_in = 0" for chunk in chunks)
 
     ends = picked(
         *(f"({at}) >> {bits}" for at in ("start", "start + size - 1", "start + stride", "start + stride + size - 1"))
@@ -83,11 +87,11 @@ WITH quota AS (
     SELECT reader, file, one_in, chunk, low + i * abs(stride), low + i * abs(stride) + size
     FROM (
         SELECT *, unnest(range(greatest(0, {low_edge} - low - size + abs(stride)) // abs(stride),
-            least(n, ({high_edge} - 1 - low) // abs(stride) + 1))) AS i
+            least(n, ({last_edge} - low) // abs(stride) + 1))) AS i
         FROM cell WHERE n > 1 AND abs(stride) > size
     )
 ), clipped AS MATERIALIZED (
-    SELECT reader, file, one_in, greatest(low, {low_edge}) AS low, least(high, {high_edge}) AS high FROM piece
+    SELECT reader, file, one_in, greatest(low, {low_edge}) AS low, least(high - 1, {last_edge}) + 1 AS high FROM piece
 ), by_reader AS (
     SELECT reader, file, one_in * greatest(0, high - greatest(low, coalesce(max(high) OVER (
         PARTITION BY reader, file ORDER BY low ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), low))) AS fresh

@@ -26,6 +26,7 @@ from stepwell.store.export import export
 from stepwell.store.files import SOFTWARE_PLACES
 from stepwell.store.formats import WRITERS, write_arrow, write_csv, write_json, write_parquet
 from stepwell.store.ingest import IngestResult, Leftovers, ingest, ingest_leftovers
+from stepwell.store.parquet import ParquetStore
 from stepwell.store.views import VIEWS, View, schema_text
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "IngestResult",
     "Leftovers",
     "NoTraceError",
+    "ParquetStore",
     "QueryError",
     "Store",
     "StoreCorruptError",

@@ -29,13 +29,16 @@ WRITE_MEMORY = 1 << 30
 READ_MEMORY = 2 << 30
 """Most bytes DuckDB keeps in memory for a query; beyond, it spills to disk beside the store."""
 
-_NO_DOWNLOADS = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-_SEALED = _NO_DOWNLOADS | {"enable_external_access": False, "python_enable_replacements": False}
+NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+_SEALED = NO_DOWNLOADS | {"enable_external_access": False, "python_enable_replacements": False}
 """A query sees the store and nothing else: no files, no network, no variables of this process."""
 
 # The order in which ingest joins is fixed: DuckDB cannot know that a stream of Arrow batches is the large side, and
 # would read all of it into a hash table.
-_INGEST = _NO_DOWNLOADS | {"disabled_optimizers": "join_order,build_side_probe_side"}
+_INGEST = NO_DOWNLOADS | {"disabled_optimizers": "join_order,build_side_probe_side"}
 
 
 class Store:
@@ -65,7 +68,7 @@ class Store:
         if mode == "r" and not path.exists():
             raise NoTraceError(f"there are no traces in {path} yet; record one with `stepwell record -- COMMAND`")
         writing = mode == "w"
-        memory = min(WRITE_MEMORY if writing else READ_MEMORY, _half_of_memory())
+        memory = min(WRITE_MEMORY, _half_of_memory()) if writing else read_memory()
         config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": f"{memory}B"}
         config |= _INGEST if writing else _SEALED
         with store_errors(path):
@@ -276,6 +279,11 @@ class Store:
 
 def _no_trace(trace: int) -> NoTraceError:
     return NoTraceError(f"there is no trace {trace}; `stepwell traces` lists those there are")
+
+
+def read_memory() -> int:
+    """Return the most bytes DuckDB may keep in memory for a query."""
+    return min(READ_MEMORY, _half_of_memory())
 
 
 def _half_of_memory() -> int:

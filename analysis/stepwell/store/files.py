@@ -55,7 +55,7 @@ SOFTWARE_PLACES = (
     "|^/usr/(local/)?(libexec|share/(locale|zoneinfo|terminfo))/"
     "|/lib/python3[^/]*/"
     "|/(site-packages|dist-packages|node_modules)/"
-    r"|\.(pyc|so[.0-9]*)$|/pyvenv\.cfg$"
+    r"|\.(pyc|so[.0-9]*)\z|/pyvenv\.cfg\z"
 )
 """Where programs, libraries and settings are, as a regular expression: never part of a dataset with other files."""
 

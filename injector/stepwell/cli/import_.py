@@ -76,6 +76,7 @@ def import_(
         return 0
     if not files:
         raise click.UsageError("What is to be imported? Give one or more files, or --formats to list what can be.")
+    place.check_writable()
     _sweep(place)
     done: list[dict[str, Any]] = []
     failed = 0

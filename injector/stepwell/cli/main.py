@@ -76,15 +76,21 @@ Results go to standard output, everything else to standard error.""",
 )
 @click.option(
     "--store",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Keep traces in FILE. Default: stepwell/stepwell.duckdb in $XDG_DATA_HOME (~/.local/share).",
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="Keep traces in FILE. Default: stepwell/stepwell.duckdb in $XDG_DATA_HOME (~/.local/share). "
+    "A directory of exported traces can be read.",
+)
+@click.option(
+    "--spark",
+    metavar="MASTER",
+    help="Ask --store DIR through Apache Spark at MASTER, such as local[2] or spark://HOST:7077.",
 )
 @click.version_option(package_name="stepwell", prog_name="stepwell", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, store: Path | None) -> None:
+def cli(ctx: click.Context, store: Path | None, spark: str | None) -> None:
     """See how programs really read their data, without changing them."""
-    ctx.obj = Place.of(store)
+    ctx.obj = Place.of(store, spark)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from stepwell.store import Store
 
@@ -29,12 +30,16 @@ class Place:
     spools: Path
     chosen: bool = False
     """The user gave `--store`."""
+    spark: str | None = None
+    """Spark's master URL, when a directory of exported traces is to be asked through it."""
 
     @classmethod
-    def of(cls, store: Path | None) -> Place:
+    def of(cls, store: Path | None, spark: str | None = None) -> Place:
         """Return the place of `--store`, or the user's own by the XDG rules."""
+        if spark and not (store and store.is_dir()):
+            raise click.UsageError("--spark asks exported traces: give their directory with --store.")
         if store is not None:
-            return cls(store, store.with_name(store.name + ".spool"), chosen=True)
+            return cls(store, store.with_name(store.name + ".spool"), chosen=True, spark=spark)
         from platformdirs import PlatformDirs
 
         directories = PlatformDirs("stepwell")
@@ -56,8 +61,12 @@ class Place:
             NoTraceError: there is no store.
         """
         from stepwell.analysis import ANALYSIS_VERSION
-        from stepwell.store import Store
+        from stepwell.store import ParquetStore, Store
 
+        if self.store.is_dir():
+            with self._through(self.spark) if self.spark else ParquetStore.of(self.store) as exported:
+                yield exported
+            return
         behind = any(self.spools.glob("*.spool"))
         if behind:
             self._catch_up(f"recordings in {self.spools} are not in the store yet")
@@ -68,6 +77,24 @@ class Place:
             store = Store.open(self.store, "r")
         with store:
             yield store
+
+    def check_writable(self) -> None:
+        """Refuse exported traces before something is done that would end up in them.
+
+        Raises:
+            UsageError: the store is a directory.
+        """
+        if self.store.is_dir():
+            raise click.UsageError(f"{self.store} is a directory: traces in it can only be read. Give a --store file.")
+
+    def _through(self, master: str) -> AbstractContextManager[Store]:
+        from stepwell.store import StoreError
+
+        try:
+            from stepwell.store.spark import SparkStore
+        except ImportError as error:
+            raise StoreError("--spark needs Apache Spark; pip install 'stepwell[spark]'") from error
+        return SparkStore.through(master, self.store)
 
     def _catch_up(self, otherwise: str) -> None:
         """Do what opening the store to write does, if that is possible at once."""
@@ -92,6 +119,7 @@ class Place:
         """
         from stepwell.store import Store, StoreLockedError, ingest_leftovers
 
+        self.check_writable()
         deadline = time.monotonic() + patience
         while True:
             try:

@@ -122,6 +122,7 @@ def record(
         raise click.UsageError("--pid, --cgroup and --all exclude each other.")
     if not (command or pids or cgroup or everything):
         raise click.UsageError("What is to be recorded? Give a command after --, or --pid, --cgroup or --all.")
+    place.check_writable()
     plan = Plan(command, pids, cgroup, everything, under, duration)
     trace_uuid = str(uuid.uuid4())
     spool = place.spools / f"{trace_uuid}.spool"

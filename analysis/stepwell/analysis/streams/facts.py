@@ -16,7 +16,7 @@ Column = np.ndarray[Any, Any]
 O_APPEND = 0o2000
 """Of open(2), on every architecture that Linux has but alpha, mips, parisc and sparc."""
 
-_FILES = f"""
+FILES = f"""
 WITH used AS (
     SELECT file, bool_and(op = 'mmap') AS mapped, bool_or(op = 'write') AS written
     FROM runs WHERE trace = $1 GROUP BY file
@@ -25,11 +25,11 @@ SELECT file, path, coalesce(size, -1)::BIGINT AS size, coalesce(dataset, '') AS 
 FROM files JOIN used USING (file) WHERE trace = $1 ORDER BY file
 """
 
-_APPENDING = f"SELECT open FROM opens WHERE trace = $1 AND flags & {O_APPEND} <> 0 ORDER BY open"
+APPENDING = f"SELECT open FROM opens WHERE trace = $1 AND flags & {O_APPEND} <> 0 ORDER BY open"
 
-_READERS = "SELECT reader, coalesce(workload, '') AS workload FROM readers WHERE trace = $1 ORDER BY reader"
+READERS = "SELECT reader, coalesce(workload, '') AS workload FROM readers WHERE trace = $1 ORDER BY reader"
 
-_TRACE = "SELECT collector, accesses, lost FROM traces WHERE trace = $1"
+TRACE = "SELECT collector, accesses, lost FROM traces WHERE trace = $1"
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,19 @@ class Facts:
     @classmethod
     def of(cls, store: Queryable, trace: int) -> Facts:
         """Ask for the facts of a trace."""
-        (about,) = rows(store, _TRACE, trace)
+        (about,) = rows(store, TRACE, trace)
         files = pa.concat_tables(
             [
-                ask(store, _FILES, trace),
+                ask(store, FILES, trace),
                 pa.table({"file": [2**62], "path": [""], "size": [-1], "dataset": [""], "software": [False]}),
             ],
             promote_options="permissive",
         )
-        readers = pa.concat_tables([ask(store, _READERS, trace), pa.table({"reader": [2**62], "workload": [""]})])
+        readers = pa.concat_tables([ask(store, READERS, trace), pa.table({"reader": [2**62], "workload": [""]})])
         return cls(
             files=files.combine_chunks(),
             readers=readers.combine_chunks(),
-            appending=ask(store, _APPENDING, trace)["open"].to_numpy(),
+            appending=ask(store, APPENDING, trace)["open"].to_numpy(),
             exact=str(about["collector"]).partition(" ")[0] not in {"import", "None"},
             seen=about["accesses"] / max(about["accesses"] + about["lost"], 1),
         )

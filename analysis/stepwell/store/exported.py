@@ -1,0 +1,73 @@
+"""Directories of exported traces: what `stepwell export` wrote, found again and checked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stepwell.store.errors import NoTraceError, StoreCorruptError, StoreError, StoreNewerError
+from stepwell.store.tables import SCHEMA_VERSION
+
+MANIFEST = "manifest.json"
+"""The file that makes a directory an exported trace."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One exported trace: its number, its directory, and what the recorder said of it."""
+
+    trace: int
+    directory: Path
+    recorder: dict[str, Any]
+
+
+def exported(directory: Path) -> list[Exported]:
+    """Return the traces in a directory that is one exported trace or holds several, by number.
+
+    Raises:
+        NoTraceError: there is none.
+        StoreCorruptError: a manifest is damaged, or one of its files is missing.
+        StoreNewerError: one was exported by a newer Stepwell.
+        StoreError: one was exported by an older Stepwell, or two have the same number.
+    """
+    own = directory / MANIFEST
+    manifests = [own] if own.exists() else sorted(directory.glob(f"*/{MANIFEST}"))
+    if not manifests:
+        raise NoTraceError(
+            f"there are no traces in {directory}; write one with `stepwell export TRACE -o {directory}/NAME`"
+        )
+    found: dict[int, Exported] = {}
+    for manifest in manifests:
+        one = _read(manifest)
+        if one.trace in found:
+            raise StoreError(
+                f"{found[one.trace].directory} and {one.directory} both hold a trace {one.trace}; "
+                "keep exports of different stores in different directories"
+            )
+        found[one.trace] = one
+    return [found[trace] for trace in sorted(found)]
+
+
+def _read(manifest: Path) -> Exported:
+    try:
+        read = json.loads(manifest.read_bytes())
+        version, tables = int(read["schema_version"]), read["tables"]
+        one = Exported(int(read["trace"]), manifest.parent, dict(read["recorder"]))
+        missing = [table["file"] for table in tables.values() if not (manifest.parent / table["file"]).is_file()]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StoreCorruptError(f"{manifest} is damaged; export the trace again") from error
+    except OSError as error:
+        raise StoreError(f"{manifest} cannot be read: {error.strerror}; check the place and your rights") from error
+    if version > SCHEMA_VERSION:
+        raise StoreNewerError(
+            f"{manifest.parent} has schema version {version}, this Stepwell knows {SCHEMA_VERSION}; upgrade Stepwell"
+        )
+    if version < SCHEMA_VERSION:
+        raise StoreError(
+            f"{manifest.parent} has schema version {version}, this Stepwell {SCHEMA_VERSION}; export the trace again"
+        )
+    if missing:
+        raise StoreCorruptError(f"{manifest.parent} lacks {missing[0]}; export the trace again")
+    return one

@@ -1,0 +1,103 @@
+"""The public views over exported traces, asked through Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from sqlglot.errors import SqlglotError
+
+from stepwell.store.errors import QueryError, StoreError
+from stepwell.store.exported import Exported, exported
+from stepwell.store.parquet import (
+    COMPUTED,
+    FROM_FILES,
+    STORED,
+    ParquetStore,
+    column_types,
+    empty_store,
+    refuse_all_but_queries,
+)
+from stepwell.store.spark.dialect import spark_type, to_spark
+from stepwell.store.spark.session import session
+from stepwell.store.views import VIEWS
+
+
+class SparkStore(ParquetStore):
+    """An open directory of exported traces, asked through Spark; only what traces there are is read by DuckDB."""
+
+    _spark: SparkSession
+    _checker: duckdb.DuckDBPyConnection
+
+    @classmethod
+    @contextmanager
+    def through(cls, master: str, directory: Path) -> Iterator[Self]:
+        """Open a directory that is one exported trace or holds several; Spark runs for as long as it is open.
+
+        Args:
+            master: Spark's master URL, such as local[2] or spark://host:7077.
+            directory: where the traces are, under one path for all machines that Spark runs on.
+
+        Raises:
+            StoreError: Spark does not start; or see `stepwell.store.exported`.
+            NoTraceError: there is no exported trace.
+        """
+        with cls.of(directory) as store, empty_store() as checker, session(master) as spark:
+            store._spark, store._checker = spark, checker
+            try:
+                store._register(exported(directory))
+            except PySparkException as error:
+                raise StoreError(f"{directory} cannot be read: {_said(error)}; export the traces again") from error
+            yield store
+
+    def _register(self, traces: list[Exported]) -> None:
+        types = column_types()
+        for view in FROM_FILES:
+            files = [str((one.directory / f"{view.name}.parquet").absolute()) for one in traces]
+            frame = self._spark.read.schema(_schema(types[view.name])).parquet(*files)
+            frame.createOrReplaceTempView(view.name)
+        computed = [(view.name, view.sql) for view in VIEWS if view.name in COMPUTED]
+        for name, sql in [*STORED.items(), *computed]:
+            self._spark.sql(to_spark(sql)).createOrReplaceTempView(name.replace(".", "_"))
+
+    def query(self, sql: str) -> pa.RecordBatchReader:
+        """Run one SQL query in DuckDB's dialect; columns have the types that DuckDB gives them, enums those of text.
+
+        Raises:
+            QueryError: the query is wrong, or Spark has no equal of something in it.
+        """
+        schema = self._schema(sql)
+        try:
+            table = self._spark.sql(to_spark(sql)).toArrow()
+        except (SqlglotError, PySparkException) as error:
+            raise QueryError(f"Spark: {_said(error)}\nask it more simply, or ask DuckDB") from error
+        return table.rename_columns(schema.names).cast(schema).to_reader()
+
+    def _schema(self, sql: str) -> pa.Schema:
+        refuse_all_but_queries(self._checker, sql)
+        try:
+            relation = self._checker.sql(sql)
+            if relation is None:
+                raise QueryError("the statement gives no rows; only queries can be run, such as `select * from traces`")
+            types, schema = relation.types, relation.to_arrow_table().schema
+        except duckdb.Error as error:
+            raise QueryError(f"{error}\nsee `stepwell query --schema` for the views and columns") from error
+        fields = []
+        for field, kind in zip(schema, types, strict=True):
+            plain = field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+            fields.append(plain.with_metadata({"stepwell": "json"}) if str(kind) == "JSON" else plain)
+        return pa.schema(fields)
+
+
+def _schema(columns: dict[str, str]) -> str:
+    return ", ".join(f"`{name}` {spark_type(kind)}" for name, kind in columns.items())
+
+
+def _said(error: Exception) -> str:
+    return str(error).split("\n\nJVM stacktrace", maxsplit=1)[0].strip()

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from stepwell.analysis.ask import ask
+from stepwell.analysis.portable import Values, questions
+from stepwell.analysis.summary import summarize
+from stepwell.store import VIEWS, ParquetStore
+from stepwell.store.spark import SparkStore
+
+QUESTIONS = list(questions(1, 9_001_000_000, [1, 2, 3, 2_001]))
+
+ORDER_OF_SUMS = 1e-9
+"""Floating-point sums differ by the order of summing, relative to themselves."""
+
+
+def same(first: pa.Table, second: pa.Table, sql: str) -> None:
+    assert first.column_names == second.column_names
+    assert [_plain(kind) for kind in first.schema.types] == [_plain(kind) for kind in second.schema.types]
+    left, right = first.to_pylist(), second.to_pylist()
+    assert len(left) == len(right)
+    floats = {field.name for field in first.schema if pa.types.is_floating(field.type)}
+
+    def exact(row: dict[str, Any]) -> list[tuple[bool, str]]:
+        return [(value is None, str(value)) for name, value in row.items() if name not in floats]
+
+    if "ORDER BY" in sql.rpartition(")")[2]:
+        assert [exact(row) for row in left] == [exact(row) for row in right]
+    left, right = sorted(left, key=exact), sorted(right, key=exact)
+    for one, other in zip(left, right, strict=True):
+        assert exact(one) == exact(other)
+        assert [one[name] for name in floats] == pytest.approx([other[name] for name in floats], rel=ORDER_OF_SUMS)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    return pa.timestamp("us", "UTC") if pa.types.is_timestamp(kind) else kind
+
+
+@pytest.mark.parametrize(("name", "sql", "values"), QUESTIONS, ids=[name for name, *_ in QUESTIONS])
+def test_every_question_has_the_same_answer(
+    name: str, sql: str, values: Values, duckdb: ParquetStore, spark: SparkStore
+) -> None:
+    found = ask(duckdb, sql, *values)
+    assert len(found), name
+    same(found, ask(spark, sql, *values), sql)
+
+
+@pytest.mark.parametrize("name", [view.name for view in VIEWS])
+def test_every_view_has_the_same_rows(name: str, duckdb: ParquetStore, spark: SparkStore) -> None:
+    same(ask(duckdb, f"SELECT * FROM {name}"), ask(spark, f"SELECT * FROM {name}"), "")
+
+
+def test_a_trace_with_nothing_in_it_is_summed_up_alike(duckdb: ParquetStore, spark: SparkStore) -> None:
+    of_duckdb = summarize(duckdb, 2, heat_rows=7, most_pictures=3)
+    assert of_duckdb == summarize(spark, 2, heat_rows=7, most_pictures=3)
+    assert of_duckdb.totals.accesses == 0
