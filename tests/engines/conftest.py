@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.unit.recordings import MS, T0, Recording
 
+from stepwell.analysis import ANALYSIS_VERSION, classify
 from stepwell.store import ParquetStore, Store, export
 from stepwell.store.spark import SparkStore
 from stepwell.trace.definition import EVENT, OPEN, EventKind, Op, RunFlag
@@ -29,6 +30,8 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     empty = Recording(place / "empty.spool")
     empty.end(11 * MS)
     empty.stored()
+    with Store.open(store, "w") as opened:
+        opened.set_patterns(1, classify(opened, 1), ANALYSIS_VERSION)
     with Store.open(store, "r") as opened:
         for trace in (1, 2):
             export(opened, trace, place / f"exports/of trace's {trace}")

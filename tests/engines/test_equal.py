@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -27,8 +28,9 @@ def same(first: pa.Table, second: pa.Table, sql: str) -> None:
     def exact(row: dict[str, Any]) -> list[tuple[bool, str]]:
         return [(value is None, str(value)) for name, value in row.items() if name not in floats]
 
-    if "ORDER BY" in sql.rpartition(")")[2]:
-        assert [exact(row) for row in left] == [exact(row) for row in right]
+    order = sql.rpartition("ORDER BY")[2] if "ORDER BY" in sql.rpartition(")")[2] else ""
+    ordered = [name for name in first.column_names if re.search(rf"\b{name}\b", order) and name not in floats]
+    assert [[row[name] for name in ordered] for row in left] == [[row[name] for name in ordered] for row in right]
     left, right = sorted(left, key=exact), sorted(right, key=exact)
     for one, other in zip(left, right, strict=True):
         assert exact(one) == exact(other)

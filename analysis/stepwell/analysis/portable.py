@@ -51,10 +51,11 @@ def questions(trace: int, end_ns: int, files: list[int]) -> Iterator[tuple[str, 
     yield "unique.PIECES", unique.PIECES, (trace,)
     yield "unique, exact", unique.unique_sql(1), (trace,)
     yield "unique, sampled", unique.unique_sql(4, 11), (trace,)
-    for name in ("PAIRS", "FETCHES", "OPENS", "EVENTS", "PLACES", "FILES"):
+    for name in ("PAIRS", "OPENS", "EVENTS", "PLACES", "FILES"):
         yield f"waits.{name}", getattr(waits, name), (trace,)
     yield "waits.THREADS", waits.THREADS, (trace, end_ns)
-    yield "waits.MOMENTS", waits.MOMENTS, (trace, max(1, end_ns // wait_limits.SLICES))
+    for name in ("FETCHES", "LONG_FETCHES"):
+        yield f"waits.{name}", getattr(waits, name), (trace, max(1, end_ns // wait_limits.SLICES))
     yield "waits.SPANS", waits.SPANS, (trace, width, max(1, width // 2))
     yield "reuse.FILES", reuse.FILES, (trace,)
     yield "orders.FILES", orders.FILES, (trace, order_limits.FILES)
