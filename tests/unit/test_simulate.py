@@ -14,10 +14,12 @@ from tests.truth.reuse import runs_of
 from tests.unit.recordings import MS, Recording
 
 from stepwell.analysis.native.caches import POLICIES, Collector, References, TooManyReferencesError
+from stepwell.analysis.reuse import Subjects
 from stepwell.analysis.reuse.simulate import curves
 from stepwell.cli.main import cli
 from stepwell.store import Store
 from stepwell.trace import format as human
+from stepwell.trace.errors import StepwellError
 
 BLOCKS = st.lists(st.integers(0, 30), min_size=1, max_size=200)
 
@@ -157,3 +159,19 @@ def test_datasets_have_curves_with_other_policies(store: Path) -> None:
     assert [one.dataset for one in found][-1] == ""
     assert {policy.policy for one in found for policy in one.policies} == {"s3fifo"}
     assert sum(found[-1].working_set) >= found[-1].unique_bytes
+
+
+def test_absurd_sizes_end(tmp_path: Path) -> None:
+    """As other tools' traces may have them: verdicts look at larger blocks, simulations ask for those."""
+    recording = Recording(tmp_path / "trace.spool")
+    recording.thread(1, end=1000 * MS)
+    recording.open(1, b"/data/huge", size=1 << 60)
+    for at in range(3):
+        recording.run(1, at=at * MS, size=1 << 60, requested=1 << 60)
+    recording.end(1000 * MS)
+    store = recording.stored()
+    with Store.open(store, "r") as opened:
+        assert 3 * (1 << 60) / Subjects.of(opened, 1).block < 1 << 28
+    refused = run(store, "--cache-size", "1GiB")
+    assert isinstance(refused.exception, StepwellError)
+    assert refused.exception.exit_code == 2

@@ -19,13 +19,16 @@
 #include "shards.h"
 
 #define FIRST_ROOM 8
-#define LEAST 8 /* part of the most blocks */
+#define LEAST 8 /* blocks, and part of the most blocks, that are kept whatever they cost */
 #define POSITIONS 4 /* times the blocks, between two renumberings */
 
 void sw_shards_init(struct sw_shards *shards, uint32_t most, uint32_t effort)
 {
-	*shards = (struct sw_shards){
-		.threshold = UINT64_MAX, .weight = 1, .most = most, .least = most / LEAST, .effort = effort};
+	*shards = (struct sw_shards){.threshold = UINT64_MAX,
+				     .weight = 1,
+				     .most = most,
+				     .least = most / LEAST > LEAST ? most / LEAST : LEAST,
+				     .effort = effort};
 }
 
 int sw_shards_curve(struct sw_shards *shards, uint32_t per_octave, uint32_t windows)

@@ -55,14 +55,13 @@ class Subjects:
             block: bytes in a block; 0: as small as the trace's size allows.
             only: ids of the files to look at; default all.
         """
-        (about,) = rows(store, "SELECT duration_ns, accesses, lost FROM traces WHERE trace = $1", trace)
+        (about,) = rows(store, "SELECT duration_ns, accesses, bytes, lost FROM traces WHERE trace = $1", trace)
         files = ask(store, questions.FILES, trace).combine_chunks()
         if only is not None:
             files = files.filter(pa.array(np.isin(files["file"].to_numpy(), only)))
-        amount = {name: float(sum(files[name].to_pylist())) for name in ("bytes", "accesses")}
         if not block:
             block = limits.BLOCK
-            while amount["bytes"] / block + amount["accesses"] > limits.MOST_REFERENCES and block < limits.BLOCK << 12:
+            while float(about["bytes"]) / block + about["accesses"] > limits.MOST_REFERENCES and block < limits.LARGEST:
                 block *= 2
         weights = files.group_by("dataset").aggregate([("bytes", "sum")]).sort_by([("bytes_sum", "descending")])
         names = weights["dataset"].to_pylist()[: limits.DATASETS]

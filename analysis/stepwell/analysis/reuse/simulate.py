@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stepwell.analysis.ask import Queryable, ask
+from stepwell.analysis.ask import Queryable, ask, rows
 from stepwell.analysis.native.caches import POLICIES, Collector, References, TooManyReferencesError
 from stepwell.analysis.reuse.classify import Reuse, Subjects
 from stepwell.analysis.reuse.curve import excess
@@ -17,6 +17,8 @@ from stepwell.analysis.reuse.model import CacheCurve, Simulated
 from stepwell.analysis.scan import scan
 from stepwell.analysis.software import SOFTWARE
 from stepwell.analysis.thresholds import reuse as limits
+from stepwell.trace.errors import StepwellError
+from stepwell.trace.format import size as in_words
 
 __all__ = ["POLICIES", "Case", "chosen_files", "curve", "curves", "simulate"]
 
@@ -44,6 +46,20 @@ class Case:
     block: int = limits.BLOCK
     readahead: int = 0
     sampling: int = 0
+
+
+class TooMuchError(StepwellError):
+    """There are too many blocks to look at each."""
+
+    exit_code = 2
+
+    def __init__(self, block: int, read: float) -> None:
+        enough = block
+        while read / enough > limits.HASHED:
+            enough *= 2
+        super().__init__(
+            f"{in_words(read)} are too many blocks of {in_words(block)} to simulate; try --block-size {enough} or more"
+        )
 
 
 def chosen_files(store: Queryable, trace: int, directory: str = "") -> pa.Table:
@@ -107,10 +123,14 @@ def simulate(
     """Return what caches of these sizes, in bytes, and policies do with the reads of some files.
 
     Raises:
+        TooMuchError: there are too many blocks, even for sampling.
         MemoryError: there is not enough memory.
     """
     shift = case.block.bit_length() - 1
     total = {name: sum(files[name].to_pylist()) for name in ("accesses", "bytes", "waited", "wait_ns")}
+    (about,) = rows(store, "SELECT accesses, bytes FROM traces WHERE trace = $1", trace)
+    if float(about["bytes"]) / case.block > limits.HASHED:
+        raise TooMuchError(case.block, float(about["bytes"]))
     # A read that is not aligned touches a block more; readahead fetches some that nobody reads.
     halvings = (case.sampling or 1).bit_length() - 1
     if not case.sampling:

@@ -36,6 +36,9 @@ BLOCK = 4096
 MOST_REFERENCES = 1 << 28
 """References to blocks. Where a trace would have more, blocks are larger: hashing takes 3 ns each."""
 
+LARGEST = 1 << 50
+"""Bytes: the largest block, for what other tools' traces may claim to have read."""
+
 DATASETS = 64
 """Datasets with a curve of their own, those with most bytes: 2 MiB each."""
 
@@ -101,3 +104,6 @@ SIMULATED_POLICIES = ("s3fifo",)
 
 SIMULATED_DATASETS = 4
 """Datasets with curves in a report, those with most bytes read: each takes two passes over the runs."""
+
+HASHED = 1 << 34
+"""References that are looked at for a simulation, sampled or not, at most: a minute of hashing."""
