@@ -10,6 +10,8 @@ from stepwell.analysis.advice import Finding, advise, facts, headline
 from stepwell.analysis.ask import Queryable
 from stepwell.analysis.orders import Order, orders
 from stepwell.analysis.patterns import Pattern, patterns
+from stepwell.analysis.reuse import CacheCurve
+from stepwell.analysis.reuse.simulate import curves
 from stepwell.analysis.waits import Waits
 
 
@@ -22,6 +24,9 @@ class Insight:
     patterns: Annotated[tuple[Pattern, ...], "verdicts on workloads, datasets and the files listed"]
     waits: Annotated[Waits, "where the time of each process and dataset went, and what storage gave"]
     orders: Annotated[tuple[Order, ...], "in which order workloads go over the files of datasets"]
+    caches: Annotated[
+        tuple[CacheCurve, ...], "what caches would serve, by dataset; last of all data together"
+    ]
 
 
 def understand(store: Queryable, trace: int, files: Sequence[int] = ()) -> Insight:
@@ -37,7 +42,8 @@ def understand(store: Queryable, trace: int, files: Sequence[int] = ()) -> Insig
     """
     over_files = orders(store, trace)
     verdicts = patterns(store, trace, files)
-    known = facts(store, trace, verdicts, over_files)
+    caches = curves(store, trace)
+    known = facts(store, trace, verdicts, over_files, caches)
     findings = advise(known)
     return Insight(
         headlines=tuple(headline(known, findings, team) for team in known.waits.teams),
@@ -45,4 +51,5 @@ def understand(store: Queryable, trace: int, files: Sequence[int] = ()) -> Insig
         patterns=verdicts,
         waits=known.waits,
         orders=over_files,
+        caches=caches,
     )

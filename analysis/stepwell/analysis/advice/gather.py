@@ -8,6 +8,7 @@ from stepwell.analysis.advice.model import Curve, Facts, Order
 from stepwell.analysis.ask import Queryable
 from stepwell.analysis.orders import model as files
 from stepwell.analysis.patterns import Pattern
+from stepwell.analysis.reuse import CacheCurve
 from stepwell.analysis.thresholds import advice as bounds
 from stepwell.analysis.waits import waits
 
@@ -17,9 +18,9 @@ def facts(
     trace: int,
     patterns: tuple[Pattern, ...],
     orders: Iterable[files.Order],
-    curves: tuple[Curve, ...] = (),
+    caches: Iterable[CacheCurve] = (),
 ) -> Facts:
-    """Return the facts of a trace: where its time went, and the patterns, orders and curves that are given.
+    """Return the facts of a trace: where its time went, and the patterns, orders and caches that are given.
 
     Raises:
         NoTraceError: the trace is not in the store.
@@ -27,7 +28,7 @@ def facts(
     return Facts(
         waits=waits(store, trace),
         patterns=patterns,
-        curves=curves,
+        curves=tuple(map(_curve, caches)),
         orders=tuple(map(_order, orders)),
     )
 
@@ -42,3 +43,9 @@ def _order(found: files.Order) -> Order:
         relation=across.relation if across.confidence >= bounds.CERTAIN else "unknown",
         epochs=found.epochs_found,
     )
+
+
+def _curve(found: CacheCurve) -> Curve:
+    """Return a curve as far as advice relies on it."""
+    sizes, misses = zip(*((point.size, point.miss_ratio) for point in found.curve), strict=True)
+    return Curve(found.dataset, sizes, misses)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stepwell.analysis import Insight, Summary
     from stepwell.analysis.model import Picture
     from stepwell.analysis.orders import Order
+    from stepwell.analysis.reuse import CacheCurve
 
 
 def page(summary: Summary, insight: Insight) -> str:
@@ -87,6 +88,7 @@ def _data(summary: Summary, insight: Insight) -> dict[str, Any]:
         ],
         "pictures": [_picture(picture) for picture in summary.pictures],
         "orders": [_order(order) for order in insight.orders],
+        "caches": [_cache(cache) for cache in insight.caches],
         "order": [reader.reader for reader in summary.readers],
         "readers": {reader.reader: form.printable(f"{reader.comm} {reader.pid}") for reader in summary.readers},
         "sizes": [
@@ -118,4 +120,12 @@ def _order(order: Order) -> dict[str, Any]:
         "rank": [round(rank, 4) for rank in points.rank],
         "epoch": points.epoch,
         "reader": points.reader,
+    }
+
+
+def _cache(cache: CacheCurve) -> dict[str, Any]:
+    return {
+        "lru": [[point.size, round(point.miss_ratio, 4)] for point in cache.curve],
+        "others": [[one.policy, one.cache_size, round(one.miss_ratio, 4)] for one in cache.policies],
+        "recommended": cache.recommended,
     }

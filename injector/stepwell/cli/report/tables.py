@@ -9,6 +9,7 @@ from rich.text import Text
 
 from stepwell.analysis.software import LABEL
 from stepwell.cli.format import count, duration, percent, plural, printable, size
+from stepwell.cli.report import words
 from stepwell.cli.report.plots import fit, heading
 from stepwell.cli.report.words import accesses, listed_patterns, order, place, rest, share, step
 
@@ -100,6 +101,17 @@ def orders(summary: Summary, insight: Insight, console: Console) -> None:
         console.print(Text(f"  {'; '.join(order(found))}"))
 
 
+def caches(summary: Summary, insight: Insight, console: Console) -> None:
+    """Print which caches would help."""
+    shown = words.caches(insight)
+    if shown:
+        heading(console, "Caches", "what a cache, empty at first, would serve; simulate tells more")
+    for found in shown:
+        name = fit(place(found.dataset, summary), console.width - 8) or "all data together"
+        console.print(Text(name, style="bold"))
+        console.print(Text(f"  {words.cache(found)}"))
+
+
 def processes(summary: Summary, console: Console) -> None:
     """Print who read."""
     shown, totals = summary.readers[:LISTED], summary.totals
@@ -161,5 +173,5 @@ def files(summary: Summary, console: Console) -> None:
     more = rest(len(shown), totals.files - software.files, sum(file.bytes for file in shown), data, "file", "files")
     _print(console, table, more)
     if software.files:
-        words = f"{LABEL}: {plural(software.files, 'file')}, {accesses(software.accesses)}, {size(software.bytes)}"
-        console.print(Text(f"{words} (see --software)", style="bright_black"))
+        line = f"{LABEL}: {plural(software.files, 'file')}, {accesses(software.accesses)}, {size(software.bytes)}"
+        console.print(Text(f"{line} (see --software)", style="bright_black"))

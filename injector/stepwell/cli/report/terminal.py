@@ -68,6 +68,7 @@ def _seen(summary: Summary, insight: Insight, console: Console, command: str) ->
             part(summary, console)
     tables.patterns(summary, insight, console)
     tables.orders(summary, insight, console)
+    tables.caches(summary, insight, console)
     for part in (tables.processes, tables.datasets, tables.files):
         part(summary, console)
     charts.requests(summary, console)

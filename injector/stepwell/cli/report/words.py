@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stepwell.analysis.model import Latency
     from stepwell.analysis.orders import Order
     from stepwell.analysis.patterns import Pattern
+    from stepwell.analysis.reuse import CacheCurve
 
 SHAPES = {
     "consecutive": "each access starts where the one before ended",
@@ -20,6 +21,9 @@ SHAPES = {
     "single": "one or two accesses on their own",
 }
 """What the shapes of runs mean."""
+
+SHOWN_REFERENCES = 100
+"""Blocks that must have been read of a dataset for its caches to be shown."""
 
 WORTH_TELLING = 0.2
 """Share from which on something deserves a sentence."""
@@ -191,6 +195,22 @@ def _sharing(found: Order) -> list[str]:
     again = f", {sharing.over_epochs} from epoch to epoch" if sharing.over_epochs else ""
     twice = f"; {percent(sharing.duplicated)} of bytes read by several" if sharing.duplicated >= 0.005 else ""
     return [f"{plural(sharing.readers, 'process', 'processes')}: {sharing.kind}{dealt}{again}{twice}"]
+
+
+def caches(insight: Insight) -> list[CacheCurve]:
+    """Return the curves worth a picture: those of datasets of some size, and of all data where that is another."""
+    whole = insight.caches[-1:]
+    parts = [one for one in insight.caches[:-1] if one.references >= SHOWN_REFERENCES]
+    return parts if len(parts) == 1 else [*parts, *whole]
+
+
+def cache(found: CacheCurve) -> str:
+    """Return which size is recommended, and why."""
+    reason = f"{found.reason[0].upper()}{found.reason[1:]}."
+    if found.recommended is None:
+        return reason
+    left = min((point for point in found.curve if point.size >= found.recommended), key=lambda point: point.size)
+    return f"Recommended: {size(found.recommended)}, which would miss {percent(left.miss_ratio)}. {reason}"
 
 
 def step(stride: int) -> str:

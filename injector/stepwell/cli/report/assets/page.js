@@ -167,6 +167,25 @@
     };
   }
 
+  function cache(figure) {
+    const it = data.caches[+figure.dataset.index];
+    const row = (policy, bytes, miss) => ({ policy, bytes, miss: 100 * miss, text: size(bytes) });
+    const values = [...it.lru.map(([bytes, miss]) => row("lru", bytes, miss)), ...it.others.map((other) => row(...other))];
+    const policies = [...new Set(values.map((point) => point.policy))];
+    const x = { field: "bytes", type: "quantitative", title: "bytes of the cache", scale: { type: "log", base: 2, nice: false }, axis: { labelExpr: "datum.value < 1048576 ? datum.value / 1024 + ' KiB' : datum.value < 1073741824 ? datum.value / 1048576 + ' MiB' : datum.value / 1073741824 + ' GiB'", labelOverlap: true } };
+    const y = { field: "miss", type: "quantitative", title: "% missed", scale: { domain: [0, 100] } };
+    const color = { field: "policy", type: "nominal", title: null, scale: { domain: policies, range: policies.map((_, i) => palette(i)) }, legend: policies.length > 1 ? { orient: "top" } : null };
+    const tooltip = [{ field: "policy", title: "policy" }, { field: "text", title: "cache" }, { field: "miss", title: "% missed", format: ".1f" }];
+    const layer = [
+      { data: { values }, mark: { type: "line", strokeWidth: 2 }, encoding: { x, y, color } },
+      { data: { values }, mark: { type: "point", filled: true, size: 18 }, encoding: { x, y, color, tooltip } },
+    ];
+    if (it.recommended) {
+      layer.push({ data: { values: [{ bytes: it.recommended }] }, mark: { type: "rule", strokeDash: [4, 3], color: palette(5) }, encoding: { x } });
+    }
+    return { height: 170, layer };
+  }
+
   function latency() {
     const values = data.latencies.flatMap(([op, counts]) => counts.flatMap((count, k) => count ? [{
       op, low: 2 ** (k + 8), high: 2 ** (k + 9), count, floor: 0.5, text: `${k ? time(2 ** (k + 8)) : 0} to ${time(2 ** (k + 9))}`,
@@ -189,7 +208,7 @@
   }
 
   const charts = {
-    rate, stall, heat, picture, order, latency,
+    rate, stall, heat, picture, order, cache, latency,
     "sizes": () => bySize(3, "accesses", whole),
     "size-bytes": () => bySize(4, "bytes", size),
     "shapes": () => byShape(2, "accesses", whole),
