@@ -30,7 +30,8 @@ from stepwell.trace.layout import DTYPES
 MAKERS = [(pattern, maker) for pattern, makers in FAMILIES.items() for maker in makers]
 
 SEEDS = st.integers(0, 2**32 - 1)
-ANY = st.sampled_from([maker for _, maker in MAKERS])
+ANY_MAKERS = [maker for _, maker in MAKERS]
+ANY = st.sampled_from(ANY_MAKERS)
 
 
 def some(maker: Maker, number: int, change: Callable[[np.random.Generator, Series], Series]) -> list[Series]:
@@ -68,6 +69,21 @@ def test_evidence_does_not_depend_on_batches(maker: Maker, seed: int, cuts: list
     places = [0, *sorted(cuts), len(columns["count"])]
     parts = [{name: column[low:high] for name, column in columns.items()} for low, high in pairwise(places)]
     assert evidence_of(parts).tobytes() == evidence_of([columns]).tobytes()
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3])
+def test_evidence_does_not_depend_on_threads(shards: int) -> None:
+    rng = np.random.default_rng(shards)
+    series = [ANY_MAKERS[number % len(ANY_MAKERS)](rng) for number in range(97)]
+    each = [columns_of(runs_of(one), number, Op.READ) for number, one in enumerate(series)]
+    together = {name: np.concatenate([columns[name] for columns in each]) for name in each[0]}
+    parts = [{name: column[low : low + 10_007] for name, column in together.items()}
+             for low in range(0, len(together["count"]), 10_007)]  # fmt: skip
+    one, several = (evidence_of(parts, HeadLimits(shards=shards), threads) for threads in (1, 3))
+    assert one.tobytes() == several.tobytes()
+    alone = evidence_of(parts, HeadLimits(shards=1), 1)
+    alone["lane"] = one["lane"]
+    assert one.tobytes() == alone.tobytes()
 
 
 @given(makers=st.lists(ANY, min_size=2, max_size=4), seed=SEEDS)

@@ -20,7 +20,7 @@
 #define HUGE_PAGE (2 << 20)
 #define AHEAD 16 /* runs whose streams are fetched into the processor's cache together */
 /* Runs wait in parts, by their lane, so that the streams of those that are added one after the other fit the cache. */
-#define PARTS 128
+#define PARTS 64
 #define PART_RUNS 8192
 
 struct key {
@@ -63,6 +63,7 @@ struct sw_streams {
 	struct sw_heads_limits limits;
 	struct row *parts[PARTS];
 	uint32_t waiting[PARTS];
+	uint32_t shard, shards; /* lanes are dealt out among as many tables */
 	uint32_t most; /* streams under way */
 	uint32_t short_accesses; /* a lane follows a stream until it has so many */
 	uint32_t count;
@@ -115,7 +116,8 @@ static void *arrays_of(struct stream *stream)
 	return stream + 1;
 }
 
-SW_API struct sw_streams *sw_streams_new(const struct sw_heads_limits *limits, uint32_t most, uint32_t short_accesses)
+SW_API struct sw_streams *sw_streams_new(const struct sw_heads_limits *limits, uint32_t most, uint32_t short_accesses,
+					 uint32_t shard, uint32_t shards)
 {
 	struct sw_streams *t = calloc(1, sizeof(*t));
 	uint64_t room = 1024;
@@ -125,6 +127,8 @@ SW_API struct sw_streams *sw_streams_new(const struct sw_heads_limits *limits, u
 	while (room < (uint64_t)most * 2)
 		room *= 2;
 	t->limits = *limits;
+	t->shard = shard;
+	t->shards = shards;
 	t->most = most;
 	t->short_accesses = short_accesses;
 	t->stream_bytes = (sizeof(struct stream) + sw_heads_bytes(limits->heads) + 63) / 64 * 64;
@@ -242,7 +246,7 @@ static uint32_t make_stream(struct sw_streams *t, const struct key *key, uint32_
 	e->open = e->is_lane ? -1 : key->what;
 	e->file = t->lanes[lane].key.what;
 	e->op = key->kind & 0xff;
-	e->lane = lane;
+	e->lane = (int64_t)lane * t->shards + t->shard;
 	return slot;
 }
 
@@ -356,9 +360,11 @@ static void fetch(const struct sw_streams *t, const struct stream *stream)
 {
 	const char *heads = (const char *)stream->heads.last;
 
-	__builtin_prefetch(&stream->heads.live);
 	for (size_t line = 0; line < t->limits.heads * 16; line += 64)
 		__builtin_prefetch(heads + line);
+	/* A random access takes the place of the head whose turn it is. */
+	__builtin_prefetch(&stream->heads.chain[stream->heads.hand]);
+	__builtin_prefetch((const char *)&stream->heads.chain[stream->heads.hand] + 64);
 }
 
 static int drain(struct sw_streams *t, uint32_t part)
@@ -379,6 +385,7 @@ static int drain(struct sw_streams *t, uint32_t part)
 			if (slot != NONE) {
 				__builtin_prefetch(at(t, slot));
 				__builtin_prefetch((char *)at(t, slot) + 64);
+				__builtin_prefetch(&at(t, slot)->heads.live);
 			}
 		}
 		for (uint32_t i = 0; i < count; i++) {
@@ -395,14 +402,16 @@ static int drain(struct sw_streams *t, uint32_t part)
 	return 1;
 }
 
-/* Take `rows` runs; of one stream they are in order. Returns how many streams can be taken, or -1 without memory. */
+/* Take those of `rows` runs that are this table's; of one stream they are in order. Returns how many streams can be
+ * taken, or -1 without memory. */
 SW_API int64_t sw_streams_feed(struct sw_streams *t, const struct sw_columns *c, size_t rows)
 {
 	for (size_t i = 0; i < rows; i++) {
 		struct key lane = {.who = c->reader[i], .what = c->file[i], .kind = c->op[i]};
-		uint32_t part = (hash(&lane) >> 32) % PARTS;
+		uint64_t hashed = hash(&lane) >> 32;
+		uint32_t part = hashed / t->shards % PARTS;
 
-		if (!c->count[i])
+		if (hashed % t->shards != t->shard || !c->count[i])
 			continue;
 		if (!t->parts[part] && !(t->parts[part] = malloc(PART_RUNS * sizeof(struct row))))
 			return -1;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import astuple
 from typing import Any, Self
 
@@ -65,7 +66,9 @@ class _Limits(ctypes.Structure):
 class Streams:
     """Takes runs, gives the evidence of streams; use as a context manager.
 
-    It holds at most `limits.streams` streams at a time, of 4 KiB each, and 80 bytes for each pair of process and file.
+    It holds at most `limits.streams` streams at a time, of 8 KiB each, and 80 bytes for each pair of process and file.
+    Lanes are dealt out among `limits.shards` tables, each of which a thread fills while the next runs are fetched; the
+    evidence is the same whatever the number of `threads`.
 
     Raises:
         MemoryError: there is not enough memory for that.
@@ -74,40 +77,63 @@ class Streams:
     columns = tuple(COLUMNS)
     """The columns of the view `runs` that `feed` needs; see `stepwell.analysis.scan`."""
 
-    def __init__(self, limits: HeadLimits) -> None:
+    def __init__(self, limits: HeadLimits, threads: int | None = None) -> None:
         self._library = library()
         self._library.sw_streams_new.restype = ctypes.c_void_p
         self._library.sw_streams_feed.restype = ctypes.c_int64
         self._library.sw_streams_finish.restype = ctypes.c_int64
-        *heads, streams, short = astuple(limits)
-        made = self._library.sw_streams_new(ctypes.byref(_Limits(*heads)), streams, short)
-        if not made:
-            raise MemoryError
-        self._table: ctypes.c_void_p | None = ctypes.c_void_p(made)
+        *heads, streams, short, shards = astuple(limits)
+        self._tables: list[ctypes.c_void_p] = []
+        self._filling: list[Future[Evidence]] = []
+        self._threads = ThreadPoolExecutor(threads or shards, "streams")
+        each = max(streams // shards, 1)
+        for shard in range(shards):
+            made = self._library.sw_streams_new(ctypes.byref(_Limits(*heads)), each, short, shard, shards)
+            if not made:
+                self.__exit__()
+                raise MemoryError
+            self._tables.append(ctypes.c_void_p(made))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._table:
-            self._library.sw_streams_free(self._table)
-        self._table = None
+        self._threads.shutdown()
+        for table in self._tables:
+            self._library.sw_streams_free(table)
+        self._tables = []
 
     def feed(self, runs: Mapping[str, np.ndarray[Any, Any]]) -> Evidence:
-        """Take runs, in the order of their accesses within each stream; return what was given up meanwhile."""
+        """Take runs, in the order of their accesses within each stream; return what was given up before."""
         held = [np.ascontiguousarray(runs[name], dtype) for name, dtype in COLUMNS.items()]
-        columns = _Columns(*(array.ctypes.data for array in held))
-        rows = ctypes.c_size_t(len(held[0]))
-        return self._take(self._library.sw_streams_feed(self._table, ctypes.byref(columns), rows))
+        given = self._given()
+        self._filling = [self._threads.submit(self._fill, table, held) for table in self._tables]
+        return given
 
     def finish(self) -> Evidence:
         """Return the evidence of all streams that `feed` has not returned; nothing more can be fed."""
-        return self._take(self._library.sw_streams_finish(self._table))
+        given = self._given()
+        self._filling = [self._threads.submit(self._end, table) for table in self._tables]
+        return np.concatenate([given, self._given()])
 
-    def _take(self, count: int) -> Evidence:
+    def _given(self) -> Evidence:
+        """Wait for the tables, and return what they gave up."""
+        given = [filling.result() for filling in self._filling]
+        self._filling = []
+        return np.concatenate([np.empty(0, EVIDENCE), *given])
+
+    def _fill(self, table: ctypes.c_void_p, held: list[np.ndarray[Any, Any]]) -> Evidence:
+        columns = _Columns(*(array.ctypes.data for array in held))
+        rows = ctypes.c_size_t(len(held[0]))
+        return self._take(table, self._library.sw_streams_feed(table, ctypes.byref(columns), rows))
+
+    def _end(self, table: ctypes.c_void_p) -> Evidence:
+        return self._take(table, self._library.sw_streams_finish(table))
+
+    def _take(self, table: ctypes.c_void_p, count: int) -> Evidence:
         if count < 0:
             raise MemoryError
         evidence = np.empty(count, EVIDENCE)
         if count:
-            self._library.sw_streams_take(self._table, ctypes.c_void_p(evidence.ctypes.data))
+            self._library.sw_streams_take(table, ctypes.c_void_p(evidence.ctypes.data))
         return evidence

@@ -27,10 +27,13 @@ class HeadLimits:
     around: int = 64 << 10
     """Bytes. Linux maps up to 16 cached pages around a fault (fault_around_bytes in mm/memory.c)."""
     streams: int = 1 << 17
-    """Streams under way at the same time, of 4 KiB each; beyond, the one left alone longest is concluded early."""
+    """Streams under way at the same time, of 8 KiB each; beyond, the one left alone longest is concluded early."""
     short: int = 64
     """Accesses. A longer stream speaks for itself; shorter ones are also looked at together with the other streams of
     the same process on the same file."""
+    shards: int = 2
+    """Tables among which lanes are dealt out, each filled by a thread. Every one looks at each run to know its own
+    (5 ns of 200), and DuckDB's threads, which fetch the runs meanwhile, take what other processors there are."""
 
 
 EQUIVALENT = 16 << 10
