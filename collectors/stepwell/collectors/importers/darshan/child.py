@@ -8,9 +8,13 @@ memory and time, which writes messages to its standard output (`messages.py`) an
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import resource
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
+from types import ModuleType
 from typing import Any, BinaryIO
 
 from stepwell.collectors.importers.darshan.messages import SEGMENT, Message, pack
@@ -43,8 +47,7 @@ def _read(path: str) -> Iterator[Message]:
     Raises:
         UnreadableError: the library cannot open it, or what it gives makes no sense.
     """
-    from darshan.backend import cffi_backend as backend
-
+    backend = _library()
     log = backend.log_open(path)
     if log["handle"] == backend.ffi.NULL:
         raise UnreadableError("Darshan's library cannot open it")
@@ -61,6 +64,21 @@ def _read(path: str) -> Iterator[Message]:
     if dxt := next((module for module in ("DXT_POSIX", "DXT_MPIIO") if module in modules), None):
         yield from _segments(backend, log, modules, dxt)
     yield Message("end")
+
+
+def _library() -> Any:
+    """Return the wrapper of Darshan's library, without what its package imports for tables and plots.
+
+    That is pandas above all, which takes four times as long as the rest and which no call here needs.
+    """
+    spec = importlib.util.find_spec("darshan")
+    assert spec
+    assert spec.submodule_search_locations
+    package = ModuleType("darshan")
+    package.__path__ = list(spec.submodule_search_locations)
+    package.__dict__["__darshanutil_version__"] = version("darshan")  # the wrapper holds the library against it
+    sys.modules |= {"darshan": package, "pandas": ModuleType("pandas")}
+    return importlib.import_module("darshan.backend.cffi_backend")
 
 
 def _text(backend: Any, chars: Any) -> str:
