@@ -73,7 +73,7 @@ class CounterVerdict:
 
 
 def of_trace(store: Queryable, trace: int) -> list[CounterVerdict]:
-    """Return the verdicts on all files of an imported Darshan log, those of most bytes first."""
+    """Return the verdicts on the files of a Darshan log that it has counters of but no accesses, most bytes first."""
     shared = {
         row["reader"]
         for row in rows(store, f"SELECT reader FROM readers WHERE trace = $1 AND comm = '{SHARED}'", trace)
@@ -81,7 +81,9 @@ def of_trace(store: Queryable, trace: int) -> list[CounterVerdict]:
     found = rows(
         store,
         """SELECT reader, file, path, module, counter, value FROM counters
-            WHERE trace = $1 AND module IN ('POSIX', 'STDIO') ORDER BY reader, file, module""",
+            WHERE trace = $1 AND module IN ('POSIX', 'STDIO')
+                AND file NOT IN (SELECT file FROM runs WHERE trace = $1 AND count > 0)
+            ORDER BY reader, file, module""",
         trace,
     )
     counted = (

@@ -8,7 +8,7 @@ from typing import Annotated
 from stepwell.analysis.advice import Finding
 from stepwell.analysis.ask import Queryable, rows
 from stepwell.analysis.insight import Insight
-from stepwell.analysis.patterns import Pattern, patterns
+from stepwell.analysis.patterns import Pattern, counted_files, patterns
 from stepwell.analysis.subject import Subject
 from stepwell.analysis.waits.model import Dataset, Process, SlowFile, Storage, Team
 
@@ -102,9 +102,10 @@ def explain(store: Queryable, insight: Insight, subject: Subject) -> Explanation
 def _patterns(store: Queryable, trace: int, subject: Subject, streams: list[Stream]) -> tuple[Pattern, ...]:
     """Return the verdicts on a subject: on its workload, its dataset, its files and its streams."""
     if subject.scope == "dataset":
-        found = patterns(store, trace, [one.file for one in streams])
+        counted = [file for file, of in counted_files(store, trace).items() if of == subject.dataset]
+        found = patterns(store, trace, [*(one.file for one in streams), *counted[:STREAMS]])
         return tuple(row for row in found if row.scope == "file" or row.subject == subject.dataset)
-    threads, files = sorted({one.thread for one in streams}), sorted({one.file for one in streams})
+    threads, files = sorted({one.thread for one in streams}), sorted({one.file for one in streams} | {*subject.files})
     opens = [row["open"] for row in rows(store, _OPENS, trace, threads, files)]
     found = patterns(store, trace, files if subject.scope == "file" else [], opens)
     scopes = {"file", "stream"} if subject.scope == "file" else {"workload", "stream"}

@@ -9,10 +9,13 @@ from typing import Annotated
 from stepwell.analysis.advice import Finding, advise, facts, headline
 from stepwell.analysis.ask import Queryable
 from stepwell.analysis.orders import Order, orders
-from stepwell.analysis.patterns import Pattern, patterns
+from stepwell.analysis.patterns import Pattern, counted_files, patterns
 from stepwell.analysis.reuse import CacheCurve
 from stepwell.analysis.reuse.simulate import curves
 from stepwell.analysis.waits import Waits
+
+COUNTED = 200
+"""Most files without accesses, of which only counters are known, whose verdicts are listed."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,12 @@ class Insight:
 
     headlines: Annotated[tuple[str, ...], "one sentence on each of `waits.teams`"]
     findings: Annotated[tuple[Finding, ...], "what would help, what would save most time first"]
-    patterns: Annotated[tuple[Pattern, ...], "verdicts on workloads, datasets and the files listed"]
+    patterns: Annotated[
+        tuple[Pattern, ...], "verdicts on workloads, datasets, the files listed and those that have counters only"
+    ]
     waits: Annotated[Waits, "where the time of each process and dataset went, and what storage gave"]
     orders: Annotated[tuple[Order, ...], "in which order workloads go over the files of datasets"]
-    caches: Annotated[
-        tuple[CacheCurve, ...], "what caches would serve, by dataset; last of all data together"
-    ]
+    caches: Annotated[tuple[CacheCurve, ...], "what caches would serve, by dataset; last of all data together"]
 
 
 def understand(store: Queryable, trace: int, files: Sequence[int] = ()) -> Insight:
@@ -41,7 +44,7 @@ def understand(store: Queryable, trace: int, files: Sequence[int] = ()) -> Insig
         NoTraceError: the trace is not in the store.
     """
     over_files = orders(store, trace)
-    verdicts = patterns(store, trace, files)
+    verdicts = patterns(store, trace, [*files, *list(counted_files(store, trace))[:COUNTED]])
     caches = curves(store, trace)
     known = facts(store, trace, verdicts, over_files, caches)
     findings = advise(known)

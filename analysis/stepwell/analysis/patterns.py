@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 
+from stepwell.analysis import darshan
 from stepwell.analysis.ask import Queryable, rows
 from stepwell.analysis.orders import directory_ordered, orders, with_directories
 from stepwell.analysis.reuse import Reuse, Subjects, with_reuse
@@ -26,6 +27,15 @@ WHERE trace = $1 AND (scope IN ('workload', 'dataset')
     OR scope = 'file' AND list_contains($2::BIGINT[], TRY_CAST(subject AS BIGINT))
     OR scope = 'stream' AND list_contains($3::BIGINT[], TRY_CAST(split_part(subject, '/', 2) AS BIGINT)))
 ORDER BY scope = 'workload' DESC, scope = 'dataset' DESC, scope = 'file' DESC, bytes DESC, subject, op
+"""
+
+_COUNTED = """
+SELECT file, coalesce(dataset, '') AS dataset
+FROM (
+    SELECT TRY_CAST(subject AS BIGINT) AS file, max(bytes) AS bytes FROM patterns
+    WHERE trace = $1 AND scope = 'file' AND evidence::VARCHAR LIKE '{"counters":%' GROUP BY subject
+) JOIN (SELECT file, dataset FROM files WHERE trace = $1) USING (file)
+ORDER BY bytes DESC, file
 """
 
 
@@ -53,10 +63,13 @@ class Pattern:
 
 
 def classify(store: Queryable, trace: int) -> pa.Table:
-    """Return the rows of the view `patterns` for a trace, but for the column `trace`; `evidence` as JSON text."""
-    facts = Facts.of(store, trace)
+    """Return the rows of the view `patterns` for a trace, but for the column `trace`; `evidence` as JSON text.
+
+    Accesses decide where there are any; files of which only Darshan's counters are known have verdicts from these.
+    """
+    facts, counted = Facts.of(store, trace), darshan.of_trace(store, trace)
     software = facts.files.filter(facts.files["software"])["file"].to_numpy()
-    with Patterns(facts) as patterns, Reuse(Subjects.of(store, trace, software)) as reuse:
+    with Patterns(facts, counted) as patterns, Reuse(Subjects.of(store, trace, software)) as reuse:
         scan(store, trace, [patterns, reuse])
         rows = with_reuse(patterns.finish(), reuse.finish())
     return with_directories(rows, directory_ordered(orders(store, trace)))
@@ -68,3 +81,8 @@ def patterns(store: Queryable, trace: int, files: Sequence[int], opens: Sequence
         Pattern(**row | {"evidence": json.loads(row["evidence"] or "{}")})
         for row in rows(store, ROWS, trace, list(files), list(opens))
     )
+
+
+def counted_files(store: Queryable, trace: int) -> dict[int, str]:
+    """Return the files whose verdicts rest on counters, for want of accesses, and their datasets; most bytes first."""
+    return {row["file"]: row["dataset"] for row in rows(store, _COUNTED, trace)}

@@ -14,12 +14,14 @@ LISTED = 10
 
 _PROCESSES = """
 SELECT DISTINCT reader, pid, coalesce(comm, '') AS comm, coalesce(command, '') AS command FROM readers
-WHERE trace = $1 AND reader IN (SELECT reader FROM runs WHERE trace = $1) ORDER BY reader
+WHERE trace = $1 AND reader IN (
+    SELECT reader FROM runs WHERE trace = $1 UNION SELECT reader FROM counters WHERE trace = $1) ORDER BY reader
 """
 
 _FILES = """
 SELECT file, coalesce(path, '') AS path, coalesce(dataset, '') AS dataset FROM files
-WHERE trace = $1 AND file IN (SELECT file FROM runs WHERE trace = $1) ORDER BY path, file
+WHERE trace = $1 AND file IN (
+    SELECT file FROM runs WHERE trace = $1 UNION SELECT file FROM counters WHERE trace = $1) ORDER BY path, file
 """
 
 _CWD = "SELECT coalesce(cwd, '/') AS cwd FROM traces WHERE trace = $1"
@@ -75,7 +77,8 @@ def _processes(described: list[Row], name: str) -> list[Subject]:
     chosen = by_pid or [row for row in described if name == row["comm"] or name in _words(row["command"])]
     if not chosen:
         return []
-    called = f"{chosen[0]['comm']} {chosen[0]['pid']}" if len(chosen) == 1 else f"{len(chosen)} x {chosen[0]['comm']}"
+    comm, pid = chosen[0]["comm"], chosen[0]["pid"]
+    called = f"{len(chosen)} x {comm}" if len(chosen) > 1 else f"{comm} {pid}" if pid else comm
     return [Subject("process", called, readers=tuple(row["reader"] for row in chosen))]
 
 

@@ -35,7 +35,22 @@ def _steps(steps: dict[str, int]) -> str:
     return "accesses: " + ", ".join(f"{count(number)} {_STEPS.get(name, name)}" for name, number in ordered)
 
 
+def _counters(counters: dict[str, Any]) -> str:
+    records = f"rests on {plural(counters['records'], 'record')} of Darshan's counters: no access of it is in the log"
+    largest = counters.get("largest")
+    if not largest:
+        return records
+    which = "that" if counters["records"] == 1 else "the largest"
+    return (
+        f"{records}; {which} has {plural(int(largest['steps']), 'step')},"
+        f" {percent(largest['consecutive'])} of them consecutive, {percent(largest['forward'])} forward,"
+        f" {percent(largest['regular'])} over the same gap of {size(int(largest['gap']))};"
+        f" {percent(largest['transferred_to_extent'])} of the file up to the highest byte was transferred"
+    )
+
+
 _SENTENCES: dict[str, Callable[[Any], str]] = {
+    "counters": _counters,
     "steps": _steps,
     "heads": lambda heads: f"{plural(heads, 'long chain')} of accesses beside each other",
     "chain": lambda chain: f"longest chain: {plural(chain['accesses'], 'access', 'accesses')}, {size(chain['bytes'])}",

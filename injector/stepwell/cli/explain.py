@@ -70,9 +70,12 @@ def _show(found: Explanation) -> None:
 
 def _steps(found: Explanation) -> Iterator[tuple[str, Iterable[str]]]:
     yield "How it reads", list(_reading(found))
-    yield "Where its time goes", list(_time(found))
-    yield "What its storage gave", [line for one in found.storages for line in _storage(one)] or ["Nobody waited."]
-    yield "What would help", [line for one in found.findings for line in _finding(one)] or ["Nothing was found."]
+    storages = [line for one in found.storages for line in _storage(one)]
+    findings = [line for one in found.findings for line in _finding(one)]
+    unknown = [] if found.streams else ["Unknown: no access of it is in the trace."]
+    yield "Where its time goes", list(_time(found)) or unknown
+    yield "What its storage gave", storages or unknown or ["Nobody waited."]
+    yield "What would help", findings or unknown or ["Nothing was found."]
 
 
 def _reading(found: Explanation) -> Iterator[str]:

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
+from stepwell.analysis.darshan import CounterVerdict
 from stepwell.analysis.native.streams import Evidence, Streams
 from stepwell.analysis.scan import Runs
 from stepwell.analysis.streams import rows
 from stepwell.analysis.streams.decide import Circumstances, decide
 from stepwell.analysis.streams.facts import Facts
-from stepwell.analysis.streams.rollup import Groups, by_turns, condense, settle, speakers, vote
+from stepwell.analysis.streams.rollup import (
+    STREAM,
+    Groups,
+    by_turns,
+    condense,
+    of_counters,
+    settle,
+    speakers,
+    vote,
+)
 from stepwell.analysis.thresholds import streams as limits
+from stepwell.trace.definition import Op
 
-ANALYSIS_VERSION = 2
+ANALYSIS_VERSION = 3
 """Raised when verdicts change, so that stored ones are drawn again."""
 
 Records = np.ndarray[Any, np.dtype[np.void]]
 
 
 class Patterns:
-    """Takes the runs of one trace, gives the verdicts; use as a context manager."""
+    """Takes the runs of one trace, gives the verdicts; use as a context manager.
+
+    Args:
+        facts: what the trace knows besides accesses.
+        counted: verdicts on files without accesses, those of most bytes first; they count as a stream each.
+    """
 
     columns = Streams.columns
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, counted: Sequence[CounterVerdict] = ()) -> None:
         self._facts = facts
+        self._counted = counted
         self._engine = Streams(limits.HeadLimits())
         self._all: list[Records] = []
         self._shown: list[Evidence] = []
@@ -46,14 +64,14 @@ class Patterns:
     def finish(self) -> pa.Table:
         """Return the rows of all scopes (`rows.SCHEMA`)."""
         self._conclude(self._engine.finish())
-        if not self._all:
+        if not self._all and not self._counted:
             return rows.SCHEMA.empty_table()
-        facts, streams = self._facts, np.concatenate(self._all)
+        facts, streams = self._facts, np.concatenate([np.zeros(0, STREAM), *self._all])
         workloads = facts.readers["workload"].combine_chunks().dictionary_encode()
         datasets = facts.files["dataset"].combine_chunks().dictionary_encode()
         dataset = datasets.indices.to_numpy()
         settle(streams, Groups.by(streams["op"], dataset[facts.file(streams["file"])]))
-        speaking = speakers(streams)
+        speaking = np.concatenate([speakers(streams), of_counters(self._counted)])
         workload = workloads.indices.to_numpy()[facts.reader(speaking["reader"])]
         groups = Groups.by(speaking["op"], speaking["file"], workload)
         files = vote(speaking, groups)
@@ -93,6 +111,8 @@ class Patterns:
         self._verdicts = [verdicts[largest]]
 
     def _streams(self, dataset: np.ndarray[Any, Any]) -> pa.Table:
+        if not self._all:
+            return rows.SCHEMA.empty_table()
         self._keep_largest()
         (evidence,), (found,) = self._shown, self._verdicts
         settle(found, Groups.by(found["op"], dataset[self._facts.file(found["file"])]))
@@ -107,7 +127,12 @@ class Patterns:
         largest = np.argsort(-files["bytes"], kind="stable")[: limits.FILE_ROWS]
         found, about, file = files[largest], about[largest], file[largest]
         paths = self._facts.files["path"].take(pa.array(file)).to_pylist()
-        return rows.table("file", list(map(str, about["file"])), paths, about["op"], found, rows.of_groups(found))
+        evidence = rows.of_groups(found)
+        figures = {(one.file, Op[one.op.upper()]): one.evidence for one in reversed(self._counted)}
+        for row, of, op_of in zip(evidence, about["file"], about["op"], strict=True):
+            if "counters" in row:
+                row["counters"]["largest"] = figures[of, op_of]
+        return rows.table("file", list(map(str, about["file"])), paths, about["op"], found, evidence)
 
     def _wholes(
         self,

@@ -20,6 +20,9 @@ FILES = f"""
 WITH used AS (
     SELECT file, bool_and(op = 'mmap') AS mapped, bool_or(op = 'write') AS written
     FROM runs WHERE trace = $1 GROUP BY file
+    UNION ALL
+    SELECT file, false, bool_or(counter IN ('POSIX_WRITES', 'STDIO_WRITES')) FROM counters
+    WHERE trace = $1 AND file NOT IN (SELECT file FROM runs WHERE trace = $1) GROUP BY file
 )
 SELECT file, path, coalesce(size, -1)::BIGINT AS size, coalesce(dataset, '') AS dataset, {SOFTWARE} AS software
 FROM files JOIN used USING (file) WHERE trace = $1 ORDER BY file
@@ -29,7 +32,12 @@ APPENDING = f"SELECT open FROM opens WHERE trace = $1 AND flags & {O_APPEND} <> 
 
 READERS = "SELECT reader, coalesce(workload, '') AS workload FROM readers WHERE trace = $1 ORDER BY reader"
 
-TRACE = "SELECT collector, accesses, lost FROM traces WHERE trace = $1"
+TRACE = """
+SELECT collector, accesses,
+    lost - coalesce((SELECT sum(count) FROM losses WHERE trace = $1 AND hop = 'darshan dxt'), 0)::BIGINT AS lost
+FROM traces WHERE trace = $1
+"""
+"""DXT keeps a file's accesses from the first on, or none of it: what there is has no gaps that would blur a pattern."""
 
 
 @dataclass(frozen=True)

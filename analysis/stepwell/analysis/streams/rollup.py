@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from stepwell.analysis.darshan import CounterVerdict
 from stepwell.analysis.native.streams import Evidence
 from stepwell.analysis.streams.decide import (
     APPEND,
@@ -20,18 +22,20 @@ from stepwell.analysis.streams.decide import (
     WHOLE_FILE,
     Verdicts,
 )
+from stepwell.analysis.thresholds import darshan
 from stepwell.analysis.thresholds import streams as limits
+from stepwell.trace.definition import Op
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 STREAM = np.dtype(
     [*((name, "i8") for name in ("reader", "thread", "open", "file", "lane")), ("op", "u1"), ("is_lane", "?"),
-     *((name, "i8") for name in ("accesses", "bytes", "low", "high")), *VERDICT.descr]
+     *((name, "i8") for name in ("counted", "accesses", "bytes", "low", "high")), *VERDICT.descr]
 )  # fmt: skip
-"""What is kept of every stream and lane: who, what, and the verdict."""
+"""What is kept of every stream and lane: who, what, and the verdict; `counted` is 1 where counters stand for one."""
 
 GROUP = np.dtype(
-    [("streams", "i8"), ("accesses", "i8"), ("bytes", "i8"), ("low", "i8"), ("high", "i8"), ("by_turns", "?"),
+    [*((name, "i8") for name in ("streams", "counted", "accesses", "bytes", "low", "high")), ("by_turns", "?"),
      ("by_accesses", "f8", len(PATTERNS)), ("by_bytes", "f8", len(PATTERNS)), *VERDICT.descr]
 )  # fmt: skip
 """A verdict on several streams, with the shares of patterns among them by accesses and by bytes."""
@@ -73,9 +77,23 @@ class Groups:
 def condense(evidence: Evidence, verdicts: Verdicts) -> np.ndarray[Any, np.dtype[np.void]]:
     """Return what is kept of these streams."""
     kept = np.zeros(len(evidence), STREAM)
-    for name in STREAM.names or ():
-        kept[name] = evidence[name] if name in (EVIDENCE_NAMES) else verdicts[name]
+    for name in (*EVIDENCE_NAMES, *(VERDICT.names or ())):
+        kept[name] = evidence[name] if name in EVIDENCE_NAMES else verdicts[name]
     kept["low"][evidence["accesses"] == 0] = 0
+    return kept
+
+
+def of_counters(verdicts: Sequence[CounterVerdict]) -> np.ndarray[Any, np.dtype[np.void]]:
+    """Return verdicts from counters as those of streams: of one reader on one file each."""
+    kept = np.zeros(len(verdicts), STREAM)
+    kept["counted"], kept["lane"] = 1, -1
+    for name in ("reader", "file", "accesses", "bytes", "confidence"):
+        kept[name] = [getattr(one, name) for one in verdicts]
+    kept["op"] = [Op[one.op.upper()] for one in verdicts]
+    kept["pattern"] = [PATTERNS.index(one.pattern) for one in verdicts]
+    kept["stride"] = [one.stride or 0 for one in verdicts]
+    kept["request"] = [one.request_size for one in verdicts]
+    kept["cost"] = kept["bytes"] + limits.EQUIVALENT * kept["accesses"].astype(np.float64)
     return kept
 
 
@@ -146,6 +164,7 @@ def vote(members: np.ndarray[Any, np.dtype[np.void]], groups: Groups) -> np.ndar
     result["streams"] = groups.sum(
         members["streams"] if "streams" in (members.dtype.names or ()) else np.ones(len(members))
     )
+    result["counted"] = groups.sum(members["counted"])
     result["low"] = np.iinfo(np.int64).max
     np.minimum.at(result["low"], groups.of, members["low"])
     np.maximum.at(result["high"], groups.of, members["high"])
@@ -164,12 +183,13 @@ def vote(members: np.ndarray[Any, np.dtype[np.void]], groups: Groups) -> np.ndar
     pattern = np.where(related & (share < limits.CONFIDENT), SEQUENTIAL, pattern)
     pattern = np.where(divided, MIXED, pattern)
     overall = sure[:, 1:].sum(axis=1) / np.maximum(known, 1e-9)
-    result["likely"] = pattern
+    result["likely"] = np.where(known > 0, pattern, UNKNOWN)
     confidence = np.where(divided, overall, confidence * np.where(related, kin, share))
     unclear = known < result["cost"] * limits.CONFIDENT
     confidence = np.where(unclear, known / np.maximum(result["cost"], 1) * confidence, confidence)
     result["confidence"] = confidence
-    result["pattern"] = np.where(unclear | (confidence < limits.CONFIDENT), UNKNOWN, pattern)
+    least = np.where(result["counted"] > result["streams"] / 2, darshan.CONFIDENT, limits.CONFIDENT)
+    result["pattern"] = np.where(unclear | (confidence < least), UNKNOWN, pattern)
     _typical(members, groups, result)
     return result
 

@@ -103,9 +103,10 @@ def _stream(one: Any, verdict: Any, kinds: list[str | None]) -> dict[str, Any]:
 def of_groups(found: Records) -> list[dict[str, Any]]:
     """Return what the verdict on each group was drawn from.
 
-    Keys: `streams` (how many), `by_bytes` and `by_accesses` (shares of the patterns among them), `by_turns` (several
-    streams read one file in turns), `differ` (bytes and accesses do not agree), `likely` (the best guess of an
-    unknown).
+    Keys: `counters` (`records`: how many of another tool's records of counters stand for streams that it did not tell;
+    for a file also `largest`, the figures of the one with most bytes), `streams` (how many), `by_bytes` and
+    `by_accesses` (shares of the patterns among them), `by_turns` (several streams read one file in turns), `differ`
+    (bytes and accesses do not agree), `likely` (the best guess of an unknown).
     """
     return [_group(one) for one in found]
 
@@ -115,12 +116,14 @@ def _group(one: Any) -> dict[str, Any]:
         key: {name: round(float(share), 3) for name, share in zip(PATTERNS, one[key], strict=True) if share >= 0.0005}
         for key in ("by_bytes", "by_accesses")
     }
-    said: dict[str, Any] = {"streams": int(one["streams"]), **shares}
+    counted, streams = int(one["counted"]), int(one["streams"] - one["counted"])
+    said: dict[str, Any] = {"counters": {"records": counted}} if counted else {}
+    said |= ({"streams": streams} if streams else {}) | shares
     if one["by_turns"]:
         said["by_turns"] = True
     most = [int(one[key].argmax()) for key in ("by_bytes", "by_accesses")]
     if most[0] != most[1] and not set(most) <= set(FAMILY):
         said["differ"] = True
-    if one["pattern"] == 0:
+    if one["pattern"] == 0 and one["likely"]:
         said["likely"] = PATTERNS[one["likely"]]
     return said

@@ -51,10 +51,12 @@ def render(summary: Summary, insight: Insight, console: Console, command: str) -
         console.print(Text(printable(warning), style="bold red" if summary.losses else "yellow"))
     for sentence in insight.headlines[:TEAMS]:
         console.print(Text(printable(sentence), style="bold"))
-    for sentence in story(summary):
+    for sentence in story(summary, insight):
         console.print(Text(printable(sentence)))
     if summary.totals.accesses:
         _seen(summary, insight, console, command)
+    else:
+        tables.patterns(summary, insight, console)
     if summary.coverage:
         heading(console, "What this collector does not see, and costs")
         for sentence in summary.coverage:

@@ -46,8 +46,10 @@ def facts(summary: Summary) -> str:
     return f"trace {trace.trace}, {when}{lasted}{where}{ended}{cut}"
 
 
-def story(summary: Summary) -> list[str]:
+def story(summary: Summary, insight: Insight) -> list[str]:
     """Return the most important sentences, the most important one first."""
+    if not summary.totals.accesses and summary.trace.collector.startswith("import "):
+        return _counted(insight) or ["No access to a file is in the imported log; what it cannot tell is listed below."]
     if not summary.totals.accesses:
         return [
             "No access to a regular file was seen.",
@@ -58,6 +60,22 @@ def story(summary: Summary) -> list[str]:
     if not summary.totals.wall_ns:  # imported without times
         return _volume(summary)
     return [*_volume(summary), *_time(summary), *_waited(summary)]
+
+
+def _counted(insight: Insight) -> list[str]:
+    """Return what is known of a trace that has no accesses but counters of them; empty when it has none."""
+    counted = [row for row in insight.patterns if row.scope == "workload"]
+    if not counted:
+        return []
+    return [
+        *(
+            f"{size(row.bytes)} in {accesses(row.accesses)} ({row.op}), as Darshan counted: {row.pattern}"
+            + (f", {percent(row.confidence)} sure." if row.confidence else ".")
+            for row in counted
+        ),
+        "The log has counters only, no accesses: times, order and what would help are unknown, and verdicts less sure.",
+        "For accesses let Darshan trace them (DXT_ENABLE_IO_TRACE=1), or use `stepwell record`.",
+    ]
 
 
 def _volume(summary: Summary) -> list[str]:
