@@ -1,4 +1,4 @@
-"""Compiles what is not Python: the BPF objects and the native libraries.
+"""Makes what is not Python: the BPF objects, the native libraries, and Vega's JavaScript for the HTML report.
 
 Hatchling runs the hook for wheels and editable installs alike; `make native`
 runs this file itself.  The results lie beside their sources, where the package
@@ -58,7 +58,15 @@ def targets(root: Path) -> list[Target]:
         *_library(collecting / "libstepwell.so", include, [*LIBBPF, "-lz", "-lpthread"]),
         *_library(analysing / "libanalysis.so", include, ["-lm"]),
         *_library(replaying / "libreplay.so", include, ["-lpthread"]),
+        _vega(root, root / "injector" / "stepwell" / "cli" / "report" / "assets" / "vega.js"),
     ]
+
+
+def _vega(root: Path, output: Path) -> Target:
+    """Vega, Vega-Lite and Vega-Embed in one script: bundling takes vl-convert two seconds, too long for each report."""
+    bundled = 'vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed")'
+    code = f"import pathlib, sys, vl_convert; pathlib.Path(sys.argv[1]).write_text({bundled}, encoding='utf-8')"
+    return Target(output, [root / "pyproject.toml"], [[sys.executable, "-c", code, str(output)]])
 
 
 def _bpf_object(source: Path, include: list[str]) -> Target:

@@ -27,8 +27,12 @@ def records(record: Record, number: int, /, **values: Any) -> np.ndarray[Any, np
     return made
 
 
-def single_reads(rng: np.random.Generator, count: int, first: int) -> np.ndarray[Any, np.dtype[np.void]]:
+def single_reads(
+    rng: np.random.Generator, count: int, first: int, waiting: float = 0.0
+) -> np.ndarray[Any, np.dtype[np.void]]:
     latency = rng.gamma(2.0, 600.0, count).astype(np.uint64)
+    waited = (rng.random(count) < waiting).astype(np.uint64)
+    waits = waited * rng.gamma(2.0, 40_000.0, count).astype(np.uint64)
     return records(
         RUN_SHORT,
         count,
@@ -41,8 +45,11 @@ def single_reads(rng: np.random.Generator, count: int, first: int) -> np.ndarray
         requested=4096,
         size=4096,
         tail=4096,
-        latency_ns=latency,
-        latency_max_ns=latency,
+        latency_ns=latency + waits,
+        latency_max_ns=latency + waits,
+        wait_ns=waits,
+        waited=waited,
+        filled=waited * rng.integers(1, 9, count).astype(np.uint64),
     )
 
 
@@ -62,7 +69,7 @@ def long_runs(rng: np.random.Generator, count: int, first: int) -> np.ndarray[An
     return made
 
 
-def write_spool(path: Path, runs: int, *, mixed: bool) -> None:
+def write_spool(path: Path, runs: int, *, mixed: bool, waiting: float = 0.0) -> None:
     rng = np.random.default_rng(7)
     with SpoolWriter(path) as writer:
         writer.meta(uuid=path.stem, start_monotonic_ns=ORIGIN_NS, end_monotonic_ns=ORIGIN_NS + runs * 1800)
@@ -74,5 +81,8 @@ def write_spool(path: Path, runs: int, *, mixed: bool) -> None:
         opens = records(OPEN, FILES, open=numbers, ino=numbers, thread=1, start_ns=ORIGIN_NS)
         writer.write(OPEN.kind, opens, [b"f%d\0data\0" % number for number in numbers])
         for index, first in enumerate(range(0, runs, BLOCK)):
-            make, kind = (long_runs, RUN.kind) if mixed and index % 2 else (single_reads, RUN_SHORT.kind)
-            writer.write(kind, make(rng, min(BLOCK, runs - first), first))
+            number = min(BLOCK, runs - first)
+            if mixed and index % 2:
+                writer.write(RUN.kind, long_runs(rng, number, first))
+            else:
+                writer.write(RUN_SHORT.kind, single_reads(rng, number, first, waiting))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.recordings import Recording
 
-from stepwell.analysis.unique import sampling, unique_sql
+from stepwell.analysis.unique import pieces_sql, sampling, union
 from stepwell.store import Store
 
 STEP = 300_007
@@ -61,10 +62,9 @@ def touched(runs: list[Run]) -> int:
     return total
 
 
-def ask(store: Path, sql: str) -> dict[tuple[Any, ...], int]:
+def ask(store: Path, sql: str) -> tuple[dict[int, int], dict[tuple[int, int], int]]:
     with Store.open(store, "r") as opened:
-        rows = opened.query(sql.replace("$1", "1")).read_all().to_pylist()
-    return {(row["reader"], row["file"]): row["unique_bytes"] for row in rows if row["unique_bytes"]}
+        return union(opened.query(sql.replace("$1", "1")).read_all())
 
 
 def stored(directory: Path, found: list[Run]) -> Path:
@@ -98,13 +98,27 @@ def test_unique_bytes_are_those_that_counting_finds(directory: Path, found: list
     by_reader: dict[int, int] = defaultdict(int)
     for (thread, _), members in of_reader.items():
         by_reader[thread] += touched(members)
-    in_chunks = unique_sql(2, exact_pieces=10**9)  # the way of sampling, of all chunks
-    for sql in (unique_sql(1), in_chunks):
-        answer = ask(store, sql)
-        assert sorted(size for (_, file), size in answer.items() if file is not None) == by_file
-        assert sorted(size for (_, file), size in answer.items() if file is None) == sorted(
-            filter(None, by_reader.values())
-        )
+    in_chunks = pieces_sql(2, exact_pieces=10**9)  # the way of sampling, of all chunks
+    for sql in (pieces_sql(1), in_chunks):
+        of_files, of_readers = ask(store, sql)
+        assert sorted(of_files.values()) == by_file
+        readers: dict[int, int] = defaultdict(int)
+        for (reader, _), size in of_readers.items():
+            readers[reader] += size
+        assert sorted(readers.values()) == sorted(filter(None, by_reader.values()))
+
+
+@pytest.mark.parametrize("far", [2**40, 2**61], ids=["in 64 bits", "beyond them"])
+def test_files_do_not_touch_each_other_however_large(far: int) -> None:
+    rows = [(1, 5, far, far + 10), (2, 5, far + 4, far + 7), (2, 6, 0, far), (1, 6, 3, 4), (2, 7, far, far + 1)]
+    columns = ("reader", "file", "low", "high")
+    pieces = pa.table(
+        {name: [row[at] for row in rows] for at, name in enumerate(columns)} | {"one_in": [1, 1, 1, 1, 2]}
+    )
+    assert union(pieces) == (
+        {5: 10, 6: far, 7: 2},
+        {(1, 5): 10, (2, 5): 3, (2, 6): far, (1, 6): 1, (2, 7): 2},
+    )
 
 
 def test_a_sample_is_near_the_truth(tmp_path: Path) -> None:
@@ -116,7 +130,7 @@ def test_a_sample_is_near_the_truth(tmp_path: Path) -> None:
     recording.end(1)
     store = recording.stored()
     exact = len(np.unique(scattered)) * 4096
-    (estimate,) = [size for (reader, _), size in ask(store, unique_sql(4, exact_pieces=0)).items() if reader is None]
+    (estimate,) = ask(store, pieces_sql(4, exact_pieces=0))[0].values()
     assert estimate != exact
     assert abs(estimate - exact) < exact * 0.1
 

@@ -9,6 +9,13 @@ by n (spatial sampling, as SHARDS does for working sets: Waldspurger et al.,
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stepwell.analysis.ask import Queryable, ask, rows
 from stepwell.analysis.sampling import mixed
 
 EXACT_PIECES = 1_000_000
@@ -34,10 +41,73 @@ def sampling(pieces: int) -> int:
     return 1 << (max(0, pieces - 1) // EXACT_PIECES).bit_length()
 
 
-def unique_sql(one_in: int, exact_pieces: int = EXACT_PIECES) -> str:
-    """Return the query for unique bytes of trace `$1`: columns reader, dataset, file and unique_bytes.
+class Unique(NamedTuple):
+    """Unique bytes of each file, and of each reader in each file; estimated from one nth of large files' space."""
 
-    Rows with a file are about that file; rows with a reader are about what that reader touched of that dataset.
+    sampling: int
+    of_file: dict[int, int]
+    of_reader: dict[tuple[int, int], int]
+    """By reader and file."""
+
+
+def unique(store: Queryable, trace: int) -> Unique:
+    """Return how many bytes of its files a trace touched."""
+    one_in = sampling(rows(store, PIECES, trace)[0]["pieces"])
+    return Unique(one_in, *union(ask(store, pieces_sql(one_in), trace)))
+
+
+def union(pieces: pa.Table) -> tuple[dict[int, int], dict[tuple[int, int], int]]:
+    """Return the bytes that pieces of files have in common, each counted once: by file, and by reader and file.
+
+    Every file gets a place of its own on one line, and every reader a line of its own, so that one sort puts all in
+    order.
+
+    Args:
+        pieces: columns reader, file, one_in, low and high, as `pieces_sql` gives them.
+    """
+    if not pieces.num_rows:
+        return {}, {}
+    files, file = _numbered(pieces["file"])
+    readers, reader = _numbered(pieces["reader"])
+    low, high, one_in = (pieces[name].to_numpy() for name in ("low", "high", "one_in"))
+    end = np.zeros(len(files), np.int64)
+    np.maximum.at(end, file, high)
+    length = sum(end.tolist())
+    # Python's own integers, slow but without limit, where files of exabytes leave no room in 64 bits.
+    number: Any = np.int64 if length * len(readers) < 2**62 else object
+    place = (np.cumsum(end.astype(number)) - end)[file]
+    of_file = np.zeros(len(files), np.int64)
+    np.add.at(of_file, file, _fresh(low + place, high + place) * one_in)
+    place += reader.astype(number) * length
+    pairs, pair = np.unique(reader.astype(np.int64) * len(files) + file, return_inverse=True)
+    of_pair = np.zeros(len(pairs), np.int64)
+    np.add.at(of_pair, pair, _fresh(low + place, high + place) * one_in)
+    return dict(zip(files, of_file.tolist(), strict=True)), {
+        (readers[one // len(files)], files[one % len(files)]): octets
+        for one, octets in zip(pairs.tolist(), of_pair.tolist(), strict=True)
+    }
+
+
+def _numbered(column: pa.ChunkedArray) -> tuple[list[int], np.ndarray[Any, Any]]:
+    """Return the values that occur, and the number among them of each element."""
+    found = pc.dictionary_encode(column).combine_chunks()
+    return found.dictionary.to_pylist(), found.indices.to_numpy()
+
+
+def _fresh(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the bytes of each interval that those before it, in the order of their starts, do not reach."""
+    order = np.argsort(low)
+    start, end = low[order], high[order]
+    start[1:] = np.maximum(start[1:], np.maximum.accumulate(end)[:-1])
+    found = np.empty(len(low), np.int64)
+    found[order] = np.maximum(end - start, 0)
+    return found
+
+
+def pieces_sql(one_in: int, exact_pieces: int = EXACT_PIECES) -> str:
+    """Return the query for the contiguous pieces that trace `$1` touched: columns reader, file, one_in, low and high.
+
+    A piece reaches from byte `low` to before byte `high`, and stands for `one_in` such pieces.
     With `one_in` above 1, the files with the fewest pieces stay exact as long as they have `exact_pieces` together.
     """
     exact = one_in == 1
@@ -52,6 +122,7 @@ def unique_sql(one_in: int, exact_pieces: int = EXACT_PIECES) -> str:
     ends = picked(
         *(f"({at}) >> {bits}" for at in ("start", "start + size - 1", "start + stride", "start + stride + size - 1"))
     )
+    here = "true" if exact else f"one_in = 1 OR low >> {bits} < (high - 1) >> {bits} OR {picked(f'low >> {bits}')}"
     return f"""
 WITH quota AS (
     SELECT file, CASE WHEN sum(pieces) OVER (ORDER BY pieces, file) <= {exact_pieces} THEN 1
@@ -66,7 +137,12 @@ WITH quota AS (
     SELECT reader, file, "offset"::BIGINT + stride * (count::BIGINT - 1), 0, tail::BIGINT, 1
     FROM runs WHERE trace = $1 AND count > 1 AND tail <> size AND tail > 0
 ), asked AS (
-    SELECT run.*, one_in FROM run JOIN quota USING (file)
+    -- what lies in one chunk that is not looked at goes away first, which is nearly all of many random accesses
+    SELECT * FROM (
+        SELECT run.*, one_in, start + least(0, stride * (n - 1)) AS low,
+            start + greatest(0, stride * (n - 1)) + size AS high
+        FROM run JOIN quota USING (file)
+    ) WHERE {here}
 ), head AS (
     -- accesses further apart than a chunk are taken one by one
     SELECT reader, file, one_in, start, stride, size, n FROM asked WHERE NOT ({far})
@@ -90,19 +166,8 @@ WITH quota AS (
             least(n, ({last_edge} - low) // abs(stride) + 1))) AS i
         FROM cell WHERE n > 1 AND abs(stride) > size
     )
-), clipped AS MATERIALIZED (
-    SELECT reader, file, one_in, greatest(low, {low_edge}) AS low, least(high - 1, {last_edge}) + 1 AS high FROM piece
-), by_reader AS (
-    SELECT reader, file, one_in * greatest(0, high - greatest(low, coalesce(max(high) OVER (
-        PARTITION BY reader, file ORDER BY low ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), low))) AS fresh
-    FROM clipped
-), by_file AS (
-    SELECT file, one_in * greatest(0, high - greatest(low, coalesce(max(high) OVER (
-        PARTITION BY file ORDER BY low ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), low))) AS fresh
-    FROM clipped
 )
-SELECT reader, coalesce(dataset, '') AS dataset, NULL AS file, sum(fresh)::BIGINT AS unique_bytes
-FROM by_reader LEFT JOIN (SELECT file, dataset FROM files WHERE trace = $1) USING (file) GROUP BY ALL
-UNION ALL
-SELECT NULL, NULL, file, sum(fresh)::BIGINT FROM by_file GROUP BY file
+SELECT reader, file, one_in::BIGINT AS one_in, greatest(low, {low_edge})::BIGINT AS low,
+    least(high - 1, {last_edge})::BIGINT + 1 AS high
+FROM piece
 """

@@ -7,7 +7,7 @@ from collections import defaultdict
 from stepwell.analysis import queries
 from stepwell.analysis.ask import Queryable, Row, rows
 from stepwell.analysis.model import Dataset, File, Reader, Software, Usage
-from stepwell.analysis.unique import PIECES, sampling, unique_sql
+from stepwell.analysis.unique import unique
 
 _NOWHERE: Row = {"path": "unknown", "size": 0, "deleted": False, "filesystem": ""}
 
@@ -22,17 +22,18 @@ class Who:
     """
 
     def __init__(self, store: Queryable, trace: int, *, fold: bool) -> None:
-        self.sampling = sampling(rows(store, PIECES, trace)[0]["pieces"])
-        # Of a file, then reader and dataset are None; or of a reader in a dataset, then the file is.
-        self._unique: dict[tuple[int | None, str | None, int | None], int] = {
-            (row["reader"], row["dataset"], row["file"]): row["unique_bytes"]
-            for row in rows(store, unique_sql(self.sampling), trace)
-        }
+        touched = unique(store, trace)
+        self.sampling = touched.sampling
+        self._unique = touched.of_file
         self._about = {row["file"]: row for row in rows(store, queries.FILES, trace)}
         self._opens = {row["file"]: row["opens"] for row in rows(store, queries.OPENS, trace)}
         self.opens = sum(self._opens.values())
         self._rows = rows(store, queries.VOLUMES, trace)
         files = [self._file(row) for row in self._rows if row["file"] is not None]
+        dataset = {file.file: file.dataset for file in files}
+        self._touched: dict[tuple[int, str], int] = defaultdict(int)
+        for (reader, number), octets in touched.of_reader.items():
+            self._touched[reader, dataset[number]] += octets
         fold = fold and not all(file.software for file in files)
         folded = [file for file in files if fold and file.software]
         self.shown = [file for file in files if not (fold and file.software)]
@@ -62,7 +63,7 @@ class Who:
             accesses=row["accesses"],
             bytes=row["bytes"],
             around_bytes=row["around_bytes"],
-            unique_bytes=min(self._unique.get((None, None, row["file"]), 0), row["bytes"]),
+            unique_bytes=min(self._unique.get(row["file"], 0), row["bytes"]),
             latency_ns=row["latency_ns"],
             first_ns=row["first_ns"],
             last_ns=row["last_ns"],
@@ -97,7 +98,7 @@ class Who:
                 files=row["files"],
                 accesses=row["accesses"],
                 bytes=row["bytes"],
-                unique_bytes=min(self._unique.get((row["reader"], row["dataset"], None), 0), row["bytes"]),
+                unique_bytes=min(self._touched.get((row["reader"], row["dataset"]), 0), row["bytes"]),
             )
             for row in self._rows
             if row["reader"] is not None and row["dataset"] is not None
@@ -108,8 +109,8 @@ class Who:
         of_reader: dict[int, list[Row]] = defaultdict(list)
         for row in threads:
             of_reader[row["reader"]].append(row)
-        touched: dict[int | None, int] = defaultdict(int)
-        for (reader, _, _), size in self._unique.items():
+        touched: dict[int, int] = defaultdict(int)
+        for (reader, _), size in self._touched.items():
             touched[reader] += size
         facts = {row["reader"]: row for row in described}
         return [

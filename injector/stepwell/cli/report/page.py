@@ -1,7 +1,7 @@
 """The report as one HTML page that needs nothing else: style, scripts and data are inside.
 
-The charts are Vega-Lite's; its JavaScript comes with vl-convert, so that no network is needed, neither here nor where
-the page is read.  Everything that is text in the trace reaches the page through Jinja's escaping or as JSON without
+The charts are Vega-Lite's; its JavaScript is put beside the other assets when Stepwell is built, so that no network is
+needed, neither here nor where the page is read.  Everything that is text in the trace reaches the page through Jinja's escaping or as JSON without
 "<", so that no file name can become markup.
 """
 
@@ -11,7 +11,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-import vl_convert
 
 from stepwell.cli import evidence
 from stepwell.cli import format as form
@@ -53,7 +52,7 @@ def page(summary: Summary, insight: Insight) -> str:
         words=words,
         evidence=evidence,
         style=_Raw(asset("page.css")),
-        vega=_Raw(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed").replace("</script", r"<\/script")),
+        vega=_Raw(asset("vega.js").replace("</script", r"<\/script")),
         script=_Raw(asset("page.js")),
         data=_Raw(_json(_data(summary, insight))),
     )
