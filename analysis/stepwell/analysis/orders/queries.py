@@ -25,7 +25,7 @@ FROM readers WHERE trace = $1 ORDER BY start_ns, reader
 """
 
 VISITS = """
-WITH piece AS (
+WITH piece AS NOT MATERIALIZED (
     SELECT r.reader, r.thread, r.file, r.open, r.seq, r.start_ns,
         r.start_ns + r.span_ns + CASE WHEN r.count = 1 THEN r.latency_ns ELSE 0 END AS end_ns, r."offset" AS low,
         CASE WHEN r.stride = 0 THEN CAST(r.count AS BIGINT) ELSE 1 END AS alike,
@@ -34,7 +34,7 @@ WITH piece AS (
         SELECT dataset FROM files WHERE trace = $1 GROUP BY dataset HAVING count(*) >= $2
     )) f ON r.file = f.file
     WHERE r.trace = $1 AND r.count > 0 AND r.op <> 'write'
-), opened AS (
+), opened AS MATERIALIZED (
     SELECT reader, file, open, min_by(thread, start_ns) AS thread, min(start_ns) AS start_ns, max(end_ns) AS end_ns,
         sum(bytes) AS bytes, count(*) AS runs, max(alike) AS alike, min_by(low, start_ns) AS origin
     FROM piece GROUP BY reader, file, open

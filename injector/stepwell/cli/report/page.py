@@ -1,8 +1,8 @@
 """The report as one HTML page that needs nothing else: style, scripts and data are inside.
 
 The charts are Vega-Lite's; its JavaScript is put beside the other assets when Stepwell is built, so that no network is
-needed, neither here nor where the page is read.  Everything that is text in the trace reaches the page through Jinja's escaping or as JSON without
-"<", so that no file name can become markup.
+needed, neither here nor where the page is read.  Everything that is text in the trace reaches the page through Jinja's
+escaping or as JSON without "<", so that no file name can become markup.
 """
 
 from __future__ import annotations
