@@ -187,17 +187,45 @@ def test_one_worker_with_most_of_the_work_is_an_imbalance(recording: Recording) 
     assert one.verdict.bound == "imbalance"
 
 
-def test_a_slow_file_is_named(recording: Recording) -> None:
+def beside_each_other(recording: Recording, slow: int, *, factor: float) -> int:
+    """Write rounds of 23 over 13 files, one of them slow; return the end."""
     at = 0
     for number in range(1, 14):
         recording.open(number, b"/data/set/%d" % number, size=23 << 20)
-        at = fetches(recording, number, begin=at, count=23, factor=20 if number == 7 else 1)
+    for each in range(23):
+        for number in range(1, 14):
+            took = int((LATENCY_NS + each * 1009) * (factor if number == slow else 1))
+            recording.run(
+                number, at=at, offset=each << 20, seq=13 * each + number, latency_ns=took, latency_max_ns=took,
+                wait_ns=took, waited=1, filled=1,
+            )  # fmt: skip
+            at += took
+    return at
+
+
+def test_a_slow_file_is_named(recording: Recording) -> None:
+    at = beside_each_other(recording, 7, factor=20)
     recording.thread(1, end=at)
     found = studied(recording, at)
     (slow,) = found.datasets[0].slow
     assert (slow.path, slow.fetches) == ("/data/set/7", 23)
     assert slow.factor == pytest.approx(20, rel=0.02)
     assert found.datasets[0].verdict.bound == "slow-file"
+
+
+@pytest.mark.parametrize("others", [0, 3], ids=["alone", "others are slow as well"])
+def test_a_file_read_in_a_slow_moment_is_not_slow(recording: Recording, others: int) -> None:
+    at = 0
+    for number in range(1, 14):
+        recording.open(number, b"/data/set/%d" % number, size=23 << 20)
+        start, slow = at, number == 7
+        at = fetches(recording, number, begin=start, count=23, factor=20 if slow else 1)
+        for other in range(others if slow else 0):
+            recording.open(100 + other, b"/data/set/other%d" % other, size=23 << 20, thread=2 + other)
+            fetches(recording, 100 + other, 2 + other, begin=start, count=23, factor=20)
+    for thread in range(1, 2 + others):
+        recording.thread(thread, end=at)
+    assert studied(recording, at).datasets[0].slow == ()
 
 
 def test_asynchronous_accesses_have_their_streams_latencies(recording: Recording) -> None:

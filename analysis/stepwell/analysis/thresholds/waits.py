@@ -86,6 +86,14 @@ SLOW_FILE = 3.0
 SLOW_FILE_Z = 4.0
 """Standard errors that its mean must lie above the rest's.  Default 4: with 10,000 files less than one by chance."""
 
+SLOW_FILE_MOMENT = 2.0
+"""Windows of time in which a file that seems slow is held against others, in its own mean fetch times.  Default 2: a
+burst of it spans several windows, and readers beside it fetch something else in each."""
+
+SLOW_FILE_MOMENTS = 5
+"""Windows in which a slow file and others must have been fetched, at least.  Default 5: a slow moment of the storage,
+which has all of them slow, and one of the file's are not told apart by fewer."""
+
 SLOW_FILE_FETCHES = 7
 """Fetches a file needs before it is called slow."""
 

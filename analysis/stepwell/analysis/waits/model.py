@@ -48,11 +48,11 @@ class Throttle:
 
 @dataclass(frozen=True)
 class SlowFile:
-    """A file whose fetches take longer than those of the rest of its dataset."""
+    """A file whose fetches take longer than those of other files in its dataset, in the same moments, too."""
 
     file: Annotated[int, "number of the file in this trace"]
     path: Annotated[str, "its path"]
-    factor: Annotated[float, "its time over the rest's, at equal sizes"]
+    factor: Annotated[float, "its time over that of others in the same moments, at equal sizes"]
     fetches: Annotated[int, "fetches"]
     excess_ns: Annotated[int, "time it took longer, in all"]
 

@@ -54,8 +54,8 @@ _FETCHED = (
     ) b ON a.thread = b.thread AND a.open = b.open AND a.write = b.write
     WHERE a.fetches > 0
 ), moved AS NOT MATERIALIZED (
-    SELECT storage, write, start_ns, span_ns, fetches, fetch_ns, fetch_bytes, CASE WHEN bare THEN direct ELSE alone END
-        AS single
+    SELECT f.file, storage, write, start_ns, span_ns, fetches, fetch_ns, fetch_bytes,
+        CASE WHEN bare THEN direct ELSE alone END AS single
     FROM fetched f JOIN (SELECT file, storage, direct FROM place WHERE NOT software) p ON f.file = p.file
 )"""
 )
@@ -157,6 +157,22 @@ FROM (
 """
 )
 """What runs over several slices of `$2` ns, shared out by time."""
+
+MOMENTS = (
+    _FETCHED
+    + """
+SELECT CASE WHEN list_contains($3, file) THEN file END AS file, (start_ns // $4)::BIGINT AS moment,
+    sum(fetches)::BIGINT AS fetches,
+    sum(fetches * (ln(greatest(fetch_ns::DOUBLE / fetches, 1))
+        - ln(greatest($5 + fetch_bytes::DOUBLE / fetches * $6 / 1048576, 1)))) AS log_excess
+FROM moved WHERE storage = $2 AND NOT write
+GROUP BY CASE WHEN list_contains($3, file) THEN file END, (start_ns // $4)::BIGINT
+"""
+)
+"""Reads from storage `$2` in each window of `$4` ns, of each of the files `$3` and of all others together (NULL).
+
+`log_excess` is the logarithm of a fetch's time over what is expected, `$5` ns and `$6` ns a MiB, summed.
+"""
 
 SPANS = (
     _FETCHED
