@@ -68,9 +68,9 @@ for _ in range(13):
 MANY = """
 import mmap, os, sys
 page = mmap.mmap(-1, 4096)
-for number in range(13):
-    fd = os.open(f"{sys.argv[1]}/{number}", os.O_RDONLY | os.O_DIRECT)
-    for _ in range(11):
+files = [os.open(f"{sys.argv[1]}/{number}", os.O_RDONLY | os.O_DIRECT) for number in range(13)]
+for _ in range(11):
+    for fd in files:
         os.preadv(fd, [page], 0)
 """
 

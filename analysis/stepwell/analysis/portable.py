@@ -49,14 +49,15 @@ def questions(trace: int, end_ns: int, files: list[int]) -> Iterator[tuple[str, 
     yield "queries.SLICES", queries.SLICES, (trace, width, 160)
     yield "queries.PICTURES", queries.PICTURES, (trace, files, 7)
     yield "unique.PIECES", unique.PIECES, (trace,)
-    yield "unique, exact", unique.unique_sql(1), (trace,)
-    yield "unique, sampled", unique.unique_sql(4, 11), (trace,)
+    yield "unique, exact", unique.pieces_sql(1), (trace,)
+    yield "unique, sampled", unique.pieces_sql(4, 11), (trace,)
     for name in ("PAIRS", "OPENS", "EVENTS", "PLACES", "FILES"):
         yield f"waits.{name}", getattr(waits, name), (trace,)
     yield "waits.THREADS", waits.THREADS, (trace, end_ns)
     for name in ("FETCHES", "LONG_FETCHES"):
         yield f"waits.{name}", getattr(waits, name), (trace, max(1, end_ns // wait_limits.SLICES))
     yield "waits.SPANS", waits.SPANS, (trace, width, max(1, width // 2))
+    yield "waits.MOMENTS", waits.MOMENTS, (trace, files[0], files[1:], width, 1_000_000, 10_000_000)
     yield "reuse.FILES", reuse.FILES, (trace,)
     yield "orders.FILES", orders.FILES, (trace, order_limits.FILES)
     yield "orders.READERS", orders.READERS, (trace,)

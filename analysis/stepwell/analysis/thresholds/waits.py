@@ -90,6 +90,9 @@ SLOW_FILE_MOMENT = 2.0
 """Windows of time in which a file that seems slow is held against others, in its own mean fetch times.  Default 2: a
 burst of it spans several windows, and readers beside it fetch something else in each."""
 
+SLOW_FILE_WINDOWS = 4_096
+"""Most such windows in a trace; in longer ones they are longer."""
+
 SLOW_FILE_MOMENTS = 5
 """Windows in which a slow file and others must have been fetched, at least.  Default 5: a slow moment of the storage,
 which has all of them slow, and one of the file's are not told apart by fewer."""

@@ -56,7 +56,7 @@ class _Study:
             (found.dataset, found.direction): found for found in self.by_number.values()
         }
         self.data = self.pairs.filter(pc.invert(self.pairs["software"]))
-        self.slow = slow_files(store, trace, self.data, self.by_number)
+        self.slow = slow_files(store, trace, duration_ns, self.data, self.by_number)
         accesses = pc.sum(self.pairs["accesses"]).as_py() or 0
         self.timed = (pc.sum(self.pairs["untimed"]).as_py() or 0) < max(accesses, 1)
 

@@ -160,18 +160,25 @@ FROM (
 
 MOMENTS = (
     _FETCHED
-    + """
-SELECT CASE WHEN list_contains($3, file) THEN file END AS file, (start_ns // $4)::BIGINT AS moment,
-    sum(fetches)::BIGINT AS fetches,
-    sum(fetches * (ln(greatest(fetch_ns::DOUBLE / fetches, 1))
-        - ln(greatest($5 + fetch_bytes::DOUBLE / fetches * $6 / 1048576, 1)))) AS log_excess
-FROM moved WHERE storage = $2 AND NOT write
-GROUP BY CASE WHEN list_contains($3, file) THEN file END, (start_ns // $4)::BIGINT
+    + """, timed AS (
+    SELECT CASE WHEN list_contains($3, file) THEN file END AS file, start_ns // $4 AS first,
+        (start_ns + span_ns) // $4 AS last, fetches, ln(greatest(fetch_ns::DOUBLE / fetches, 1))
+            - ln(greatest($5 + fetch_bytes::DOUBLE / fetches * $6 / 1048576, 1)) AS log_excess
+    FROM moved WHERE storage = $2 AND NOT write
+), cut AS (
+    SELECT file, first AS moment, fetches::DOUBLE AS fetches, log_excess FROM timed WHERE first = last
+    UNION ALL
+    SELECT file, unnest(range(first, last + 1)) AS moment, fetches::DOUBLE / (last - first + 1), log_excess
+    FROM timed WHERE first < last
+)
+SELECT file, moment::BIGINT AS moment, sum(fetches) AS fetches, sum(fetches * log_excess) AS log_excess
+FROM cut GROUP BY file, moment
 """
 )
 """Reads from storage `$2` in each window of `$4` ns, of each of the files `$3` and of all others together (NULL).
 
-`log_excess` is the logarithm of a fetch's time over what is expected, `$5` ns and `$6` ns a MiB, summed.
+`log_excess` is the logarithm of a fetch's time over what is expected, `$5` ns and `$6` ns a MiB, summed.  Fetches of a
+run are taken to be spread evenly over its windows.
 """
 
 SPANS = (

@@ -26,7 +26,7 @@ class Suspect(NamedTuple):
 
 
 def slow_files(
-    store: Queryable, trace: int, data: pa.Table, storages: dict[tuple[int, str], Storage]
+    store: Queryable, trace: int, duration_ns: int, data: pa.Table, storages: dict[tuple[int, str], Storage]
 ) -> dict[str, tuple[SlowFile, ...]]:
     """Return the slow files of each dataset, most time lost first.
 
@@ -37,6 +37,7 @@ def slow_files(
     Args:
         store: where the public views are.
         trace: number of the trace.
+        duration_ns: its length.
         data: the answer to `questions.PAIRS` without software.
         storages: the fitted models by number and direction.
     """
@@ -53,10 +54,16 @@ def slow_files(
         return {}
     files = ask(store, questions.FILES, trace)
     paths = dict(zip(files["file"].to_pylist(), files["path"].to_pylist(), strict=True))
-    return {
-        storages[number, "read"].dataset: _confirmed(store, trace, number, storages[number, "read"], found, paths)
-        for number, found in suspects.items()
-    }
+    confirmed = {}
+    for number, found in suspects.items():
+        storage = storages[number, "read"]
+        longest = max(slow.ns / slow.fetches for slow in found.values())
+        window = max(1, math.ceil(limits.SLOW_FILE_MOMENT * longest), duration_ns // limits.SLOW_FILE_WINDOWS)
+        latency, per_byte = _model(storage)
+        values = (number, list(found), window, round(latency), round(per_byte * 2**20))
+        moments = ask(store, questions.MOMENTS, trace, *values)
+        confirmed[storage.dataset] = _confirmed(moments, found, paths)
+    return confirmed
 
 
 def _suspects(sums: pa.Table, storage: Storage) -> dict[int, Suspect]:
@@ -87,19 +94,16 @@ def _suspects(sums: pa.Table, storage: Storage) -> dict[int, Suspect]:
     return dict(sorted(found.items(), key=lambda one: -one[1].ns)[:LISTED])
 
 
-def _confirmed(
-    store: Queryable, trace: int, number: int, storage: Storage, suspects: dict[int, Suspect], paths: dict[int, str]
-) -> tuple[SlowFile, ...]:
+def _confirmed(table: pa.Table, suspects: dict[int, Suspect], paths: dict[int, str]) -> tuple[SlowFile, ...]:
     """Return the suspects that are slow when held against other files in the same moments.
 
     Each moment counts once in the error of the mean, as fetches of one moment are slow together.
+
+    Args:
+        table: the answer to `questions.MOMENTS`.
+        suspects: the files in question.
+        paths: of all files.
     """
-    longest = max(slow.ns / slow.fetches for slow in suspects.values())
-    window = max(1, math.ceil(limits.SLOW_FILE_MOMENT * longest))
-    model = _model(storage)
-    table = ask(
-        store, questions.MOMENTS, trace, number, list(suspects), window, round(model[0]), round(model[1] * 2**20)
-    )
     of_file, moment = table["file"].fill_null(0).to_numpy(), table["moment"].to_numpy()
     fetches, level = table["fetches"].to_numpy(), table["log_excess"].to_numpy() / table["fetches"].to_numpy()
     rest = table["file"].is_null().to_numpy()
