@@ -164,3 +164,10 @@ events = st.fixed_dictionaries(
 @settings(max_examples=60)
 def test_any_events_are_imported_or_refused(found: list[dict[str, object]]) -> None:
     attempt("\n".join(map(json.dumps, found)).encode(), "dftracer")
+
+
+def test_a_compressed_file_of_empty_lines_is_refused_at_once(tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "some.pfw.gz"
+    path.write_bytes(gzip.compress(b"[\n" + b"\n" * (3 << 20)))
+    with pytest.raises(InputError, match=r"line 1,048,576: 1,048,576 bytes of nothing but empty lines"):
+        bring(store, path)

@@ -93,12 +93,16 @@ def read(source: Input, trace: TraceWriter) -> None:
         trace.skip(CUT)
 
 
-def _object(text: bytes) -> dict[str, Any] | None:
+_DECODE = json.JSONDecoder().raw_decode
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    text = line.decode("utf-8", "surrogateescape")
     try:
-        event = json.loads(text.decode("utf-8", "surrogateescape"))
+        event, end = _DECODE(text)
     except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) else None
+    return event if isinstance(event, dict) and end == len(text) else None
 
 
 @dataclass
@@ -118,7 +122,7 @@ class _Events:
     def __init__(self, trace: TraceWriter) -> None:
         self._trace = trace
         self._names: Recent[str, str] = Recent(_REMEMBERED)
-        self._threads: dict[tuple[str, int, int], int] = {}
+        self._threads: dict[tuple[str, int, int], tuple[int, int]] = {}
         self._processes: dict[tuple[str, int], int] = {}
         self._open: Recent[tuple[int, str], _Open] = Recent(_REMEMBERED)
         self._unit_ns = 1_000
@@ -144,28 +148,27 @@ class _Events:
         elif name == "start":
             command = self._names.get(str(given.get("cmd_hash")), "")
             words = [word for word in command.split(";") if word]
-            thread = self._thread(event, given)
+            thread, _ = self._who(event, given)
             if words:
                 self._trace.program(thread, words, start_ns=self._time(event.get("ts")))
         elif name == "end":
-            self._trace.end_thread(self._thread(event, given), self._time(event.get("ts")))
+            self._trace.end_thread(self._who(event, given)[0], self._time(event.get("ts")))
 
     def _call(self, name: str, event: dict[str, Any], given: dict[str, Any]) -> None:
         key = given.get("fhash", given.get("fname"))
         if key is None:
             self._trace.skip(OTHER)
             return
-        thread = self._thread(event, given)
-        file = (self._process(event, given), str(key))
+        thread, process = self._who(event, given)
+        file = (process, str(key))
         start_ns, latency_ns = self._time(event.get("ts")), self._time(event.get("dur")) or 0
-        at: dict[str, Any] = {"start_ns": start_ns, "latency_ns": latency_ns}
         if event.get("cat") == "STDIO":
             self._trace.limit(STDIO)
         if name in _TRANSFERS:
-            op, has_offset = _TRANSFERS[name]
-            offset = _integer(given.get("offset")) if has_offset else None
-            self._transfer(thread, file, op, given, at, offset, items=name.startswith("f"))
-        elif name in _OPENS:
+            self._transfer(thread, file, name, given, start_ns, latency_ns)
+            return
+        at: dict[str, Any] = {"start_ns": start_ns, "latency_ns": latency_ns}
+        if name in _OPENS:
             self._opened(thread, file, given, at)
         elif name in _SEEKS:
             self._seek(thread, file, name, given, start_ns)
@@ -210,22 +213,22 @@ class _Events:
         self,
         thread: int,
         file: tuple[int, str],
-        op: Op,
+        name: str,
         given: dict[str, Any],
-        at: dict[str, Any],
-        offset: int | None = None,
-        *,
-        items: bool = False,
+        start_ns: int | None,
+        latency_ns: int,
     ) -> None:
-        """Add an access at an offset or at the position; `items`: counts are in items of a size, as in fread."""
+        """Add an access at its offset or at the position; fread and fwrite count in items of a size."""
         result = _integer(given.get("ret"))
         if result is None or result < 0:
             self._trace.skip(FAILED)
             return
-        unit = (_integer(given.get("size")) or 0) if items else 1
+        op, has_offset = _TRANSFERS[name]
+        offset = _integer(given.get("offset")) if has_offset else None
+        unit = (_integer(given.get("size")) or 0) if name.startswith("f") else 1
         asked = _integer(given.get("count"))
         size = result * unit
-        known = self._file(thread, file, at["start_ns"])
+        known = self._open.get(file) or self._file(thread, file, start_ns)
         flags = 0
         if offset is None:
             if not known.known or known.holders > 1 or (known.appends and op is Op.WRITE):
@@ -234,7 +237,10 @@ class _Events:
             offset = known.position
             known.position += size
         requested = size if asked is None else max(asked * unit, size)
-        self._trace.access(thread, known.number, op, offset, size, requested=requested, flags=flags, **at)
+        self._trace.access(
+            thread, known.number, op, offset, size,
+            requested=requested, start_ns=start_ns, latency_ns=latency_ns, flags=flags,
+        )  # fmt: skip
 
     def _seek(self, thread: int, file: tuple[int, str], name: str, given: dict[str, Any], start_ns: int | None) -> None:
         """Move the position: lseek tells it, fseek only what was asked."""
@@ -254,23 +260,21 @@ class _Events:
     def _path(self, file: tuple[int, str]) -> str:
         return self._names.get(file[1], file[1] if "/" in file[1] else f"fhash:{file[1]}")
 
-    def _process(self, event: dict[str, Any], given: dict[str, Any]) -> int:
-        key = (str(given.get("hhash", "")), _integer(event.get("pid")) or 0)
-        return self._processes.setdefault(key, len(self._processes) + 1)
-
-    def _thread(self, event: dict[str, Any], given: dict[str, Any]) -> int:
+    def _who(self, event: dict[str, Any], given: dict[str, Any]) -> tuple[int, int]:
+        """Return an event's thread, and a number for its process."""
         pid, tid = _integer(event.get("pid")) or 0, _integer(event.get("tid")) or 0
         key = (str(given.get("hhash", "")), pid, tid)
-        if key not in self._threads:
+        known = self._threads.get(key)
+        if known is None:
             start_ns, ppid = self._time(event.get("ts")), _integer(given.get("ppid")) or 0
-            process = self._process(event, given)
-            self._threads[key] = self._trace.thread(pid, tid, ppid=ppid, start_ns=start_ns, process=process)
-        return self._threads[key]
+            process = self._processes.setdefault(key[:2], len(self._processes) + 1)
+            thread = self._trace.thread(pid, tid, ppid=ppid, start_ns=start_ns, process=process)
+            known = self._threads[key] = thread, process
+        return known
 
     def _time(self, value: object) -> int | None:
-        number = _integer(value)
-        return None if number is None else number * self._unit_ns
+        return value * self._unit_ns if type(value) is int else None
 
 
 def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if type(value) is int else None  # bool is another type

@@ -156,14 +156,25 @@ class Input:
         r"""Yield (number from 1, line without its \n or \r\n), decompressed.
 
         Raises:
-            InputError: as `chunks`; or a line is longer than `MAX_LINE_BYTES` or holds a NUL byte.
+            InputError: as `chunks`; or a line is longer than `MAX_LINE_BYTES` or holds a NUL byte; or there is nothing
+                but empty lines for a MiB, which a small compressed file may hold millions of.
         """
         rest = b""
         self._line = 0
         for piece in self.chunks():
+            if len(piece) == _CHUNK and not piece.strip():
+                raise self.fail(
+                    f"{_CHUNK:,} bytes of nothing but empty lines; this is no trace, or a damaged one",
+                    line=self._line + 1,
+                )
             *whole, rest = (rest + piece).split(b"\n")
-            for line in whole:
-                yield self._checked(line)
+            if b"\0" in piece or len(whole[0] if whole else rest) > MAX_LINE_BYTES:
+                for line in whole:
+                    yield self._checked(line)
+            else:
+                for line in whole:
+                    self._line += 1
+                    yield self._line, line.removesuffix(b"\r")
             if len(rest) > MAX_LINE_BYTES:
                 self._checked(rest)
         if rest:
