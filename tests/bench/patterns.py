@@ -72,7 +72,7 @@ def _judged(families: Labelled, disturbance: str, seeds: int) -> tuple[dict[str,
         found = names(verdicts)
         misses = Counter(verdict for verdict in found if verdict not in label)
         bold = sum(
-            verdict not in label | {"unknown"} and confidence >= CONFIDENT
+            verdict not in label | {"unknown"} and bool(confidence >= CONFIDENT)
             for verdict, confidence in zip(found, verdicts["confidence"], strict=True)
         )
         good = seeds - misses.total()
