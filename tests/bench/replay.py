@@ -21,53 +21,60 @@ STRETCH = 1000
 """Accesses of a thread over which spacing is compared."""
 
 
-def _plan(store: Path, threads: int, seconds: float, *, even: bool) -> list[np.ndarray]:
-    """Leave a trace of threads that read 4 KiB at random; return the starts of each, in ns."""
+Starts = dict[bytes, np.ndarray]
+"""When each access of a thread began, in ns, by the thread's offsets, which tell it from the others."""
+
+
+def _plan(store: Path, threads: int, seconds: float, *, even: bool) -> Starts:
+    """Leave a trace of threads that read 4 KiB at random."""
     random = np.random.default_rng(threads)
     recording = Recording(store.parent / f"plan-{threads}-{even}.spool")
     each = int(RATE * seconds / threads)
-    starts = []
+    starts: Starts = {}
     for thread in range(1, threads + 1):
         gaps = np.full(each, 1e9 * threads / RATE) if even else random.exponential(1e9 * threads / RATE, each)
-        starts.append(np.cumsum(gaps).astype(np.int64))
-        recording.thread(thread, end=int(starts[-1][-1]) + 1_000_000)
+        at = np.cumsum(gaps).astype(np.int64)
+        recording.thread(thread, end=int(at[-1]) + 1_000_000)
         recording.open(thread, b"/data/file", size=FILE_BYTES, thread=thread)
         offsets = random.integers(0, FILE_BYTES // 4096, each) * 4096
-        recording.run(thread, thread=thread, at=starts[-1], seq=np.arange(each), offset=offsets)
-    recording.end(max(int(one[-1]) for one in starts) + 1_000_000)
+        recording.run(thread, thread=thread, at=at, seq=np.arange(each), offset=offsets)
+        starts[offsets.tobytes()] = at
+    recording.end(max(int(one[-1]) for one in starts.values()) + 1_000_000)
     with Store.open(store, "w") as opened:
         ingest(opened, recording.path)
     return starts
 
 
-def _starts(store: Path, trace: int, path: Path) -> list[np.ndarray]:
-    """Return the starts of each thread's reads of a file, in ns."""
+def _starts(store: Path, trace: int, path: Path) -> Starts:
+    """Return the starts of each thread's reads of a file."""
     chosen = f"trace = {trace} AND path = '{path}' AND op = 'read'"
+    sql = f'SELECT thread, "offset", start_ns FROM accesses WHERE {chosen} ORDER BY thread, seq'
     with Store.open(store, "r") as opened:
-        found = opened.query(f"SELECT thread, start_ns FROM accesses WHERE {chosen} ORDER BY thread, seq").read_all()
-    threads, starts = found["thread"].to_numpy(), found["start_ns"].to_numpy()
-    return np.split(starts, np.flatnonzero(np.diff(threads)) + 1)
+        found = opened.query(sql).read_all()
+    edges = np.flatnonzero(np.diff(found["thread"].to_numpy())) + 1
+    offsets, starts = (np.split(found[name].to_numpy(), edges) for name in ("offset", "start_ns"))
+    return {one.tobytes(): at for one, at in zip(offsets, starts, strict=True)}
 
 
-def _figures(wanted: list[np.ndarray], got: list[np.ndarray], told: dict[str, dict[str, int]]) -> dict[str, Figure]:
-    """Return how far times are off; threads are matched by their order, both traces begin at their first access."""
-    origins = [min(int(one[0]) for one in side) for side in (wanted, got)]
-    pairs = [(a - origins[0], b - origins[1]) for a, b in zip(wanted, got, strict=True)]
+def _figures(wanted: Starts, got: Starts, told: dict[str, dict[str, int]]) -> dict[str, Figure]:
+    """Return how far times are off; the least late access is taken to be on time."""
+    origin = min(int((got[key] - wanted[key]).min()) for key in wanted)
+    pairs = [(wanted[key], got[key] - origin) for key in wanted]
     ends = [max(int(pair[side][-1]) for pair in pairs) for side in (0, 1)]
     spacing = [
         abs(float(now) / float(then) - 1)
         for a, b in pairs
         for then, now in zip(np.diff(a[::STRETCH]), np.diff(b[::STRETCH]), strict=True)
     ]
-    drift = np.abs(np.concatenate([b - a for a, b in pairs])) / 1e3
+    delay = np.concatenate([b - a for a, b in pairs]) / 1e3
     return {
-        "accesses": sum(len(one) for one in got),
-        "accesses/s": sum(len(one) for one in got) / (ends[1] / 1e9),
+        "accesses": sum(len(one) for one in got.values()),
+        "accesses/s": sum(len(one) for one in got.values()) / (ends[1] / 1e9),
         "total off, %": abs(ends[1] / ends[0] - 1) * 100,
         f"{STRETCH} accesses off, %, median": float(np.median(spacing)) * 100,
         "worst": max(spacing) * 100,
-        "start off, us, median": float(np.median(drift)),
-        "99 %": float(np.quantile(drift, 0.99)),
+        "start late, us, median": float(np.median(delay)),
+        "99 %": float(np.quantile(delay, 0.99)),
         "late > 1 ms": told["late"]["accesses"],
     }
 
@@ -89,8 +96,7 @@ def replay(work: Path, *, quick: bool) -> list[Table]:
                 [*command, "record", "-q", "--under", str(copy), "--", *again],
                 check=True, capture_output=True, text=True,
             )  # fmt: skip
-            got = sorted(_starts(store, trace, copy / "file"), key=lambda one: int(one[0]))
-            wanted.sort(key=lambda one: int(one[0]))
+            got = _starts(store, trace, copy / "file")
             table.rows[f"{'even' if even else 'random'} gaps, {threads} threads"] = _figures(
                 wanted, got, json.loads(done.stdout)
             )
