@@ -25,6 +25,7 @@ def add(
     *,
     each_ns: int = 1000,
     gap_ns: int = MS,
+    start_ns: int = 0,
     accesses: int = ACCESSES,
     root: bytes = b"/data",
     size: int = 4096,
@@ -35,7 +36,7 @@ def add(
     recording = Recording(store.parent / f"{name}.spool", command=command or ["read", name], cwd="/")
     spread = np.random.default_rng(accesses).uniform(0.5, 1.5, accesses)
     latency = (each_ns * spread).astype(np.int64)
-    at = np.cumsum(gap_ns + latency) - latency
+    at = start_ns + np.cumsum(gap_ns + latency) - latency
     end = int(at[-1] + latency[-1] + gap_ns)
     recording.thread(1, comm=b"read", end=end, cpu=end // 2)
     recording.open(1, root + b"/sub/a.bin", size=accesses * size)
@@ -181,6 +182,15 @@ def test_traces_that_do_not_exist_and_empty_ones(store: Path) -> None:
     found = changes(compared(store))
     assert (found["accesses"]["b"], found["accesses"]["verdict"]) == (0, "real")
     assert (found["duration"]["verdict"], found["stall"]["verdict"]) == ("unknown", "small")
+
+
+def test_a_longer_start_up_alone_tells_nothing(store: Path) -> None:
+    add(store, "a")
+    add(store, "b", start_ns=700 * MS)
+    time = changes(compared(store))["duration"]
+    assert time["ratio"] == pytest.approx(1.7, rel=0.01)
+    assert (time["verdict"], time["basis"]) == ("noise", "slices")
+    assert time["low"] <= 1 < time["ratio"] <= time["high"]
 
 
 def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:

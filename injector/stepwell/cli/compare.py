@@ -44,13 +44,14 @@ Examples:
 \b
 Counts and bytes are exact: any difference is real. Times vary, so that they come with a
 95 % interval of their ratio: each trace is cut into 512 slices of time, of which blocks
-are drawn anew 2,000 times (its first and last 1 % of bytes, start-up and end, stay). That
-shows how unsteady each run was, not how whole runs differ, which one run of each cannot
-show: a time must therefore differ by 15 % beyond the interval's ends, and by 10 ms in all
-(less is called small), to be real. When the store has three or more complete traces of
-the same command in the same directory, the spread between them is the noise for duration
-and processor time instead. A time that nothing tells the spread of is unknown. A long run
-of accesses counts evenly over its time.
+are drawn anew 2,000 times. Start-up and end, outside the middle 98 % of its bytes, happen
+once: a duration that differs by them alone is within noise. That shows how unsteady each
+run was, not how whole runs differ, which one run of each cannot show: a time must
+therefore differ by 15 % beyond the interval's ends, and by 10 ms in all (less is called
+small), to be real. When the store has three or more complete traces of the same command
+in the same directory, the spread between them is the noise for duration and processor
+time instead. A time that nothing tells the spread of is unknown. A long run of accesses
+counts evenly over its time.
 
 \b
 Files are matched by path; when the traces share no path, below the directory common to

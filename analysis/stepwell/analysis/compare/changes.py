@@ -102,8 +102,7 @@ def _time(
 
 def _trace(before: Measured, after: Measured, alike: list[Row]) -> Iterator[Change]:
     duration = (before.facts["duration_ns"], after.facts["duration_ns"])
-    paces = [_pace(side, number) for number, side in enumerate((before, after))]
-    longer = _within([None if pace is None else pace * took for pace, took in zip(paces, duration, strict=True)])
+    longer = _longer(before, after)
     cost = abs(duration[1] - duration[0])
     runs = noise.between(*duration, [row["duration_ns"] for row in alike])
     yield _time("trace", "", "duration", *duration, runs or longer, cost_ns=cost)
@@ -135,14 +134,26 @@ def _trace(before: Measured, after: Measured, alike: list[Row]) -> Iterator[Chan
     yield _count("trace", "", "files", "count", len(before.files), len(after.files))
 
 
-def _pace(side: Measured, seed: int) -> Array | None:
-    """Return how long the trace would have taken, 1 being as long as it did, had the parts of its work come anew."""
-    work = side.whole[:, _COLUMN["bytes"]]
-    if not noise.enough(work):
+def _longer(before: Measured, after: Measured) -> noise.Interval | None:
+    """Return the interval of durations, out of how long equal parts of the work took.
+
+    Start-up and end happened once, so that nothing tells how they vary: the interval holds what the ratio would be with
+    them as they were, and with them alike in both traces.
+    """
+    phases, others = [], []
+    for number, side in enumerate((before, after)):
+        work = side.whole[:, _COLUMN["bytes"]]
+        if not noise.enough(work):
+            return None
+        parts = noise.durations(work) * side.facts["duration_ns"]
+        phases.append(noise.resampled(parts[:, None], number)[:, 0])
+        others.append(float(side.facts["duration_ns"] - parts.sum()))
+    alike = sum(others) / 2
+    found = [noise.within(phases[0] + a, phases[1] + b) for a, b in (others, (alike, alike))]
+    measured, level = found
+    if measured is None or level is None:
         return None
-    parts = noise.durations(work)
-    pace: Array = 1 - parts.sum() + noise.resampled(parts[:, None], seed)[:, 0]
-    return pace
+    return noise.Interval(min(measured.low, level.low), max(measured.high, level.high), "slices")
 
 
 def _sum(side: Measured, name: str, *, written: bool) -> int:
