@@ -1,7 +1,7 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [report]
-        [replay] [gains] [facts] [orders] [patterns] [reuse]
+        [replay] [gains] [facts] [orders] [patterns] [reuse] [engines]
 
 Without names all parts run, for about 20 minutes; `--quick` only shows that they do.  Tables of medians, with lowest
 and highest, are printed; build/bench/results.json has the same figures.  A quiet machine gives the truest ones: load
@@ -22,6 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from tests.bench.agent import agent
 from tests.bench.bystander import bystander
+from tests.bench.engines import engines
 from tests.bench.facts import facts
 from tests.bench.figures import Table
 from tests.bench.gains import gains
@@ -51,6 +52,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
         orders,
         patterns,
         reuse,
+        engines,
     )
 }
 

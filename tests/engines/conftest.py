@@ -86,6 +86,12 @@ def _odd(recording: Recording) -> None:
                       latency_ns=1 << power, latency_max_ns=1 << power, wait_ns=1 << power, waited=1)  # fmt: skip
     recording.add(OPEN, b"log\0", thread=11, open=2_011, start_ns=T0, ino=2**64 - 1, flags=os.O_APPEND | os.O_DIRECT)
     recording.add(EVENT, b"", thread=11, open=2_011, event=EventKind.SYNC, start_ns=T0 + MS, latency_ns=3 * MS)
+    for number in range(59):  # a file opened anew for each access, in order: only all of them together show it
+        opened = 3_001 + number
+        recording.add(
+            OPEN, b"again\0data\0", thread=11, open=opened, start_ns=T0, ino=4_001, dev=8 << 20 | 1, size=1 << 20
+        )
+        recording.run(opened, 11, 8 * MS + 1_000 * number, offset=4096 * number, seq=5_000 + number)
     recording.run(9_001, 12, 9 * MS, seq=1)  # neither the open file nor the thread was described
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from stepwell.analysis.ask import ask
+from stepwell.analysis.ask import Queryable, ask
+from stepwell.analysis.patterns import classify
 from stepwell.analysis.portable import Values, questions
 from stepwell.analysis.summary import summarize
 from stepwell.store import VIEWS, ParquetStore
@@ -61,3 +63,18 @@ def test_a_trace_with_nothing_in_it_is_summed_up_alike(duckdb: ParquetStore, spa
     of_duckdb = summarize(duckdb, 2, heat_rows=7, most_pictures=3)
     assert of_duckdb == summarize(spark, 2, heat_rows=7, most_pictures=3)
     assert of_duckdb.totals.accesses == 0
+
+
+def test_patterns_found_on_several_machines_are_those_found_on_one(duckdb: ParquetStore, spark: SparkStore) -> None:
+    def found(store: Queryable) -> list[dict[str, Any]]:
+        rows = classify(store, 1).to_pylist()
+        for row in rows:
+            row["evidence"] = json.loads(row["evidence"] or "{}")
+        return sorted(rows, key=lambda row: (row["scope"], row["subject"], row["op"]))
+
+    one, several = found(duckdb), found(spark)
+    assert len(one) > 100
+    assert {"stream", "file", "dataset", "workload"} == {row["scope"] for row in one}
+    assert len(one) == len(several)
+    for left, right in zip(one, several, strict=True):
+        assert left == right

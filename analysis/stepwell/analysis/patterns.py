@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pyarrow as pa
 
 from stepwell.analysis import darshan
-from stepwell.analysis.ask import Queryable, rows
+from stepwell.analysis.ask import Distributed, Queryable, rows
 from stepwell.analysis.orders import directory_ordered, orders, with_directories
 from stepwell.analysis.reuse import Reuse, Subjects, with_reuse
 from stepwell.analysis.scan import scan
@@ -70,7 +70,11 @@ def classify(store: Queryable, trace: int) -> pa.Table:
     facts, counted = Facts.of(store, trace), darshan.of_trace(store, trace)
     software = facts.files.filter(facts.files["software"])["file"].to_numpy()
     with Patterns(facts, counted) as patterns, Reuse(Subjects.of(store, trace, software)) as reuse:
-        scan(store, trace, [patterns, reuse])
+        if isinstance(store, Distributed):
+            patterns.feed_apart(store, trace)
+            scan(store, trace, [reuse])
+        else:
+            scan(store, trace, [patterns, reuse])
         rows = with_reuse(patterns.finish(), reuse.finish())
     return with_directories(rows, directory_ordered(orders(store, trace)))
 

@@ -4,7 +4,7 @@ The runs come in stored order.  A run is stored when it ends, so that this is th
 accesses within each stream (thread, open file, operation), and about that of time.  DuckDB
 keeps it: a table has the order in which its rows were inserted, and a query of one table
 with nothing but WHERE gives it (duckdb.org/docs, "Order preservation"; the setting
-preserve_insertion_order is on by default).
+preserve_insertion_order is on by default).  Stores on several machines give it on request.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 
-from stepwell.analysis.ask import Queryable
+from stepwell.analysis.ask import Distributed, Queryable
 from stepwell.trace.definition import Op
 
 Runs = Mapping[str, np.ndarray[Any, Any]]
@@ -39,10 +40,20 @@ class Consumer(Protocol):
 def scan(store: Queryable, trace: int, consumers: Iterable[Consumer]) -> None:
     """Show each run of a trace that has accesses to every consumer."""
     takers = list(consumers)
-    names = sorted({name for taker in takers for name in taker.columns})
-    number = "CASE op " + " ".join(f"WHEN '{op.name.lower()}' THEN {op:d}" for op in Op) + " END::UTINYINT AS op"
-    columns = ", ".join(number if name == "op" else f'"{name}"' for name in names)
-    for batch in store.query(f"SELECT {columns} FROM runs WHERE trace = {trace:d} AND count > 0"):
-        runs = {name: batch.column(index).to_numpy() for index, name in enumerate(names)}
+    query = store.in_order if isinstance(store, Distributed) else store.query
+    for batch in query(runs_sql(trace, {name for taker in takers for name in taker.columns})):
+        runs = columns_of(batch)
         for taker in takers:
             taker.feed(runs)
+
+
+def runs_sql(trace: int, names: Iterable[str]) -> str:
+    """Return the query for these columns of the runs of a trace that have accesses."""
+    number = "CASE op " + " ".join(f"WHEN '{op.name.lower()}' THEN {op:d}" for op in Op) + " END::UTINYINT AS op"
+    columns = ", ".join(number if name == "op" else f'"{name}"' for name in sorted(names))
+    return f"SELECT {columns} FROM runs WHERE trace = {trace:d} AND count > 0"
+
+
+def columns_of(batch: pa.RecordBatch) -> Runs:
+    """Return the columns of a batch by name."""
+    return {name: batch.column(index).to_numpy() for index, name in enumerate(batch.schema.names)}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
+from stepwell.analysis.ask import Distributed
 from stepwell.analysis.darshan import CounterVerdict
-from stepwell.analysis.native.streams import Evidence, Streams
-from stepwell.analysis.scan import Runs
+from stepwell.analysis.native.streams import EVIDENCE, Evidence, Streams
+from stepwell.analysis.scan import Runs, columns_of, runs_sql
 from stepwell.analysis.streams import rows
 from stepwell.analysis.streams.decide import Circumstances, decide
 from stepwell.analysis.streams.facts import Facts
@@ -31,6 +32,28 @@ ANALYSIS_VERSION = 3
 """Raised when verdicts change, so that stored ones are drawn again."""
 
 Records = np.ndarray[Any, np.dtype[np.void]]
+
+
+LANE = ("reader", "file", "op")
+"""What streams have in common that are of one lane."""
+
+_EVIDENCE = pa.schema([("evidence", pa.binary())])
+
+_TOGETHER = 1024
+"""Records of evidence, of about 1 KiB, that travel together."""
+
+
+def _evidence(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Return the evidence of the lanes whose runs these are, some at a time as bytes of records."""
+
+    def packed(found: Evidence) -> Iterator[pa.RecordBatch]:
+        for first in range(0, len(found), _TOGETHER):
+            yield pa.record_batch([[found[first : first + _TOGETHER].tobytes()]], schema=_EVIDENCE)
+
+    with Streams(limits.HeadLimits()) as engine:
+        for batch in batches:
+            yield from packed(engine.feed(columns_of(batch)))
+        yield from packed(engine.finish())
 
 
 class Patterns:
@@ -60,6 +83,13 @@ class Patterns:
     def feed(self, runs: Runs) -> None:
         """Take the next runs."""
         self._conclude(self._engine.feed(runs))
+
+    def feed_apart(self, store: Distributed, trace: int) -> None:
+        """Take all runs of a trace: each machine those of some lanes, of which evidence comes back."""
+        found = store.apart(runs_sql(trace, self.columns), LANE, _evidence, _EVIDENCE)
+        evidence = np.frombuffer(b"".join(found["evidence"].to_pylist()), EVIDENCE).copy()
+        evidence["lane"] = Groups.by(*(evidence[name] for name in LANE)).of  # each machine numbers its own from 0
+        self._conclude(evidence)
 
     def finish(self) -> pa.Table:
         """Return the rows of all scopes (`rows.SCHEMA`)."""

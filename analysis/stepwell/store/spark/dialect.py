@@ -29,13 +29,20 @@ _ONE = exp.cast(exp.Literal.number(1), "DECIMAL(1, 0)")
 _NARROW = frozenset({exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT})
 
 
-def to_spark(sql: str) -> str:
+def to_spark(sql: str, with_column: tuple[str, str] | None = None) -> str:
     """Return a query in Spark's dialect.
+
+    Args:
+        sql: the query.
+        with_column: to ask for one column more, out of this table instead of the query's own.
 
     Raises:
         sqlglot.errors.SqlglotError: it cannot be translated.
     """
     tree = parse_one(sql, dialect="duckdb").transform(_adapted)
+    if with_column:
+        table, column = with_column
+        tree = tree.select(exp.column(column)).from_(table)
     return str(tree.sql(dialect="spark", identify=True, comments=False))
 
 

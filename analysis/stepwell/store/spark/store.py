@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +12,7 @@ import duckdb
 import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 from sqlglot.errors import SqlglotError
 
 from stepwell.store.errors import QueryError, StoreError
@@ -27,6 +29,11 @@ from stepwell.store.parquet import (
 from stepwell.store.spark.dialect import spark_type, to_spark
 from stepwell.store.spark.session import session
 from stepwell.store.views import VIEWS
+
+ROW, NUMBERED = "row_number", "numbered_runs"
+"""The view `runs` with the place of each run in its trace."""
+
+Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 class SparkStore(ParquetStore):
@@ -62,6 +69,8 @@ class SparkStore(ParquetStore):
             files = [str((one.directory / f"{view.name}.parquet").absolute()) for one in traces]
             frame = self._spark.read.schema(_schema(types[view.name])).parquet(*files)
             frame.createOrReplaceTempView(view.name)
+            if view.name == "runs":
+                frame.selectExpr("*", f"_metadata.row_index AS {ROW}").createOrReplaceTempView(NUMBERED)
         computed = [(view.name, view.sql) for view in VIEWS if view.name in COMPUTED]
         for name, sql in [*STORED.items(), *computed]:
             self._spark.sql(to_spark(sql)).createOrReplaceTempView(name.replace(".", "_"))
@@ -79,6 +88,32 @@ class SparkStore(ParquetStore):
             raise QueryError(f"Spark: {_said(error)}\nask it more simply, or ask DuckDB") from error
         return table.rename_columns(schema.names).cast(schema).to_reader()
 
+    def in_order(self, sql: str) -> pa.RecordBatchReader:
+        """Run one query of one table, in DuckDB: the rows come in the order in which they were stored."""
+        return super().query(sql)
+
+    def apart(self, sql: str, keys: Sequence[str], work: Work, schema: pa.Schema) -> pa.Table:
+        """Return what `work` makes of the answer to a query of `runs`.
+
+        Args:
+            sql: the query: columns and conditions, nothing more.
+            keys: some of its columns; rows that are equal in them come to the same call, in the order in which they
+                were stored.
+            work: a function that the machines of Spark can import, given the rows of one call.
+            schema: of what it yields.
+
+        Raises:
+            QueryError: the query is wrong, or the work failed.
+        """
+        rows = self._schema(sql)
+        try:
+            frame = self._spark.sql(to_spark(sql, with_column=(NUMBERED, ROW)))
+            parts = 2 * self._spark.sparkContext.defaultParallelism
+            frame = frame.repartition(parts, *keys).sortWithinPartitions(ROW).drop(ROW)
+            return frame.mapInArrow(Typed(work, rows), from_arrow_schema(schema)).toArrow()
+        except (SqlglotError, PySparkException) as error:
+            raise QueryError(f"Spark: {_said(error)}") from error
+
     def _schema(self, sql: str) -> pa.Schema:
         refuse_all_but_queries(self._checker, sql)
         try:
@@ -93,6 +128,18 @@ class SparkStore(ParquetStore):
             plain = field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
             fields.append(plain.with_metadata({"stepwell": "json"}) if str(kind) == "JSON" else plain)
         return pa.schema(fields)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """Work on rows as Spark gives them, done on rows with DuckDB's types."""
+
+    work: Work
+    schema: pa.Schema
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Do it."""
+        return self.work(batch.cast(self.schema) for batch in batches)
 
 
 def _schema(columns: dict[str, str]) -> str:
