@@ -56,8 +56,11 @@ def real(found: dict[str, Any], scope: str = "trace") -> set[str]:
     return {one["name"] for one in found["changes"] if one["scope"] == scope and one["verdict"] == "real"}
 
 
-def test_the_same_workload_twice_shows_nothing_real(compared: dict[str, dict[str, Any]]) -> None:
-    assert {name for scope in ("trace", "op") for name in real(compared["same"], scope)} == set()
+def test_the_same_workload_twice_shows_no_count_that_differs(compared: dict[str, dict[str, Any]]) -> None:
+    """Times may really differ: other things happen on a machine."""
+    counts = {one["name"] for one in compared["same"]["changes"] if one["unit"] != "ns"}
+    assert counts >= {"accesses", "read", "files", "processes"}
+    assert {name for scope in ("trace", "op") for name in real(compared["same"], scope)} & counts == set()
 
 
 def test_smaller_reads_are_said(compared: dict[str, dict[str, Any]]) -> None:

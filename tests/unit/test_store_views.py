@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import resource
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,8 +104,8 @@ def round_half_away(value: float) -> int:
     return int(value + 0.5)
 
 
-def stored(directory: Path, runs: list[Run]) -> Store:
-    """Return a new store with one trace of these runs."""
+def stored(directory: Path, runs: list[Run], opened: Sequence[int] = (0, 0, 0)) -> Store:
+    """Return a new store with one trace of these runs, and of these times at which their files were open."""
     spool, database = directory / "trace.spool", directory / "store.duckdb"
     spool.unlink(missing_ok=True)
     database.unlink(missing_ok=True)
@@ -114,7 +115,8 @@ def stored(directory: Path, runs: list[Run]) -> Store:
         threads["thread"], threads["pid"] = [1, 2], 5
         writer.write(THREAD.kind, threads)
         opens = np.zeros(3, DTYPES[OPEN.kind])
-        opens["open"], opens["ino"] = [1, 2, 3], [1, 2, 1]
+        opens["open"], opens["ino"], opens["thread"] = [1, 2, 3], [1, 2, 1], 1
+        opens["start_ns"], opens["latency_ns"] = np.array(opened) // 2, np.array(opened) - np.array(opened) // 2
         writer.write(OPEN.kind, opens, list(FILES.values()))
         records = np.zeros(len(runs), DTYPES[RUN.kind])
         for name in Run._fields:
@@ -171,11 +173,15 @@ def test_accesses_are_the_runs_expanded(directory: Path, runs: list[Run]) -> Non
     assert sorted(found) == sorted(expected)
 
 
-def darshan(runs: list[Run]) -> dict[str, list[int]]:
-    """Count as Darshan's POSIX module does (POSIX_RECORD_READ and _WRITE), one access at a time.
+def darshan(runs: list[Run], opened: Sequence[int] = (0, 0, 0)) -> dict[str, list[int]]:
+    """Count as Darshan's POSIX module does (POSIX_RECORD_OPEN, _READ and _WRITE), one access at a time.
 
-    Accesses are in the order of their numbers, or of their starts when several threads access a file.
+    Accesses are in the order of their numbers, or of their starts when several threads access a file or it is opened
+    again meanwhile.
     """
+    _, again = max((opened[0] // 2, opened[0]), (opened[2] // 2, opened[2]), key=lambda one: one[0])
+    if opened[0] // 2 == opened[2] // 2:
+        again = opened[2]
     of_file = defaultdict(list)
     for run in runs:
         for access in expand(run):
@@ -184,11 +190,15 @@ def darshan(runs: list[Run]) -> dict[str, list[int]]:
     for (name, op), accesses in of_file.items():
         if op not in (Op.READ, Op.WRITE):
             continue
-        alone = len({access.thread for access in accesses}) == 1
+        resets = [again] if name == FILES[1] and again > 0 else []
+        alone = len({access.thread for access in accesses}) == 1 and not resets
         accesses.sort(key=lambda access: (0 if alone else access.start_ns, access.seq, access.thread))
         row = counters.setdefault("/" + name.decode()[:-1], [0, 0, 0, 0])
         last_byte = 0
         for access in accesses:
+            if resets and resets[0] <= access.start_ns:
+                resets.clear()
+                last_byte = 0
             row[0 if op == Op.READ else 2] += access.offset == last_byte + 1
             row[1 if op == Op.READ else 3] += access.offset > last_byte
             last_byte = access.offset + access.size - 1
@@ -201,6 +211,14 @@ def test_darshan_counters_are_what_darshan_counts(directory: Path, runs: list[Ru
     with stored(directory, runs) as store:
         found = {row[2]: list(row[3:]) for row in ask(store, "from darshan_counters")}
     assert found == darshan(runs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs=run_lists(), opened=st.lists(st.integers(0, 16), min_size=3, max_size=3))
+def test_opening_a_file_again_begins_anew(directory: Path, runs: list[Run], opened: list[int]) -> None:
+    with stored(directory, runs, opened) as store:
+        found = {row[2]: list(row[3:]) for row in ask(store, "from darshan_counters")}
+    assert found == darshan(runs, opened)
 
 
 @given(runs=run_lists())

@@ -30,6 +30,7 @@ _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 STORED = {
     "stored.run": 'SELECT *, size - "tail" AS size_minus_tail FROM runs',
     "stored.file": "SELECT * FROM files",
+    "stored.open": "SELECT * FROM opens",
 }
 """The tables that `COMPUTED` are made of, in terms of `FROM_FILES`."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from textwrap import dedent
 
-from stepwell.trace.definition import RUN
+from stepwell.trace.definition import RUN, OpenFlag
 
 PIECE = 256
 """Accesses rebuilt at a time from one run: bounds the memory a run of a billion accesses takes."""
@@ -61,11 +61,25 @@ def _accesses() -> str:
 
 
 _DARSHAN = """
-    WITH run AS (
+    WITH
+    -- Opening a file sets Darshan's "last byte" of the process's record to 0 (darshan-posix.c, _POSIX_RECORD_OPEN).
+    reopened AS (
+        SELECT trace, reader, file, start_ns + latency_ns AS opened_ns FROM stored.open
+        WHERE TRUE
+        QUALIFY row_number() OVER (PARTITION BY trace, reader, file ORDER BY start_ns, open) > 1
+            AND state & {before} = 0 AND opened_ns > 0
+    ),
+    step_or_reset AS (
         SELECT trace, reader, file, op, thread, seq, seq_span, count, "offset", stride, size,
-            size - size_minus_tail AS tail, start_ns, span_ns,
-            min(thread) OVER same = max(thread) OVER same AS alone
+            size - size_minus_tail AS tail, start_ns, span_ns
         FROM stored.run WHERE count > 0 AND op IN ('read', 'write')
+        UNION ALL
+        SELECT trace, reader, file, op, {nobody}, -1, 0, 1::UINTEGER, NULL, 0, 0, 0, opened_ns, 0
+        FROM reopened CROSS JOIN (SELECT DISTINCT op FROM stored.run WHERE op IN ('read', 'write')) AS either
+    ),
+    run AS (
+        SELECT *, min(thread) OVER same = max(thread) OVER same AS alone
+        FROM step_or_reset
         WINDOW same AS (PARTITION BY trace, reader, file, op)
     ),
     -- `low` and `high` bound the run in the order of accesses; runs that overlap in it are taken apart.
@@ -85,7 +99,7 @@ _DARSHAN = """
     ),
     piece AS (
         SELECT trace, reader, file, op, low, seq, thread, "offset" AS first,
-            "offset" + (count - 1) * stride + tail AS after,
+            coalesce("offset" + (count - 1) * stride + tail, 1) AS after,
             CASE WHEN stride = size THEN count - 1 ELSE 0 END AS consecutive,
             CASE WHEN stride >= size THEN count - 1 ELSE 0 END AS sequential
         FROM tangled WHERE NOT apart
@@ -98,7 +112,7 @@ _DARSHAN = """
         FROM (SELECT *, unnest(range(base, least(base + {piece}, count))) AS i
             FROM (SELECT *, unnest(range(0, count, {piece})) AS base FROM tangled WHERE apart))
     ),
-    -- Darshan's "last byte" is 0 before the first access, which makes 1 the end of what came before it.
+    -- A "last byte" of 0, before the first access and after opening, makes 1 the end of what came before.
     step AS (
         SELECT *, coalesce(lag(after) OVER (PARTITION BY trace, reader, file, op ORDER BY low, seq, thread), 1) AS last
         FROM piece
@@ -109,7 +123,7 @@ _DARSHAN = """
         coalesce(sum(consecutive + (first = last)::BIGINT) FILTER (op = 'write'), 0)::BIGINT AS consec_writes,
         coalesce(sum(sequential + (first >= last)::BIGINT) FILTER (op = 'write'), 0)::BIGINT AS seq_writes
     FROM step JOIN (SELECT trace, file, path FROM stored.file) USING (trace, file)
-    GROUP BY ALL"""
+    WHERE first IS NOT NULL GROUP BY ALL"""
 
 _TRACE = {"trace": "number of the trace; grows with every recording"}
 _READER = _TRACE | {"reader": "id of the reader (process) within the trace"}
@@ -333,7 +347,8 @@ VIEWS = (
     ),
     View(
         "darshan_counters",
-        "Darshan's POSIX access counters of one reader on one path, for comparison; ops read and write only",
+        "Darshan's POSIX access counters of one reader on one path, for comparison; ops read and write only; counting "
+        "begins anew when a file is opened again, which DXT does not tell: there one of each may differ per reopening",
         _READER
         | {
             "path": "path of the file, as in `files`",
@@ -342,7 +357,7 @@ VIEWS = (
             "consec_writes": "writes that start where the last one ended",
             "seq_writes": "writes that start at or above where the last one ended",
         },
-        _DARSHAN.format(piece=PIECE),
+        _DARSHAN.format(piece=PIECE, before=OpenFlag.BEFORE.value, nobody=-(1 << 62)),
     ),
     View(
         "losses",
