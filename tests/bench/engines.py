@@ -20,9 +20,7 @@ DEEDS: dict[str, Callable[[Queryable], object]] = {
     "operations": lambda store: ask(store, queries.OPERATIONS, 1),
     "who read what": lambda store: ask(store, queries.VOLUMES, 1),
     "latencies": lambda store: ask(store, queries.LATENCIES, 1),
-    "unique bytes": lambda store: ask(
-        store, unique.unique_sql(unique.sampling(ask(store, unique.PIECES, 1)[0][0].as_py())), 1
-    ),
+    "unique bytes": lambda store: unique.unique(store, 1),
     "verdicts": lambda store: classify(store, 1),
 }
 
