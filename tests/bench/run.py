@@ -1,7 +1,7 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
-    python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [report]
-        [replay] [gains] [facts] [orders] [patterns] [reuse] [engines]
+    python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [speed]
+        [replay] [gains] [orders] [patterns] [reuse] [engines]
 
 Without names all parts run, for about 20 minutes; `--quick` only shows that they do.  Tables of medians, with lowest
 and highest, are printed; build/bench/results.json has the same figures.  A quiet machine gives the truest ones: load
@@ -23,7 +23,6 @@ from rich.console import Console
 from tests.bench.agent import agent
 from tests.bench.bystander import bystander
 from tests.bench.engines import engines
-from tests.bench.facts import facts
 from tests.bench.figures import Table
 from tests.bench.gains import gains
 from tests.bench.importing import importing
@@ -32,9 +31,9 @@ from tests.bench.orders import orders
 from tests.bench.overhead import overhead
 from tests.bench.patterns import patterns
 from tests.bench.replay import replay
-from tests.bench.report import report
 from tests.bench.reuse import reuse
 from tests.bench.size import size
+from tests.bench.speed import speed
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
     part.__name__: part
@@ -45,10 +44,9 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
         ingest,
         importing,
         size,
-        report,
         replay,
         gains,
-        facts,
+        speed,
         orders,
         patterns,
         reuse,
