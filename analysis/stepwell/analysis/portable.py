@@ -61,6 +61,7 @@ def questions(trace: int, end_ns: int, files: list[int]) -> Iterator[tuple[str, 
     yield "reuse.FILES", reuse.FILES, (trace,)
     yield "orders.FILES", orders.FILES, (trace, order_limits.FILES)
     yield "orders.READERS", orders.READERS, (trace,)
+    yield "orders.OPENED", orders.OPENED, (trace, order_limits.FILES)
     yield "orders.VISITS", orders.VISITS, (trace, order_limits.FILES, order_limits.RUNS)
     yield "patterns.ROWS", patterns.ROWS, (trace, files, files)
     for name in ("FILES", "APPENDING", "READERS", "TRACE"):

@@ -24,7 +24,7 @@ SELECT reader, coalesce(pid, 0) AS pid, coalesce(ppid, 0) AS ppid, coalesce(comm
 FROM readers WHERE trace = $1 ORDER BY start_ns, reader
 """
 
-VISITS = """
+_OPENED = """
 WITH piece AS NOT MATERIALIZED (
     SELECT r.reader, r.thread, r.file, r.open, r.seq, r.start_ns,
         r.start_ns + r.span_ns + CASE WHEN r.count = 1 THEN r.latency_ns ELSE 0 END AS end_ns, r."offset" AS low,
@@ -38,7 +38,22 @@ WITH piece AS NOT MATERIALIZED (
     SELECT reader, file, open, min_by(thread, start_ns) AS thread, min(start_ns) AS start_ns, max(end_ns) AS end_ns,
         sum(bytes) AS bytes, count(*) AS runs, max(alike) AS alike, min_by(low, start_ns) AS origin
     FROM piece GROUP BY reader, file, open
-), again AS (
+)
+"""
+
+OPENED = (
+    _OPENED
+    + """
+SELECT reader, thread, file, start_ns, end_ns, CAST(bytes AS BIGINT) AS bytes,
+    CASE WHEN runs = 1 THEN alike ELSE 1 END AS alike, runs
+FROM opened
+"""
+)
+"""Open files that were read, as `VISITS`, each as one visit, with how many runs it has."""
+
+VISITS = (
+    _OPENED
+    + """, again AS (
     SELECT p.reader, p.file, p.open, count(*) AS passes
     FROM piece p JOIN opened o ON p.reader = o.reader AND p.file = o.file AND p.open = o.open
     WHERE o.runs BETWEEN 2 AND $3 AND p.low = o.origin
@@ -62,6 +77,7 @@ WITH piece AS NOT MATERIALIZED (
 )
 SELECT reader, thread, file, start_ns, end_ns, CAST(bytes AS BIGINT) AS bytes, alike FROM visit
 """
+)
 """Visits to the files of `FILES`: an open file that was read, or each pass over one that was read from where the first
 began again, of at most `$3` runs.  A run of `alike` equal accesses, as of reads of a small file that stays open, is as
 many visits."""

@@ -90,7 +90,11 @@ def load_files(store: ask.Queryable, trace: int) -> list[Files]:
 
 def load_visits(store: ask.Queryable, trace: int) -> Visits:
     """Return all visits to files of datasets with enough of them; `file` is the file's id in the trace."""
-    table = ask.ask(store, queries.VISITS, trace, limits.FILES, limits.RUNS)
+    table = ask.ask(store, queries.OPENED, trace, limits.FILES)
+    runs = table["runs"].to_numpy()
+    table = table.drop(["runs"])
+    if ((runs > 1) & (runs <= limits.RUNS)).any():  # those may be several passes, which takes another look at all runs
+        table = ask.ask(store, queries.VISITS, trace, limits.FILES, limits.RUNS)
     columns = {name: table[name].to_numpy().astype(np.int64) for name in table.column_names}
     alike = columns.pop("alike")
     if len(alike) and alike.max() > 1:
