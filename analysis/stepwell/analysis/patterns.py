@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stepwell.analysis import darshan
 from stepwell.analysis.ask import Distributed, Queryable, rows
@@ -76,7 +77,14 @@ def classify(store: Queryable, trace: int) -> pa.Table:
         else:
             scan(store, trace, [patterns, reuse])
         rows = with_reuse(patterns.finish(), reuse.finish())
+    if not _some_dataset_is_read_whole(rows):  # the order of files, which takes a look at all visits, would not matter
+        return rows
     return with_directories(rows, directory_ordered(orders(store, trace)))
+
+
+def _some_dataset_is_read_whole(rows: pa.Table) -> bool:
+    patterns = pc.filter(rows["pattern"], pc.equal(rows["scope"], "dataset"))
+    return "whole-file" in pc.unique(patterns).to_pylist()
 
 
 def patterns(store: Queryable, trace: int, files: Sequence[int], opens: Sequence[int] = ()) -> tuple[Pattern, ...]:

@@ -26,7 +26,7 @@ from stepwell.store.views import VIEW_SQL
 WRITE_MEMORY = 1 << 30
 """Most bytes DuckDB keeps in memory while ingesting; more makes it no faster."""
 
-READ_MEMORY = 2 << 30
+READ_MEMORY = 3 << 29
 """Most bytes DuckDB keeps in memory for a query; beyond, it spills to disk beside the store."""
 
 NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {

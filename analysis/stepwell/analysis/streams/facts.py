@@ -17,12 +17,14 @@ O_APPEND = 0o2000
 """Of open(2), on every architecture that Linux has but alpha, mips, parisc and sparc."""
 
 FILES = f"""
-WITH used AS (
+WITH accessed AS MATERIALIZED (
     SELECT file, bool_and(op = 'mmap') AS mapped, bool_or(op = 'write') AS written
     FROM runs WHERE trace = $1 GROUP BY file
+), used AS (
+    SELECT * FROM accessed
     UNION ALL
     SELECT file, false, bool_or(counter IN ('POSIX_WRITES', 'STDIO_WRITES')) FROM counters
-    WHERE trace = $1 AND file NOT IN (SELECT file FROM runs WHERE trace = $1) GROUP BY file
+    WHERE trace = $1 AND file NOT IN (SELECT file FROM accessed) GROUP BY file
 )
 SELECT file, path, coalesce(size, -1)::BIGINT AS size, coalesce(dataset, '') AS dataset, {SOFTWARE} AS software
 FROM files JOIN used USING (file) WHERE trace = $1 ORDER BY file
