@@ -15,6 +15,7 @@ from tests.unit.coalescing import ACCESS
 from stepwell.collectors.ebpf.coverage import Feature
 from stepwell.collectors.ebpf.scope import SCOPE_NUMBER, ScopeKind
 from stepwell.collectors.native import library
+from stepwell.collectors.native.joiner import OWNED
 from stepwell.store import VIEWS, Store, events, files, runs
 from stepwell.trace.definition import EVENT, OPEN, RECORDS, RUN, EventKind, Field, Op, OpenFlag, Record, RunFlag
 from stepwell.trace.generate import GENERATED
@@ -50,7 +51,11 @@ def of_ctypes(structure: type[ctypes.Structure]) -> Layout:
 
 COUNTERS = of_ctypes(library.Totals)["lost_recursion"][0]
 
+IN_ACCESS = {*(ACCESS.names or ()), "padding"}
+
 SHARED: dict[str, Layout] = {
+    "sw_owned": {name: place for name, place in of_numpy(OWNED).items() if name not in IN_ACCESS}
+    | {"access": (0, ACCESS.itemsize)},
     "sw_access": {name: place for name, place in of_numpy(ACCESS).items() if name != "padding"},
     "sw_filter": of_ctypes(library.Filter),
     "sw_counted": of_ctypes(library.Counted),
@@ -65,7 +70,7 @@ SHARED: dict[str, Layout] = {
 def evaluate(folder: Path, expressions: list[str]) -> list[int]:
     """What the C compiler makes of constant expressions."""
     lines = [f'printf("%lld\\n", (long long)({expression}));' for expression in expressions]
-    program = ["#include <stdio.h>", '#include "collectors/native/stepwell.h"', "int main(void)", "{", *lines, "}", ""]
+    program = ["#include <stdio.h>", '#include "collectors/native/joiner.h"', "int main(void)", "{", *lines, "}", ""]
     (folder / "values.c").write_text("\n".join(program))
     command = ["cc", "-Wall", "-Werror", "-I", str(INCLUDE), "-o", str(folder / "values"), str(folder / "values.c")]
     subprocess.run(command, check=True)
