@@ -31,18 +31,8 @@ def questions(trace: int, end_ns: int, files: list[int]) -> Iterator[tuple[str, 
         files: some of its files, for the questions about single files.
     """
     width = max(1, end_ns // 160)
-    for name in (
-        "TRACE",
-        "LOSSES",
-        "OPENS",
-        "OPERATIONS",
-        "VOLUMES",
-        "FILES",
-        "SIZES",
-        "SHAPES",
-        "STRIDES",
-        "LATENCIES",
-    ):
+    of_all = "TRACE LOSSES OPENS OPERATIONS VOLUMES FILES SIZES SHAPES STRIDES LATENCIES"
+    for name in of_all.split():
         yield f"queries.{name}", getattr(queries, name), (trace,)
     for name in ("THREADS", "READERS"):
         yield f"queries.{name}", getattr(queries, name), (trace, end_ns)
