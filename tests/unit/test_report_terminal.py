@@ -175,7 +175,7 @@ def test_ten_thousand_files_and_a_hundred_processes_stay_readable(tmp_path: Path
     recording.run(numbers, numbers % processes + 1, **values)  # type: ignore[arg-type]  # arrays make many runs
     recording.end(900 * MS)
     lines = report(recording.stored()).splitlines()
-    assert len(lines) < 5 * SCREEN
+    assert len(lines) < 6 * SCREEN
     assert "… and 9,995 more files, 39 MiB" in lines
     assert "… and 89 more processes, 34.4 MiB" in lines
     assert sum("/* (1,4" in line for line in lines) == 7

@@ -24,6 +24,26 @@ READS: tuple[Rule, ...] = (
 WRITES: tuple[Rule, ...] = (habits.synchronous, habits.imbalance)
 """The rules for what is written."""
 
+CHANGES = {
+    "read-size": "larger reads",
+    "read-ahead": "more read-ahead",
+    "read-ahead-off": "no read-ahead",
+    "concurrency": "more readers at once",
+    "prefetch": "prefetching",
+    "cache": "a cache",
+    "packing": "packing the files",
+    "alignment": "aligned reads",
+    "direct": "reads through the page cache",
+    "reread": "reading everything once",
+    "buffer": "a buffer",
+    "synchronous": "writes that need not wait",
+    "reopening": "files kept open",
+    "imbalance": "work shared out evenly",
+    "slow-file": "the slow file elsewhere",
+    "throttle": "a higher quota",
+}
+"""Kinds of findings, but for leaving all alone, as the change that they advise."""
+
 REASONS = {
     "compute": "it is bound by computing, which faster reads cannot shorten",
     "cached": "its data comes from memory already",
@@ -115,6 +135,5 @@ def headline(facts: Facts, findings: tuple[Finding, ...], team: Team) -> str:
     if best is None:
         return f"{line}; {mine[0].sentence[0].lower()}{mine[0].sentence[1:]}" if mine else f"{line}."
     middle = (best.speedup.low * best.speedup.high) ** 0.5
-    return (
-        f"{line}; best change: {best.kind}, expected {middle:.2g}x [{best.speedup.low:.2g}, {best.speedup.high:.2g}]."
-    )
+    gain = f"{middle:.2g}x [{best.speedup.low:.2g}, {best.speedup.high:.2g}]"
+    return f"{line}; best change: {CHANGES[best.kind]}, expected {gain}."

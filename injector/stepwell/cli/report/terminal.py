@@ -11,15 +11,12 @@ from rich.text import Text
 from stepwell.cli.format import printable
 from stepwell.cli.report import charts, tables
 from stepwell.cli.report.plots import ASCII, heading
-from stepwell.cli.report.words import facts, story, title, warnings
+from stepwell.cli.report.words import facts, story, title, top_lines, warnings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from stepwell.analysis import Insight, Summary
-
-TEAMS = 3
-"""Groups of processes that get a sentence on top."""
 
 
 def write(summary: Summary, insight: Insight, path: Path | None, command: str) -> None:
@@ -49,7 +46,7 @@ def render(summary: Summary, insight: Insight, console: Console, command: str) -
     console.print(Text(printable(facts(summary)), style="bright_black"))
     for warning in warnings(summary):
         console.print(Text(printable(warning), style="bold red" if summary.losses else "yellow"))
-    for sentence in insight.headlines[:TEAMS]:
+    for sentence in top_lines(insight):
         console.print(Text(printable(sentence), style="bold"))
     for sentence in story(summary, insight):
         console.print(Text(printable(sentence)))

@@ -22,6 +22,9 @@ SHAPES = {
 }
 """What the shapes of runs mean."""
 
+TOLD_TEAMS = 3
+"""Most groups of processes that get a sentence on top."""
+
 SHOWN_REFERENCES = 100
 """Blocks that must have been read of a dataset for its caches to be shown."""
 
@@ -44,6 +47,13 @@ def facts(summary: Summary) -> str:
     lasted = f", {duration(trace.duration_ns)}" if trace.duration_ns else ""
     where = f" on {trace.host} in {trace.cwd or '/'}" if trace.host else ""
     return f"trace {trace.trace}, {when}{lasted}{where}{ended}{cut}"
+
+
+def top_lines(insight: Insight) -> list[str]:
+    """Return the sentences on the groups of processes that matter: the first one, and those that can be helped."""
+    helped = {found.readers for found in insight.findings if found.kind != "leave-alone"}
+    told = zip(insight.waits.teams, insight.headlines, strict=True)
+    return [line for number, (team, line) in enumerate(told) if number == 0 or team.readers in helped][:TOLD_TEAMS]
 
 
 def story(summary: Summary, insight: Insight) -> list[str]:
