@@ -57,7 +57,7 @@ def _row(trace: dict[str, Any]) -> tuple[str, ...]:
         human.count(trace["accesses"]),
         human.size(trace["bytes"]),
         human.count(trace["lost"]),
-        human.printable(trace["command"] or trace["scope"]),
+        human.printable(trace["command"] or trace["scope"] or ""),
     )
 
 
