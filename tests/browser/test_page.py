@@ -111,7 +111,7 @@ def page(store: Path) -> Path:
 @pytest.mark.parametrize("width", [1280, 400])
 def test_charts_are_drawn_in_both_schemes_and_widths(browser: Browser, page: Path, dark: bool, width: int) -> None:
     seen = show(browser, page, dark=dark, width=width)
-    assert seen.drawn() == 8 + 2 + len(HOSTILE) + 1  # the last: the order of files
+    assert seen.drawn() == 8 + 2 + len(HOSTILE) + 2  # the last two: the order of files, and caches
     painted = seen.page.evaluate(
         """() => [...document.querySelectorAll("figure[data-chart] canvas")].map((canvas) => {
             const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
