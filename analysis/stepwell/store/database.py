@@ -68,7 +68,7 @@ class Store:
         if mode == "r" and not path.exists():
             raise NoTraceError(f"there are no traces in {path} yet; record one with `stepwell record -- COMMAND`")
         writing = mode == "w"
-        memory = min(WRITE_MEMORY, _half_of_memory()) if writing else read_memory()
+        memory = min(WRITE_MEMORY, half_of_memory()) if writing else read_memory()
         config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": f"{memory}B"}
         config |= _INGEST if writing else _SEALED
         with store_errors(path):
@@ -283,8 +283,9 @@ def _no_trace(trace: int) -> NoTraceError:
 
 def read_memory() -> int:
     """Return the most bytes DuckDB may keep in memory for a query."""
-    return min(READ_MEMORY, _half_of_memory())
+    return min(READ_MEMORY, half_of_memory())
 
 
-def _half_of_memory() -> int:
+def half_of_memory() -> int:
+    """Return half of this machine's memory, in bytes."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

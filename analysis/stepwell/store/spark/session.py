@@ -14,10 +14,15 @@ from pathlib import Path
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from stepwell.store.database import half_of_memory
 from stepwell.store.errors import StoreError
 
 _JAVA = ("java-17-openjdk-*", "java-21-openjdk-*")
 """Where Debian puts what Spark 4 runs on."""
+
+
+LOCAL_MEMORY = 4 << 30
+"""Most bytes of Java's heap when Spark runs on this machine alone; its own default of 1 GiB fails at 10 M runs."""
 
 
 @contextmanager
@@ -58,6 +63,7 @@ def _start(master: str, place: Path) -> SparkSession:
         settings |= {
             "spark.driver.host": "localhost",
             "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.memory": f"{min(LOCAL_MEMORY, half_of_memory())}b",
             "spark.sql.shuffle.partitions": "4",
         }
     builder = SparkSession.builder.appName("stepwell").master(master)

@@ -10,6 +10,7 @@ from typing import Self
 
 import duckdb
 import pyarrow as pa
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -32,6 +33,9 @@ from stepwell.store.views import VIEWS
 
 ROW, NUMBERED = "row_number", "numbered_runs"
 """The view `runs` with the place of each run in its trace."""
+
+_ERRORS = (SqlglotError, PySparkException, Py4JError, OSError)
+"""What Spark raises; the last two when its Java process has come to an end."""
 
 Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
@@ -84,7 +88,7 @@ class SparkStore(ParquetStore):
         schema = self._schema(sql)
         try:
             table = self._spark.sql(to_spark(sql)).toArrow()
-        except (SqlglotError, PySparkException) as error:
+        except _ERRORS as error:
             raise QueryError(f"Spark: {_said(error)}\nask it more simply, or ask DuckDB") from error
         return table.rename_columns(schema.names).cast(schema).to_reader()
 
@@ -111,7 +115,7 @@ class SparkStore(ParquetStore):
             parts = 2 * self._spark.sparkContext.defaultParallelism
             frame = frame.repartition(parts, *keys).sortWithinPartitions(ROW).drop(ROW)
             return frame.mapInArrow(Typed(work, rows), from_arrow_schema(schema)).toArrow()
-        except (SqlglotError, PySparkException) as error:
+        except _ERRORS as error:
             raise QueryError(f"Spark: {_said(error)}") from error
 
     def _schema(self, sql: str) -> pa.Schema:
@@ -147,4 +151,7 @@ def _schema(columns: dict[str, str]) -> str:
 
 
 def _said(error: Exception) -> str:
-    return str(error).split("\n\nJVM stacktrace", maxsplit=1)[0].strip()
+    try:
+        return str(error).split("\n\nJVM stacktrace", maxsplit=1)[0].strip()
+    except Py4JError:  # which asks the Java process for the text
+        return "its Java process has ended, as it does when it runs out of memory"
