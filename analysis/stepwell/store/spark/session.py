@@ -63,7 +63,7 @@ def _start(master: str, place: Path) -> SparkSession:
         settings |= {
             "spark.driver.host": "localhost",
             "spark.driver.bindAddress": "127.0.0.1",
-            "spark.driver.memory": f"{min(LOCAL_MEMORY, half_of_memory())}b",
+            "spark.driver.memory": f"{min(LOCAL_MEMORY, half_of_memory()) >> 20}m",  # Java takes no suffix for bytes
             "spark.sql.shuffle.partitions": "4",
         }
     builder = SparkSession.builder.appName("stepwell").master(master)
