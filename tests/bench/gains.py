@@ -17,10 +17,10 @@ from pathlib import Path
 
 from tests.bench.figures import Figure, Spread, Table
 from tests.bench.tracers import STEPWELL
-from tests.kernel.slow import Slow, compile_slow
+from tests.storage.slow import Settings, Slow, compile_slow
 
 READER = Path(__file__).with_name("reader.py")
-LATENCY_US, BYTES_S = 3000, 100e6
+LATENCY_US, BYTES_S = 3000, 100_000_000
 WINDOW = 'echo $1 > /sys/class/bdi/$(mountpoint -d "$2")/read_ahead_kb; shift 2; exec "$@"'
 
 
@@ -68,7 +68,7 @@ def _measure(change: Change, work: Path, program: Path, repetitions: int, shrink
     for number in range(files):
         (source / str(number)).write_bytes(rng.randbytes(rng.randint(*change.sizes)))
     environment = os.environ | {"FILES": str(files)}
-    slow = Slow(program, source, mount, latency_us=LATENCY_US, bytes_s=BYTES_S)
+    slow = Slow(program, source, mount, Settings(latency_us=LATENCY_US, bytes_s=BYTES_S))
     store = [str(STEPWELL), "--store", str(work / f"{change.reader}.duckdb")]
     record = [*store, "record", "--under", str(mount), "--", *change.argv(mount, None)]
     subprocess.run(slow.argv(*record), check=True, env=environment, capture_output=True)

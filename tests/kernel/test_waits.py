@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.kernel.slow import Slow, compile_slow
 from tests.kernel.tool import SECONDS, Stepwell
+from tests.storage.slow import Settings, Slow, compile_slow
 
 from stepwell.analysis.advice import Finding, advise, facts
 from stepwell.analysis.waits import Team, Waits
@@ -22,7 +23,7 @@ pytestmark = [
 ]
 
 FILES = 97
-LATENCY_US, BYTES_S = 3000.0, 50e6
+LATENCY_US, BYTES_S = 3000, 50_000_000
 SIZES = (8192, 32_768, 65_536, 131_072)
 
 WHOLE = """
@@ -91,8 +92,11 @@ def study(stepwell: Stepwell, program: Path, tmp_path: Path) -> Study:
     for number in range(FILES):
         (source / str(number)).write_bytes(os.urandom(SIZES[number % len(SIZES)]))
 
-    def run(script: str, *arguments: str, **speed: float | str) -> tuple[Waits, tuple[Finding, ...]]:
-        slow = Slow(program, source, mount, **{"latency_us": LATENCY_US, "bytes_s": BYTES_S} | speed)  # type: ignore[arg-type]
+    def run(script: str, *arguments: str, slow_file: str = "", **speed: int) -> tuple[Waits, tuple[Finding, ...]]:
+        settings = Settings(**{"latency_us": LATENCY_US, "bytes_s": BYTES_S} | speed)
+        if slow_file:
+            settings = replace(settings, slow_inode=(source / slow_file).stat().st_ino)
+        slow = Slow(program, source, mount, settings)
         command = stepwell.argv(
             "record", "--under", str(mount), "--", sys.executable, "-c", script, str(mount), *arguments
         )
@@ -138,7 +142,7 @@ def test_reading_from_memory_is_left_alone(study: Study) -> None:
 
 
 def test_slow_opens_are_metadata(study: Study) -> None:
-    found, _ = study(WHOLE, "0", str(FILES), latency_us=100.0, bytes_s=1e12, open_us=5000.0)
+    found, _ = study(WHOLE, "0", str(FILES), latency_us=100, bytes_s=0, open_us=5000)
     team = only(found)
     assert team.verdict.bound == "metadata"
     assert team.uses[0].opens == FILES
@@ -155,7 +159,7 @@ def test_a_worker_with_most_of_the_work_is_found(study: Study) -> None:
 
 
 def test_a_slow_file_is_found(study: Study) -> None:
-    found, findings = study(MANY, slow_file="7", factor=40.0, latency_us=500.0)
+    found, findings = study(MANY, slow_file="7", slow_percent=4000, latency_us=500)
     slow = found.datasets[0].slow[0]  # what else runs on the machine may slow a second one down
     assert slow.path.endswith("/7")
     assert slow.fetches == 11
