@@ -28,7 +28,7 @@ _VERDICTS = {"real": "real", "noise": "within noise", "small": "small", "equal":
 def _schema(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
         from stepwell.analysis.compare import Comparison
-        from stepwell.cli.report.document import described
+        from stepwell.analysis.form import described
 
         click.echo(json.dumps(described(Comparison, "stepwell compare -o json"), indent=2))
         ctx.exit()

@@ -183,7 +183,7 @@ class _Live:
 
 def _schema(ctx: click.Context, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
-        from stepwell.cli.report.document import described
+        from stepwell.analysis.form import described
         from stepwell.replay import Replay
 
         click.echo(json.dumps(described(Replay, "stepwell replay -o json"), indent=2))
