@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import click
 from stepwell.cli import format as human
 from stepwell.cli.output import print_table, table_or_json
 from stepwell.cli.place import say, trace_number
+from stepwell.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from stepwell.cli.place import Place
@@ -130,9 +130,11 @@ def replay(
                 f"{human.plural(files.smaller, 'file')} below {directory} are smaller than recorded and are left as"
                 " they are; reads beyond their ends get less"
             )
-        live = _Live(plan.accesses)
-        result = replay(selection, plan, files, pace=speed, progress=live.show)
-        live.clear()
+        line, total = ProgressLine(), human.plural(plan.accesses, "access", "accesses")
+        result = replay(
+            selection, plan, files, pace=speed, progress=lambda done: line.show(f"{human.count(done)} of {total}")
+        )
+        line.clear()
     if output == "json":
         click.echo(json.dumps(asdict(result)))
     else:
@@ -151,34 +153,13 @@ def _prepare(files: Files, *, make: bool, sparse: bool, total: int) -> None:
             f"{human.printable(files.missing[0])}; copy them there, or make them with --make-files"
         )
     if files.missing:
-        live = _Live(0)
-        made = files.make_missing(sparse=sparse, progress=live.show_bytes)
-        live.clear()
+        line = ProgressLine()
+        made = files.make_missing(
+            sparse=sparse,
+            progress=lambda done, all_: line.show(f"making files: {human.size(done)} of {human.size(all_)}"),
+        )
+        line.clear()
         say(f"made {human.plural(made, 'file')} below {files.path}")
-
-
-class _Live:
-    """One line on a terminal that tells how far it is."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._terminal = sys.stderr.isatty()
-
-    def show(self, done: int) -> None:
-        """Show accesses issued."""
-        self._line(f"{human.count(done)} of {human.plural(self._total, 'access', 'accesses')}")
-
-    def show_bytes(self, done: int, total: int) -> None:
-        """Show bytes made."""
-        self._line(f"making files: {human.size(done)} of {human.size(total)}")
-
-    def clear(self) -> None:
-        """Leave nothing behind."""
-        self._line("")
-
-    def _line(self, text: str) -> None:
-        if self._terminal:
-            click.echo(f"\r\033[K{text}", err=True, nl=False)
 
 
 def _schema(ctx: click.Context, asked: bool) -> None:

@@ -10,6 +10,7 @@ import click
 from stepwell.cli import format as human
 from stepwell.cli.output import print_table, table_or_json
 from stepwell.cli.place import say, trace_number
+from stepwell.cli.values import Octets, Several
 
 if TYPE_CHECKING:
     from stepwell.analysis.reuse import CacheCurve, Simulated
@@ -18,37 +19,6 @@ if TYPE_CHECKING:
 _POLICIES = ("lru", "s3fifo", "sieve", "clock", "fifo", "min")
 _SMALLEST, _LARGEST = 512, 256 << 20
 _CURVE_ROWS = 24
-
-
-class Octets(click.ParamType[int]):
-    """A size in bytes, with or without a unit."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the bytes."""
-        if isinstance(value, int):
-            return value
-        try:
-            found = human.octets(value)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no size; write 4096, 64KiB, 1.5GiB", param, ctx)
-        if not 0 <= found < 1 << 62:
-            self.fail(f"{value!r} is too large", param, ctx)
-        return found
-
-
-class Several(click.ParamType[tuple[Any, ...]]):
-    """Values of one kind with commas between them."""
-
-    def __init__(self, kind: click.ParamType[Any]) -> None:
-        self.kind, self.name = kind, f"{kind.name}[,{kind.name}...]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        """Return them, each once."""
-        if isinstance(value, tuple):
-            return value
-        return tuple(dict.fromkeys(self.kind.convert(one.strip(), param, ctx) for one in value.split(",")))
 
 
 class Sample(click.ParamType[int]):
