@@ -182,18 +182,23 @@ def test_a_directory_is_not_a_store(tmp_path: Path) -> None:
         Store.open(tmp_path, "w")
 
 
-DOWNGRADE = """
+DOWNGRADES = {
+    2: "DROP TABLE stored.plan; DROP TABLE stored.verdict;",
+    1: """
 ALTER TABLE stored.trace DROP COLUMN analysis;
 ALTER TABLE stored.file DROP COLUMN mtime_ns;
 ALTER TABLE stored.pattern DROP COLUMN evidence;
 DROP TABLE stored.counter;
-UPDATE stored.version SET version = 1;
-"""
-"""What makes a store of schema version 2 one of version 1."""
+""",
+}
+"""What makes a store of the next schema version one of this version, the newest first."""
 
 
 @pytest.mark.parametrize("mode", ["r", "w"])
-def test_an_older_store_is_brought_up_to_date_and_keeps_its_traces(tmp_path: Path, mode: Literal["r", "w"]) -> None:
+@pytest.mark.parametrize("version", DOWNGRADES)
+def test_an_older_store_is_brought_up_to_date_and_keeps_its_traces(
+    tmp_path: Path, mode: Literal["r", "w"], version: int
+) -> None:
     database = tmp_path / "store.duckdb"
     write_spool(tmp_path / "trace.spool", 13)
     columns = """SELECT table_name, column_name, data_type FROM duckdb_columns()
@@ -203,9 +208,12 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_its_traces(tmp_path: Pat
         expected, (traces,) = store.rows(columns), store.rows("SELECT uuid, accesses, bytes FROM traces")
         for (view,) in store.rows("SELECT view_name FROM duckdb_views() WHERE NOT internal"):
             store.connection.execute(f"DROP VIEW {view}")
-        store.connection.execute(DOWNGRADE)
+        for older in range(SCHEMA_VERSION - 1, version - 1, -1):
+            store.connection.execute(DOWNGRADES[older])
+        store.connection.execute("UPDATE stored.version SET version = ?", [version])
         assert store.rows(columns) != expected
     with Store.open(database, mode) as store:
         assert store.rows(columns) == expected
         assert store.rows("SELECT uuid, accesses, bytes FROM traces") == [traces]
         assert store.unanalysed(1) == [1]
+        assert store.rows("SELECT * FROM plans UNION ALL BY NAME SELECT * FROM verdicts") == []

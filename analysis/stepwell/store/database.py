@@ -251,6 +251,25 @@ class Store:
             connection.execute("UPDATE stored.trace SET analysis = ? WHERE trace = ?", [version, trace])
             connection.unregister("given")
 
+    def set_acts(self, trace: int, plans: pa.Table, verdicts: pa.Table) -> None:
+        """Keep what was done during a trace and what it gained, in a store opened for writing, in place of any it has.
+
+        Args:
+            trace: number of the trace.
+            plans: columns of the view `plans` but `trace`; `plan` as JSON text.
+            verdicts: columns of the view `verdicts` but `trace`; `windows` as JSON text.
+
+        Raises:
+            NoTraceError: there is no such trace.
+        """
+        self.meta(trace)
+        with self.transaction() as connection:
+            for name, rows in (("plan", plans), ("verdict", verdicts)):
+                connection.execute(f"DELETE FROM stored.{name} WHERE trace = ?", [trace])
+                connection.register("given", rows)
+                connection.execute(f"INSERT INTO stored.{name} BY NAME SELECT ? AS trace, * FROM given", [trace])
+                connection.unregister("given")
+
     def remove(self, traces: Iterable[int]) -> None:
         """Remove traces from a store opened for writing, all of them or none.
 

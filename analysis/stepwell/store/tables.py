@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from stepwell.trace.definition import EventKind, Op
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when a table changes; an older store is migrated, a newer one refused."""
 
 
@@ -26,6 +26,18 @@ def enum_case(column: str, members: type[Op | EventKind], type_name: str) -> str
     whens = " ".join(f"WHEN {int(member)} THEN '{member.name.lower()}'::{type_name}" for member in members)
     return f"CASE {column} {whens} END"
 
+
+_ACTS = """
+CREATE TABLE stored.plan (
+    trace BIGINT, start_ns BIGINT, dataset VARCHAR, workload VARCHAR, mode VARCHAR, policy VARCHAR,
+    block_bytes BIGINT, in_flight BIGINT, window_bytes BIGINT, stride_bytes BIGINT, gain_low_permille BIGINT,
+    gain_high_permille BIGINT, reason VARCHAR, plan JSON);
+CREATE TABLE stored.verdict (
+    trace BIGINT, dataset VARCHAR, verdict VARCHAR, action VARCHAR, sentence VARCHAR, because VARCHAR,
+    design VARCHAR, ratio DOUBLE, low DOUBLE, high DOUBLE, pairs BIGINT, waited_ns BIGINT, expected_ns BIGINT,
+    baseline BIGINT, files BIGINT, requests BIGINT, brought_bytes BIGINT, used_bytes BIGINT, late_bytes BIGINT,
+    wasted_bytes BIGINT, stopped VARCHAR, windows JSON);
+"""
 
 TABLES = f"""
 CREATE SCHEMA stored;
@@ -67,9 +79,9 @@ CREATE TABLE stored.pattern (
 CREATE TABLE stored.counter (
     trace BIGINT, reader BIGINT, file BIGINT, module VARCHAR, counter VARCHAR, value DOUBLE);
 CREATE TABLE stored.loss (trace BIGINT, hop VARCHAR, count BIGINT);
-"""
+{_ACTS}"""
 
-NAMES = ("trace", "reader", "thread", "file", "open", "run", "event", "pattern", "counter", "loss")
+NAMES = ("trace", "reader", "thread", "file", "open", "run", "event", "pattern", "counter", "loss", "plan", "verdict")
 """The tables that hold traces, each with a column `trace`."""
 
 MIGRATIONS = {
@@ -80,5 +92,6 @@ ALTER TABLE stored.pattern ADD COLUMN evidence JSON;
 CREATE TABLE stored.counter (
     trace BIGINT, reader BIGINT, file BIGINT, module VARCHAR, counter VARCHAR, value DOUBLE);
 """,
+    2: _ACTS,
 }
 """By schema version: what brings a store to the next one. Views are made anew after it."""

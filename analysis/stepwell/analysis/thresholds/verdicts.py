@@ -1,0 +1,40 @@
+"""When an effect is certain, and when it matters."""
+
+from __future__ import annotations
+
+CONFIDENCE = 0.9
+"""Probability that the interval of an effect covers it.  Default 0.9, as for all intervals of Stepwell."""
+
+PAIRS = 5
+"""Pairs of windows from which on an effect is told.  Default 5: the fewest for which the signed-rank interval exists at
+`CONFIDENCE` (all of 5 signs alike by chance: 2 in 32)."""
+
+SIDE = 4
+"""Windows that each side has at least, where they do not alternate.  Default 4: the fewest for which the rank-sum
+interval is safely inside `CONFIDENCE` (2 in 70)."""
+
+EXACT = 40
+"""Pairs, or windows of a side, up to which the rank statistic's distribution is counted rather than taken as normal.
+Default 40: the normal law is right to three digits from there on, and counting takes 1 ms."""
+
+MOST = 500
+"""Pairs, or windows of a side, beyond which neighbours are averaged.  Default 500: all pairs of them are looked at, and
+the interval is narrower than anything that matters long before."""
+
+CORRELATED_Z = 1.0
+"""Standard errors of the correlation of neighbours from which on they are averaged.  Default 1: an interval that is too
+wide in one series of six that is not correlated costs 5 % of its width; with 1.645, 47 windows whose correlation is 0.5
+are covered in 82 instead of 88 % (simulated: tests/unit/test_verdicts.py)."""
+
+MATTERS = 1.02
+"""Ratio that an effect must reach to be one.  Default 1.02: the project's own bar for doing harm is 2 %."""
+
+SAME = 1.05
+"""Ratio that no effect must not reach.  Default 1.05: an interval within [1/1.05, 1.05] says that whatever there is, it
+is small."""
+
+SHARES = 23
+"""Equal shares of the work in which a run and its recorded baseline are held against each other."""
+
+OTHER_WORK = 0.1
+"""Relative difference of the bytes read from which on a run did other work than its baseline."""

@@ -1,0 +1,129 @@
+"""From windows to a verdict and its one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stepwell.analysis.thresholds import verdicts as limits
+from stepwell.analysis.verdicts.effect import Effect, alternating, before_after, recorded, turns
+from stepwell.analysis.verdicts.model import Deeds, Verdict, Window
+from stepwell.trace.format import duration, percent, plural, size
+
+_ACTIONS = {"helped": "kept", "no effect": "rolled back", "hurt": "rolled back", "unknown": "kept"}
+
+_HOW = {
+    "alternating": "{} turns without acting, each against the turn with it beside it",
+    "before and after": "windows without acting against later ones with it, {} of the fewer; whatever else changed"
+    " between them counts, too",
+    "recorded": "equal shares of the same work in trace {baseline}, {} independent ones; how much runs differ by"
+    " themselves is not in it",
+}
+
+
+def judge(
+    windows: Sequence[Window],
+    deeds: Deeds,
+    *,
+    dataset: str = "",
+    baseline: Sequence[Window] = (),
+    baseline_trace: int | None = None,
+    action: str | None = None,
+) -> Verdict:
+    """Return the verdict on what was done.
+
+    Args:
+        windows: those measured, in order of time.
+        deeds: what was done.
+        dataset: the dataset's directory; empty for all data together.
+        baseline: windows of a recording of the same work without acting, if there is one.
+        baseline_trace: its number.
+        action: what became of the plan, if that is settled; otherwise what should.
+    """
+    design, effect = _measured(windows, baseline)
+    verdict = "unknown" if effect is None else conclude(effect)
+    waited = sum(one.waited_ns for one in windows if one.acting)
+    expected = None if effect is None else _expected(design, windows, baseline)
+    done = deeds.requests > 0
+    return Verdict(
+        dataset=dataset,
+        verdict=verdict,
+        action=action or (_ACTIONS[verdict] if done else "none"),
+        sentence=_sentence(deeds, waited, expected, effect, verdict),
+        because=_because(windows, design, effect, baseline_trace),
+        design=design,
+        ratio=None if effect is None else effect.ratio,
+        low=None if effect is None else effect.low,
+        high=None if effect is None else effect.high,
+        pairs=0 if effect is None else effect.pairs,
+        waited_ns=waited,
+        expected_ns=expected,
+        baseline=baseline_trace,
+        deeds=deeds,
+        windows=tuple(windows),
+    )
+
+
+def conclude(effect: Effect) -> str:
+    """Return what an effect is: helped, hurt, no effect, or unknown when the interval says neither."""
+    if effect.low >= 1 and effect.ratio >= limits.MATTERS:
+        return "helped"
+    if effect.high <= 1 and effect.ratio <= 1 / limits.MATTERS:
+        return "hurt"
+    if effect.low >= 1 / limits.SAME and effect.high <= limits.SAME:
+        return "no effect"
+    return "unknown"
+
+
+def _measured(windows: Sequence[Window], baseline: Sequence[Window]) -> tuple[str, Effect | None]:
+    """Return the best design that the windows allow, and the effect by it."""
+    tried = (
+        ("alternating", alternating(windows)),
+        ("recorded", recorded(baseline, windows) if baseline else None),
+        ("before and after", before_after(windows)),
+    )
+    return next(((name, effect) for name, effect in tried if effect is not None), ("none", None))
+
+
+def _expected(design: str, windows: Sequence[Window], baseline: Sequence[Window]) -> int:
+    """Return how long readers would have waited without acting, for what they read while acting."""
+    if design == "alternating":
+        pairs = turns(windows)
+        exact = sum(off.waited_ns * on.bytes / off.bytes for off, on in pairs)
+        covered = sum(on.bytes for _, on in pairs)
+    else:
+        off = baseline if design == "recorded" else [one for one in windows if not one.acting]
+        exact, covered = float(sum(one.waited_ns for one in off)), sum(one.bytes for one in off)
+    acting = sum(one.bytes for one in windows if one.acting)
+    return round(exact * acting / max(covered, 1))
+
+
+def _because(windows: Sequence[Window], design: str, effect: Effect | None, baseline: int | None) -> str:
+    if effect is not None:
+        return _HOW[design].format(effect.pairs, baseline=baseline)
+    off = sum(1 for one in windows if not one.acting and one.bytes)
+    on = sum(1 for one in windows if one.acting and one.bytes)
+    return (
+        f"{plural(off, 'window')} without acting and {on:,} with it, in which something was read; it takes"
+        f" {limits.PAIRS} turns of each, or {limits.SIDE} windows"
+    )
+
+
+def _sentence(deeds: Deeds, waited: int, expected: int | None, effect: Effect | None, verdict: str) -> str:
+    """Return the line that `stepwell run` ends with."""
+    if not deeds.requests:
+        return f"read nothing ahead: {deeds.stopped or 'there was nothing to gain'}"
+    what = plural(deeds.files, "file") if deeds.files > 1 else size(deeds.brought_bytes)
+    used = percent(round(deeds.used_bytes / max(deeds.brought_bytes, 1), 2))
+    parts = [f"prefetched {what} ahead, {used} used"]
+    if expected is not None:
+        parts.append(f"reads waited {duration(waited)} instead of an expected {duration(expected)}")
+    else:
+        parts.append(f"reads waited {duration(waited)} meanwhile")
+    if effect is None:
+        parts.append("too few windows to tell the effect")
+    else:
+        gain = f"{effect.ratio:.3g}x [{effect.low:.3g}, {effect.high:.3g}]"
+        parts.append(gain if verdict == "helped" else f"{'not certain' if verdict == 'unknown' else verdict}, {gain}")
+    if deeds.stopped:
+        parts.append(f"stopped: {deeds.stopped}")
+    return "; ".join(parts)

@@ -1,0 +1,51 @@
+"""What is measured, and what is concluded.  Times are nanoseconds since the start of the trace, sizes bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of time in which readers were watched, acting or not."""
+
+    start_ns: Annotated[int, "start, in ns since the trace's start"]
+    length_ns: Annotated[int, "length"]
+    acting: Annotated[bool, "whether the plan was carried out in it"]
+    bytes: Annotated[int, "bytes that readers asked for and got: the work done"]
+    waited_ns: Annotated[int, "time that readers waited for reads, all threads together"]
+
+
+@dataclass(frozen=True)
+class Deeds:
+    """What was done; from the prefetch engine's own counts."""
+
+    files: Annotated[int, "files of which something was brought in"] = 0
+    requests: Annotated[int, "requests made"] = 0
+    brought_bytes: Annotated[int, "bytes brought in"] = 0
+    used_bytes: Annotated[int, "of these, bytes that their reader found there"] = 0
+    late_bytes: Annotated[int, "of these, bytes still on their way when their reader came"] = 0
+    wasted_bytes: Annotated[int, "of these, bytes evicted before, or never asked for"] = 0
+    stopped: Annotated[str, "why acting stopped early, or never began; empty when it did not stop"] = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The measured effect of a plan on one dataset, or on all."""
+
+    dataset: Annotated[str, "its directory; empty for all data together"]
+    verdict: Annotated[str, "helped, no effect, hurt or unknown"]
+    action: Annotated[str, "kept, rolled back, or none when nothing was done"]
+    sentence: Annotated[str, "what was done and what it gained, in words"]
+    because: Annotated[str, "how that was measured, in words"]
+    design: Annotated[str, "alternating, before and after, recorded (against another trace), or none"]
+    ratio: Annotated[float | None, "elapsed time without over that with it, for equal work; null when unknown"]
+    low: Annotated[float | None, "lower bound, with 90 % confidence"]
+    high: Annotated[float | None, "upper bound, with 90 % confidence"]
+    pairs: Annotated[int, "independent comparisons behind it"]
+    waited_ns: Annotated[int, "time that readers waited while it was carried out"]
+    expected_ns: Annotated[int | None, "time that they would have waited without it; null when unknown"]
+    baseline: Annotated[int | None, "number of the trace it is measured against; null for its own windows"]
+    deeds: Annotated[Deeds, "what was done"]
+    windows: Annotated[tuple[Window, ...], "the windows measured, in order"]
