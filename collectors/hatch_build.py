@@ -50,6 +50,7 @@ def targets(root: Path) -> list[Target]:
     """The files to build in the checkout `root`."""
     package = root / "collectors" / "stepwell"
     collecting, analysing = package / "collectors" / "native", root / "analysis" / "stepwell" / "analysis" / "native"
+    storing = root / "analysis" / "stepwell" / "store" / "native"
     replaying = root / "injector" / "stepwell" / "replay" / "native"
     # The prefix map keeps this checkout's path out of the results, so that the same sources give the same bytes.
     include = ["-I", str(package), f"-ffile-prefix-map={root}=/stepwell"]
@@ -57,6 +58,7 @@ def targets(root: Path) -> list[Target]:
         *(_bpf_object(source, include) for source in sorted((package / "collectors" / "ebpf").glob("*.bpf.c"))),
         *_library(collecting / "libstepwell.so", include, [*LIBBPF, "-lz", "-lpthread"]),
         *_library(analysing / "libanalysis.so", include, ["-lm"]),
+        *_library(storing / "libstore.so", include, []),
         *_library(replaying / "libreplay.so", include, ["-lpthread"]),
         _vega(root, root / "injector" / "stepwell" / "cli" / "report" / "assets" / "vega.js"),
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.bench.figures import Figure, Table
 from tests.bench.synthetic import write_spool
 
+from stepwell.cli.imports import without_pandas
 from stepwell.store import Store
 from stepwell.store import ingest as take
 
@@ -21,6 +22,7 @@ QUERIES = {
 
 def _measure(spool: Path, database: Path, runs: int) -> dict[str, Figure]:
     """Ingest and query, in a process of its own for the sake of the memory's peak."""
+    without_pandas()  # as the command does
     began = time.perf_counter()
     with Store.open(database, "w") as store:
         result = take(store, spool)

@@ -24,6 +24,7 @@ COMPILED = {
     "stepwell/collectors/ebpf/access.bpf.o",
     "stepwell/collectors/native/libstepwell.so",
     "stepwell/analysis/native/libanalysis.so",
+    "stepwell/store/native/libstore.so",
     "stepwell/cli/report/assets/vega.js",
     "stepwell/replay/native/libreplay.so",
 }

@@ -249,7 +249,7 @@ VIEWS = (
         """SELECT trace, reader, thread, file, open, op, seq, seq_span, count, "offset", stride, requested, size,
             size - size_minus_tail AS tail, start_ns, span_ns, latency_ns,
             latency_ns - latency_minus_max_ns AS latency_max_ns, wait_ns, waited, filled, flags,
-            histogram::UINTEGER[24] AS histogram FROM stored.run""",
+            list_resize(histogram, 24, 0)::UINTEGER[24] AS histogram FROM stored.run""",
     ),
     View(
         "accesses",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from stepwell.cli.imports import without_pandas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ class Place:
             StoreError: the store cannot be read.
             NoTraceError: there is no store.
         """
-        _without_pandas()
+        without_pandas()
         from stepwell.analysis import ANALYSIS_VERSION
         from stepwell.store import ParquetStore, Store
 
@@ -120,7 +120,7 @@ class Place:
         Raises:
             StoreError: the store cannot be written.
         """
-        _without_pandas()
+        without_pandas()
         from stepwell.store import Store, StoreLockedError, ingest_leftovers
 
         self.check_writable()
@@ -142,27 +142,6 @@ class Place:
                 say(f"{path}: {error}")
             _analyse(store)
             yield store
-
-
-class _NoPandas(MetaPathFinder):
-    """An importer that knows of no pandas."""
-
-    def find_spec(self, name: str, path: object, target: object = None) -> None:  # noqa: ARG002
-        """Refuse to import pandas; leave all else to others."""
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-
-
-def _without_pandas() -> None:
-    """Let pyarrow find no pandas: it imports it, which takes a second, to see whether a list is one of its series."""
-    import pyarrow as pa
-
-    finder = _NoPandas()
-    sys.meta_path.insert(0, finder)
-    try:
-        pa.array([])
-    finally:
-        sys.meta_path.remove(finder)
 
 
 def _analyse(store: Store) -> None:
