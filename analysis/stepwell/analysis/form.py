@@ -103,10 +103,10 @@ def _wanted(field: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Return a dataclass as a document's mappings, lists and values; what is None is left out."""
+    """Return a dataclass as a document's mappings, lists and values; what is as it is by default is left out."""
     if is_dataclass(value):
-        named = ((field.name, getattr(value, field.name)) for field in fields(value))
-        return {name: plain(one) for name, one in named if one is not None}
+        named = ((field, getattr(value, field.name)) for field in fields(value))
+        return {field.name: plain(one) for field, one in named if _wanted(field) or one != field.default}
     return [plain(one) for one in value] if isinstance(value, tuple) else value
 
 

@@ -6,8 +6,10 @@ Here belong pure functions from what other analyses found (`Facts`) to `Finding`
 
 from __future__ import annotations
 
-from stepwell.analysis.advice.advise import advise, headline
-from stepwell.analysis.advice.gather import facts
+from stepwell.analysis.advice.advise import advise, headline, nothing_to_win
+from stepwell.analysis.advice.gather import facts, known
 from stepwell.analysis.advice.model import Curve, Facts, Finding, Input, Order, Span
 
-__all__ = ["Curve", "Facts", "Finding", "Input", "Order", "Span", "advise", "facts", "headline"]
+__all__ = [
+    "Curve", "Facts", "Finding", "Input", "Order", "Span", "advise", "facts", "headline", "known", "nothing_to_win",
+]  # fmt: skip

@@ -80,24 +80,30 @@ def _of_team(facts: Facts, team: Team, storages: dict[tuple[str, str], Storage])
         yield _alone(facts, team)
 
 
+def nothing_to_win(facts: Facts, team: Team) -> str | None:
+    """Return why faster reads would save a team little time, None if they might."""
+    if not facts.waits.timed:
+        return "the trace has no latencies, so what could be won is unknown"
+    if team.elapsed_ns < bounds.NO_TIME_NS:
+        return f"it took only {duration(team.elapsed_ns)}"
+    if team.verdict.bound in REASONS:
+        return REASONS[team.verdict.bound]
+    if team.critical_high < bounds.WORTH:
+        return "its waiting is hidden behind other work"
+    return None
+
+
 def _alone(facts: Facts, team: Team) -> Finding:
     """Return that a team is best left alone, and why."""
     verdict = team.verdict
     octets = sum(use.bytes for use in team.uses)
     stall = team.account.share(team.account.storage_ns)
-    if not facts.waits.timed:
-        reason = "the trace has no latencies, so what could be won is unknown"
-    elif team.elapsed_ns < bounds.NO_TIME_NS:
-        reason = f"it took only {duration(team.elapsed_ns)}"
-    elif verdict.bound in REASONS:
-        reason = REASONS[verdict.bound]
-    elif octets <= bounds.LITTLE_BYTES:
+    reason = nothing_to_win(facts, team)
+    if reason is None and octets <= bounds.LITTLE_BYTES:
         reason = f"it reads only {size(octets)}"
-    elif team.critical_high < bounds.WORTH:
-        reason = "its waiting is hidden behind other work"
-    elif verdict.bound == "unknown":
+    elif reason is None and verdict.bound == "unknown":
         reason = verdict.because
-    else:
+    elif reason is None:
         reason = f"no change that the trace gives evidence for would save {percent(bounds.WORTH)} of its time"
     return Finding(
         kind="leave-alone",

@@ -45,10 +45,10 @@ def trips(storage: Storage) -> tuple[Trip, Trip, Trip]:
     return ways[0], ways[1], ways[2]
 
 
-def enough_bytes(storage: Storage) -> int:
-    """Return the power of two from which on most of a fetch's time is its bytes flowing."""
+def enough_bytes(storage: Storage, flow: float = bounds.FLOW) -> int:
+    """Return the power of two from which on bytes flow for this share of a fetch's time; by default nearly all."""
     likely = trips(storage)[1]
-    wanted = likely.latency_ns * likely.bytes_s / 1e9 * bounds.FLOW / (1 - bounds.FLOW)
+    wanted = likely.latency_ns * likely.bytes_s / 1e9 * flow / (1 - flow)
     return min(1 << max(12, round(wanted - 1).bit_length()), bounds.MOST_READ)
 
 

@@ -10,7 +10,7 @@ from stepwell.analysis.orders import model as files
 from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.reuse import CacheCurve
 from stepwell.analysis.thresholds import advice as bounds
-from stepwell.analysis.waits import waits
+from stepwell.analysis.waits import Waits, waits
 
 
 def facts(
@@ -25,8 +25,18 @@ def facts(
     Raises:
         NoTraceError: the trace is not in the store.
     """
+    return known(waits(store, trace), patterns, orders, caches)
+
+
+def known(
+    waiting: Waits,
+    patterns: tuple[Pattern, ...],
+    orders: Iterable[files.Order],
+    caches: Iterable[CacheCurve],
+) -> Facts:
+    """Return as facts what other analyses concluded."""
     return Facts(
-        waits=waits(store, trace),
+        waits=waiting,
         patterns=patterns,
         curves=tuple(map(_curve, caches)),
         orders=tuple(map(_order, orders)),

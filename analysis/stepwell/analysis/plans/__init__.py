@@ -7,11 +7,12 @@ here reads a file of anybody's data or starts anything: `stepwell.prefetch` and 
 
 from __future__ import annotations
 
+from stepwell.analysis.plans.make import make
 from stepwell.analysis.plans.model import Budget, Figure, Gain, Plan, PlanError, Setting, Target
 from stepwell.analysis.plans.rows import Carried, plans, table
 from stepwell.analysis.plans.text import dump, load, schema
 
 __all__ = [
-    "Budget", "Carried", "Figure", "Gain", "Plan", "PlanError", "Setting", "Target", "dump", "load", "plans", "schema",
-    "table",
+    "Budget", "Carried", "Figure", "Gain", "Plan", "PlanError", "Setting", "Target", "dump", "load", "make", "plans",
+    "schema", "table",
 ]  # fmt: skip

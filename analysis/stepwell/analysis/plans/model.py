@@ -81,7 +81,9 @@ class Target:
     in_flight: Annotated[int | None, "requests under way at once", Limits(1, 1024)] = None
     window_bytes: Annotated[int | None, "bytes kept ahead of a reader", _COUNT] = None
     stride_bytes: Annotated[
-        int | None, "strided: from one start to the next; negative: backward", Limits(-(1 << 60), 1 << 60)
+        int | None,
+        "strided: from one start to the next; negative: backward; left out: as found",
+        Limits(-(1 << 60), 1 << 60),
     ] = None
     order_file: Annotated[str | None, "order: file that lists what is read in which order", _TEXT] = None
     cache_bytes: Annotated[int | None, "size of a cache that would serve what is read again", _COUNT] = None
@@ -90,9 +92,8 @@ class Target:
     inputs: Annotated[tuple[Figure, ...], "the numbers it was predicted from", _LIST] = ()
 
     def __post_init__(self) -> None:
-        for policy, name in (("strided", "stride_bytes"), ("order", "order_file")):
-            if self.policy == policy and not getattr(self, name):
-                raise FormError(f"{name} of {self.path!r}", f"is missing or 0; policy {policy} needs it")
+        if self.policy == "order" and not self.order_file:
+            raise FormError(f"order_file of {self.path!r}", "is missing; policy order needs it")
         if self.window_bytes is not None and self.block_bytes is not None and self.window_bytes < self.block_bytes:
             raise FormError(f"window_bytes of {self.path!r}", f"is {self.window_bytes}; it may be block_bytes at least")
 

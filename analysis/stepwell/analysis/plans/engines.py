@@ -1,0 +1,153 @@
+"""What stands between a reader and its storage, and how it reads ahead by itself: one model each, with its source.
+
+An engine says which file systems it is about, which block it fetches anyway, and what to set in it for a way of
+reading.  To add one, write its class and put it into `ENGINES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from stepwell.analysis.advice.drawn import Matter
+from stepwell.analysis.advice.model import Span
+from stepwell.analysis.advice.reads import read_ahead
+from stepwell.analysis.plans.model import Gain, Setting
+from stepwell.analysis.plans.sizes import Sizes
+from stepwell.analysis.thresholds import plans as limits
+from stepwell.trace.format import size
+
+
+@dataclass(frozen=True)
+class Case:
+    """What an engine's rules decide on."""
+
+    matter: Matter
+    policy: str
+    sizes: Sizes
+
+    @property
+    def filesystem(self) -> str:
+        """Return the type of the dataset's file system."""
+        return self.matter.storage.filesystem if self.matter.storage else ""
+
+    @property
+    def heads(self) -> int:
+        """Return how many positions move through files at once."""
+        return max(1, round(self.matter.team.width))
+
+
+class Engine(Protocol):
+    """The model of an engine."""
+
+    def settings(self, case: Case) -> Iterator[Setting]:
+        """Return what to set in it; nothing where it is not about this file system."""
+
+
+class Linux:
+    """Linux's read-ahead: a window of at most ra_pages, the next one asked for while the last one is used."""
+
+    source = "linux mm/readahead.c: ondemand_readahead, get_next_ra_size"
+
+    def settings(self, case: Case) -> Iterator[Setting]:
+        """Return the window's size, where a larger one saves trips."""
+        found = read_ahead(case.matter)
+        if found is None or found.kind != "read-ahead":
+            return
+        window = next(int(one.value) for one in found.inputs if one.name == "window proposed")
+        yield Setting(
+            engine="linux",
+            path=case.matter.use.dataset,
+            name="read_ahead_kb",
+            value=str(window // 1024),
+            how=found.setting,
+            reason=found.sentence,
+            source=self.source,
+            gain=gain(found.speedup),
+        )
+
+
+class Fuse:
+    """Linux's FUSE client: read-ahead runs in the background, so many requests at once and no more."""
+
+    source = "linux fs/fuse/inode.c: FUSE_DEFAULT_MAX_BACKGROUND; fs/fuse/dev.c: fuse_request_queue_background"
+
+    def settings(self, case: Case) -> Iterator[Setting]:
+        """Return the limit of background requests, where the plan has more under way."""
+        if not case.filesystem.startswith("fuse") or case.sizes.in_flight <= limits.FUSE_BACKGROUND:
+            return
+        device = case.matter.storage.device if case.matter.storage else ""
+        connection = device.partition(":")[2] or "MINOR"
+        yield Setting(
+            engine="linux",
+            path=case.matter.use.dataset,
+            name="max_background",
+            value=str(case.sizes.in_flight),
+            how=f"echo {case.sizes.in_flight} > /sys/fs/fuse/connections/{connection}/max_background",
+            reason=f"{case.sizes.in_flight} requests are to be under way, FUSE lets {limits.FUSE_BACKGROUND} of"
+            " read-ahead run at once unless its server asked for more",
+            source=self.source,
+        )
+
+
+class JuiceFS:
+    """JuiceFS: blocks of 4 MiB, two sessions of read-ahead a file, and whole blocks after small reads inside one."""
+
+    source = "juicedata/juicefs pkg/vfs/reader.go: guessSession, checkReadahead; pkg/chunk/cached_store.go: ReadAt"
+
+    def settings(self, case: Case) -> Iterator[Setting]:
+        """Return the mount's options, where its defaults fetch too much or not far enough ahead."""
+        if case.filesystem != "fuse.juicefs":
+            return
+        part = limits.JUICEFS_BLOCK // limits.JUICEFS_PARTIAL
+        if case.policy in {"strided", "random", "none"} and not case.matter.along and case.matter.use.request <= part:
+            yield self._option(
+                case,
+                "prefetch",
+                "0",
+                f"a read of {size(case.matter.use.request)} inside a block has the whole block of"
+                f" {size(limits.JUICEFS_BLOCK)} fetched besides:"
+                f" {limits.JUICEFS_BLOCK // max(case.matter.use.request, 1)} times what is asked for",
+            )
+        if case.policy != "sequential":
+            return
+        ahead = case.sizes.in_flight * case.sizes.block_bytes // case.heads
+        if ahead > limits.JUICEFS_READAHEAD:
+            yield self._option(
+                case,
+                "max-readahead",
+                str(ahead >> 20),
+                f"{size(ahead)} must be under way for each of {case.heads} heads, it reads"
+                f" {size(limits.JUICEFS_READAHEAD)} ahead of one",
+            )
+        buffered = 2 * max(ahead, limits.JUICEFS_READAHEAD) * case.heads
+        if buffered > limits.JUICEFS_BUFFER * 8 // 10:
+            yield self._option(
+                case,
+                "buffer-size",
+                str((buffered * 10 // 8 >> 20) + 1),
+                f"read-ahead of {case.heads} heads takes {size(buffered)}, and only 80 % of the buffer of"
+                f" {size(limits.JUICEFS_BUFFER)}",
+            )
+
+    def _option(self, case: Case, name: str, value: str, reason: str) -> Setting:
+        return Setting(
+            engine="juicefs",
+            path=case.matter.use.dataset,
+            name=name,
+            value=value,
+            how=f"juicefs mount --{name} {value} META-URL MOUNTPOINT (again over the running mount)",
+            reason=reason,
+            source=self.source,
+        )
+
+
+ENGINES: tuple[Engine, ...] = (Linux(), Fuse(), JuiceFS())
+"""All engines whose rules are known."""
+
+
+def gain(speedup: Span) -> Gain:
+    """Return a speedup as a plan says it: in thousandths, rounded outwards."""
+    low, high = (min(max(one, 0.001), 1e6) for one in (speedup.low, speedup.high))
+    return Gain(int(low * 1000), -int(-high * 1000 // 1))

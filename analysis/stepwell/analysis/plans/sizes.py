@@ -1,0 +1,74 @@
+"""How large and how many requests are: block, concurrency and window out of the model of a storage."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from stepwell.analysis.advice.drawn import Matter
+from stepwell.analysis.advice.gains import enough_bytes, trips
+from stepwell.analysis.plans.model import Budget
+from stepwell.analysis.thresholds import plans as limits
+from stepwell.analysis.thresholds import waits as costs
+from stepwell.analysis.waits.model import Storage
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The settings of one target, and what they came from."""
+
+    block_bytes: int
+    in_flight: int
+    window_bytes: int
+    request_ns: int
+    """Time of one request."""
+    demand_bytes_s: int
+    """What the readers would take if they never waited."""
+
+
+def sizes(matter: Matter, storage: Storage, policy: str, budget: Budget) -> Sizes:
+    """Return the settings that keep readers from waiting, inside a budget.
+
+    A block is at the knee of latency + bytes / rate, and no larger than what is read.  Little's law gives how many must
+    be under way: what readers take a second x time of a request / block.  A window is what is under way, twice.
+    """
+    # Two blocks fit the memory: one that is used while the other comes.
+    block = min(_block(matter, storage, policy), budget.memory_bytes // limits.AHEAD // costs.PAGE * costs.PAGE)
+    request_ns = max(1.0, trips(storage)[1].ns(block))
+    demand = _demand(matter, storage)
+    wanted = math.ceil(demand * request_ns / 1e9 / block * limits.MARGIN)
+    if storage.scales is False or storage.throttle:  # more would only queue
+        wanted = min(wanted, math.ceil(storage.most_bytes_s * request_ns / 1e9 / block))
+    most = min(budget.in_flight, max(1, budget.memory_bytes // (limits.AHEAD * block)))
+    in_flight = min(max(wanted, limits.LEAST_IN_FLIGHT), most)
+    lanes = max(1, round(matter.team.width))
+    window = limits.AHEAD * block * math.ceil(in_flight / lanes)
+    return Sizes(
+        block_bytes=block,
+        in_flight=in_flight,
+        window_bytes=max(block, min(window, budget.memory_bytes // lanes)),
+        request_ns=round(request_ns),
+        demand_bytes_s=round(demand),
+    )
+
+
+def _block(matter: Matter, storage: Storage, policy: str) -> int:
+    if policy in {"strided", "random"}:
+        pattern = matter.pattern
+        return _pages((pattern and pattern.request_size) or matter.use.request)
+    whole = _pages(matter.use.file_bytes // max(matter.use.files, 1))
+    return min(enough_bytes(storage, limits.KNEE), limits.MOST_BLOCK, whole)
+
+
+def _pages(octets: int) -> int:
+    """Return a size in whole pages, at least one, and no more than a block may have."""
+    return min(max(1, -(-octets // costs.PAGE)) * costs.PAGE, limits.MOST_BLOCK)
+
+
+def _demand(matter: Matter, storage: Storage) -> float:
+    """Return the bytes a second that readers would take if they never waited for this storage."""
+    team, use = matter.team, matter.use
+    octets = storage.bytes * (use.asleep_ns / max(storage.ns, 1))
+    # Below a thousandth of the time no program computes: copying alone takes as much.
+    busy = max(team.elapsed_ns - use.asleep_ns / max(team.width, 1.0), team.elapsed_ns / 1000, 1.0)
+    return octets * 1e9 / busy
