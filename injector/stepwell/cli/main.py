@@ -24,6 +24,7 @@ _COMMANDS = {
     "rm": "stepwell.cli.traces:rm",
     "compare": "stepwell.cli.compare:compare",
     "simulate": "stepwell.cli.simulate:simulate",
+    "plan": "stepwell.cli.plan:plan",
     "replay": "stepwell.cli.replay:replay",
     "doctor": "stepwell.cli.doctor:doctor",
 }

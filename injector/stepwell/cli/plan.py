@@ -1,0 +1,149 @@
+"""`stepwell plan`: what to do about a trace's data, what that should gain, and from which numbers that follows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from stepwell.cli import format as human
+from stepwell.cli.format import printable
+from stepwell.cli.output import print_table
+from stepwell.cli.place import trace_number
+from stepwell.cli.values import Bandwidth, Octets
+
+if TYPE_CHECKING:
+    from stepwell.analysis.plans import Figure, Gain, Plan, Target
+    from stepwell.cli.place import Place
+
+_MODES = ("observe", "recommend", "auto")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  stepwell plan                                the last trace's plan, and why
+  stepwell plan 7 -o yaml > plan.yaml          to look at, change and carry out
+  stepwell plan --memory 4GiB --bandwidth 200MiB/s -o json | jq .targets
+  stepwell plan --schema                       what each field may be
+
+\b
+TRACE is a number from `stepwell traces`, or last. A plan has one target for each dataset
+and workload: how it is read ahead (policy), in which blocks, how many at once, how far
+ahead; or policy none, to leave it alone, with the reason: bound by computing, cached
+already, a single short pass, or less than 5 % to gain. The gain is a prediction, as the
+elapsed time without the plan over that with it: at least what the storage was seen to
+give, at most as if nobody waited. Settings are what else could be set in the kernel or in
+a cache engine; each names the source of the rule behind it.
+All numbers in YAML and JSON are integers with their unit in the name; permille are
+thousandths: a gain of 2500 is 2.5 times as fast.
+
+\b
+Exit codes: 0 planned; 2 an option is unusable; 4 the store cannot be read;
+5 no such trace."""
+)
+@click.argument("trace", default="last")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "yaml", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the plan.",
+)
+@click.option("--mode", type=click.Choice(_MODES), default="auto", show_default=True, help="Mode the plan is for.")
+@click.option("--memory", type=Octets(), default="1GiB", show_default=True, help="Most that is kept read ahead.")
+@click.option("--bandwidth", type=Bandwidth(), help="Most that is read a second.  [default: no cap]")
+@click.option(
+    "--in-flight", type=click.IntRange(1, 1024), default=64, show_default=True, help="Most requests under way at once."
+)
+@click.option("--schema", is_flag=True, help="Show the JSON Schema of a plan instead.")
+@click.pass_obj
+def plan(
+    place: Place,
+    trace: str,
+    output: str,
+    mode: str,
+    memory: int,
+    bandwidth: int | None,
+    in_flight: int,
+    schema: bool,
+) -> None:
+    """Say what reading ahead would do for a trace's data, by how much, and why."""
+    from stepwell.analysis import plans, understand
+    from stepwell.analysis.advice import known
+
+    if schema:
+        click.echo(json.dumps(plans.schema(), indent=2))
+        return
+    if memory < 1 << 20:
+        raise click.BadParameter("must be 1MiB at least", param_hint="--memory")
+    if bandwidth == 0:
+        raise click.BadParameter("must be more than 0; leave it out for no cap", param_hint="--bandwidth")
+    budget = plans.Budget(memory, in_flight, bandwidth)
+    with place.reading() as store:
+        found = understand(store, trace_number(store, trace))
+    made = plans.make(known(found.waits, found.patterns, found.orders, found.caches), budget, mode)
+    if output == "table":
+        _show(made, place.command)
+    else:
+        click.echo(plans.dump(made, "json" if output == "json" else "yaml"), nl=False)
+
+
+def _show(made: Plan, command: str) -> None:
+    budget = made.budget
+    cap = f", {human.throughput(budget.bandwidth_bytes_s)} at most" if budget.bandwidth_bytes_s else ""
+    click.echo(
+        f"plan from trace {made.trace}, mode {made.mode}: up to {human.size(budget.memory_bytes)} ahead,"
+        f" {human.plural(budget.in_flight, 'request')} at once{cap}"
+    )
+    if not made.targets:
+        click.echo("Nothing to do: the trace has no reads of files whose path is known.")
+        return
+    headings = ("", "DATASET", "POLICY", "BLOCK", "AT ONCE", "AHEAD", "EXPECTED")
+    print_table(
+        headings,
+        ([str(number), *map(printable, _row(one))] for number, one in enumerate(made.targets, 1)),
+        frozenset(headings[3:]),
+    )
+    for number, one in enumerate(made.targets, 1):
+        click.echo(f"\n{number}. {printable(one.path)}, {printable(one.workload or 'all readers')}")
+        click.echo(f"   {printable(one.reason)}")
+        if one.model:
+            click.echo(f"   model: {one.model}")
+        if one.inputs:
+            click.echo("   from: " + ", ".join(f"{figure.name} {_amount(figure)}" for figure in one.inputs))
+    if made.settings:
+        click.echo("\nSettings that would help by themselves")
+    for setting in made.settings:
+        gain = f", expected {_times(setting.gain)}" if setting.gain else ""
+        click.echo(
+            f"   {setting.engine} {setting.name} = {printable(setting.value)} for {printable(setting.path)}{gain}"
+        )
+        click.echo(f"      {printable(setting.reason)}")
+        click.echo(f"      {printable(setting.how)}")
+        click.echo(f"      rule: {setting.source}")
+    click.echo(f"\nAs a file: {command} plan {made.trace} -o yaml")
+
+
+def _row(one: Target) -> tuple[str, ...]:
+    """Return the cells of a target; what is not set is empty."""
+    gain = _times(one.gain) if one.gain and one.policy != "none" else ""
+    sizes = ("" if octets is None else human.size(octets) for octets in (one.block_bytes, one.window_bytes))
+    block, window = sizes
+    return one.path, one.policy, block, "" if one.in_flight is None else str(one.in_flight), window, gain
+
+
+def _times(gain: Gain) -> str:
+    low, high = gain.low_permille / 1000, gain.high_permille / 1000
+    return f"{low:.3g}x to {high:.3g}x"
+
+
+def _amount(figure: Figure) -> str:
+    if figure.unit == "permille":
+        return human.percent(figure.value / 1000)
+    if figure.unit == "count":
+        return human.count(figure.value)
+    shown = {"ns": human.duration, "bytes": human.size, "bytes/s": human.throughput}[figure.unit]
+    return shown(figure.value)
