@@ -51,7 +51,7 @@ def targets(root: Path) -> list[Target]:
     package = root / "collectors" / "stepwell"
     collecting, analysing = package / "collectors" / "native", root / "analysis" / "stepwell" / "analysis" / "native"
     storing = root / "analysis" / "stepwell" / "store" / "native"
-    replaying = root / "injector" / "stepwell" / "replay" / "native"
+    acting = root / "injector" / "stepwell"
     # The prefix map keeps this checkout's path out of the results, so that the same sources give the same bytes.
     include = ["-I", str(package), f"-ffile-prefix-map={root}=/stepwell"]
     return [
@@ -59,7 +59,8 @@ def targets(root: Path) -> list[Target]:
         *_library(collecting / "libstepwell.so", include, [*LIBBPF, "-lz", "-lpthread"]),
         *_library(analysing / "libanalysis.so", include, ["-lm"]),
         *_library(storing / "libstore.so", include, []),
-        *_library(replaying / "libreplay.so", include, ["-lpthread"]),
+        *_library(acting / "replay" / "native" / "libreplay.so", include, ["-lpthread"]),
+        *_library(acting / "prefetch" / "native" / "libprefetch.so", include, ["-lpthread"]),
         _vega(root, root / "injector" / "stepwell" / "cli" / "report" / "assets" / "vega.js"),
     ]
 

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
-from stepwell.prefetch.protocol import Policy
+
+class Kind(IntEnum):
+    """What a worker does; the numbers are those of `enum sw_kind` in `native/pool.h`."""
+
+    READ = 0
+    """Read into a discarded buffer what is not in memory."""
+    WILLNEED = 1
+    """Let the kernel read it ahead, and wait until it is there."""
+    LOOK = 2
+    """Only tell what is in memory."""
+    DROP = 3
+    """Let it be evicted."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A range to bring in."""
+    """A range of a file, and what to do with it."""
 
     number: int
+    root: str
+    """The dataset's directory; `path` lies below it."""
     path: str
     offset: int
     size: int
-    policy: Policy
-    """Which policy wants it: what it brings is accounted there."""
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -27,10 +40,12 @@ class Done:
     brought: int
     """Bytes that came and had not been in memory."""
     resident: int
-    """Bytes that had been in memory already; they were not read."""
+    """Bytes that had been in memory already, and were not read; for LOOK, that are."""
     file_size: int
-    """Bytes of the whole file; 0 when it could not be opened."""
+    """Bytes of the whole file."""
     took_ns: int
     """From when a worker took it up to its end."""
     error: int = 0
     """errno, 0 for none."""
+    identity: tuple[int, int] = (0, 0)
+    """Device and inode of the file."""

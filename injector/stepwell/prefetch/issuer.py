@@ -1,0 +1,143 @@
+"""Carries requests out: the planner's words on one side, the pool's workers on the other."""
+
+from __future__ import annotations
+
+import errno
+import os
+import queue
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepwell.prefetch.mounts import BLOCK
+from stepwell.prefetch.native.library import Pool, open_directory
+from stepwell.prefetch.requests import Done, Request
+
+MOST_NAMES = 1_000_000
+"""Names of a directory that are taken in: more take longer to sort than they save."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a storage answered: how much it reads ahead, or the names of a directory."""
+
+    root: str
+    path: str
+    read_ahead: int = 0
+    names: tuple[str, ...] = ()
+
+
+class Issuer:
+    """Reads, lists and looks, without ever making its caller wait for a storage."""
+
+    def __init__(self) -> None:
+        self._pool = Pool()
+        self.event = self._pool.event
+        """Becomes readable when requests were answered."""
+        self.told = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        """Becomes readable when a storage told something."""
+        self.opened: Counter[str] = Counter()
+        """How often it opened each file itself."""
+        self.in_flight: Counter[str] = Counter()
+        """Requests on their way, by file."""
+        self._roots: dict[str, int] = {}
+        self._paths: dict[int, str] = {}
+        self._failed: list[Done] = []
+        self._questions: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Told] = queue.SimpleQueue()
+        # A thread of its own: a storage that hangs holds up the next question, and nothing else.
+        threading.Thread(target=self._ask, name="questions", daemon=True).start()
+
+    def add_root(self, root: str) -> None:
+        """Begin to use a root, and find out how much its kernel reads ahead."""
+        if root not in self._roots:
+            self._roots[root] = self._pool.root(root)
+            self._questions.put((root, ""))
+
+    def list_directory(self, root: str, path: str) -> None:
+        """Ask for the names in a directory below a root."""
+        self._questions.put((root, path))
+
+    def issue(self, request: Request) -> None:
+        """Give a request to a worker."""
+        self.in_flight[request.path] += 1
+        self._paths[request.number] = request.path
+        try:
+            self._pool.submit(
+                request.number, self._roots[request.root], _below(request.root, request.path), request.offset,
+                request.size, request.kind,
+            )  # fmt: skip
+        except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+            code = error.errno if isinstance(error, OSError) and error.errno else errno.EINVAL
+            self._failed.append(Done(request.number, 0, 0, 0, 0, code))
+
+    def done(self) -> list[Done]:
+        """Return what became of requests since the last call."""
+        failed, self._failed = self._failed, []
+        done = failed + [
+            Done(
+                one.number, one.brought, one.resident, one.file_size, one.end_ns - one.begin_ns, one.error,
+                (one.dev, one.ino),
+            )
+            for one in self._answered()
+        ]  # fmt: skip
+        for one in done:
+            path = self._paths.pop(one.number)
+            self.in_flight[path] -= 1
+            if not self.in_flight[path]:
+                del self.in_flight[path]
+        return done
+
+    @property
+    def failed(self) -> bool:
+        """Whether requests failed before a worker saw them: `done` has them."""
+        return bool(self._failed)
+
+    def answers(self) -> list[Told]:
+        """Return what storages told since the last call."""
+        try:
+            os.eventfd_read(self.told)
+        except BlockingIOError:
+            return []
+        return [self._answers.get() for _ in range(self._answers.qsize())]
+
+    def _answered(self) -> list:  # type: ignore[type-arg]
+        answers = self._pool.take()
+        for one in answers:
+            if one.opened:
+                self.opened[self._paths[one.number]] += 1
+        return answers
+
+    def _ask(self) -> None:
+        while True:
+            root, path = self._questions.get()
+            try:
+                told = Told(root, path, names=_names(root, path)) if path else Told(root, "", _read_ahead(root))
+            except OSError:
+                continue
+            self._answers.put(told)
+            os.eventfd_write(self.told, 1)
+
+
+def _below(root: str, path: str) -> str:
+    return path[len(root.rstrip("/")) + 1 :] or "."
+
+
+def _names(root: str, path: str) -> tuple[str, ...]:
+    descriptor = open_directory(root, _below(root, path))
+    try:
+        names = os.listdir(descriptor)  # noqa: PTH208 - of a descriptor, not of a path
+    finally:
+        os.close(descriptor)
+    return tuple(names) if len(names) <= MOST_NAMES else ()
+
+
+def _read_ahead(root: str) -> int:
+    """Bytes that the kernel reads ahead on the device or mount of a directory, at most."""
+    device = Path(root).stat().st_dev
+    place = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
+    try:
+        return int(place.read_text()) << 10 or BLOCK
+    except (OSError, ValueError):
+        return BLOCK

@@ -1,0 +1,75 @@
+"""What memory the machine, or the cgroup, has left: pure functions of what the kernel tells, and where it tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+RESERVE = 20
+"""One part in so many of the memory is left alone: below, the kernel begins to evict what others use."""
+
+STALLED_PERCENT = 10.0
+"""Where some task waits for memory for a tenth of the last ten seconds, nothing more is brought in."""
+
+
+def room(available: int, total: int, stalled_percent: float) -> tuple[int, str]:
+    """Return how many bytes may be brought in, and why not more when these are none.
+
+    Args:
+        available: bytes that can be had without evicting what is in use.
+        total: bytes of the machine or the cgroup.
+        stalled_percent: `some avg10` of its PSI.
+    """
+    if stalled_percent >= STALLED_PERCENT:
+        return 0, f"memory is short: tasks waited for it {stalled_percent:.0f} % of the last 10 s"
+    left = available - total // RESERVE
+    return (left, "") if left > 0 else (0, f"memory is short: {available >> 20} MiB of {total >> 20} MiB are left")
+
+
+def measure() -> tuple[int, str]:
+    """Return the least room of the machine and all cgroups above this process; what cannot be read limits nothing."""
+    return min((room(*one) for one in _all()), default=(1 << 62, ""))
+
+
+def _all() -> Iterator[tuple[int, int, float]]:
+    information = _numbers(Path("/proc/meminfo"))
+    if "MemAvailable:" in information:
+        stalled = _stalled(Path("/proc/pressure/memory"))
+        yield information["MemAvailable:"] * 1024, information["MemTotal:"] * 1024, stalled
+    for line in _lines(Path("/proc/self/cgroup")):
+        hierarchy, _, path = line.partition("::")
+        if hierarchy != "0" or not path:
+            continue
+        mount = next((one for one in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")) if one.is_dir()), None)
+        group = mount / path.lstrip("/") if mount else None
+        while group and mount and group != mount:
+            yield from _of_group(group)
+            group = group.parent
+
+
+def _of_group(group: Path) -> Iterator[tuple[int, int, float]]:
+    limit, current = _lines(group / "memory.max"), _lines(group / "memory.current")
+    if not limit or not current or not limit[0].isdecimal():
+        return
+    # Pages of files that were used once are given up without harm: they are as good as free.
+    idle = _numbers(group / "memory.stat").get("inactive_file", 0)
+    yield int(limit[0]) - int(current[0]) + idle, int(limit[0]), _stalled(group / "memory.pressure")
+
+
+def _stalled(path: Path) -> float:
+    for line in _lines(path):
+        kind, *values = line.split()
+        if kind == "some":
+            return float(values[0].partition("=")[2])
+    return 0.0
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    return {parts[0]: int(parts[1]) for line in _lines(path) if len(parts := line.split()) > 1 and parts[1].isdecimal()}
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,101 @@
+"""What is known of a storage: how it answers, how it is best asked, and whether it answers at all."""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+
+from stepwell.prefetch.protocol import Mount, Root
+from stepwell.prefetch.requests import Done, Kind, Request
+from stepwell.prefetch.streams import PAGE
+
+BLOCK = 128 << 10
+"""Bytes of a request until told otherwise: what Linux reads ahead at most by default, and the kernel splits larger ones
+(`force_page_cache_ra` in mm/readahead.c), one part after the other."""
+
+LARGEST_BLOCK = 4 << 20
+"""Larger requests would only be fewer, not faster."""
+
+HUNG_NS = 10_000_000_000
+"""A request without an answer for so long hangs: the slowest object stores are asked again after seconds."""
+
+TRIALS = 8
+"""Requests by which each mechanism is measured: their median withstands three outliers."""
+
+BETTER = 0.9
+"""The kernel's own read-ahead is used where a byte takes at most this share of the time of reading: less is noise."""
+
+
+class Storage:
+    """One root.  Requests measure it, and decide by which mechanism it is asked."""
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
+        self.read_ahead = BLOCK
+        """Bytes that its kernel reads ahead at most (`read_ahead_kb`)."""
+        self.request_ns = 0
+        self.in_flight: dict[int, int] = {}
+        """Number and time of each request on its way, oldest first."""
+        self._kinds: dict[int, Kind] = {}
+        self._trials: dict[Kind, deque[float]] = {kind: deque(maxlen=TRIALS) for kind in (Kind.READ, Kind.WILLNEED)}
+        self._chosen: Kind | None = None
+        self._next = Kind.READ
+
+    @property
+    def block(self) -> int:
+        """Bytes of a request, a multiple of a page."""
+        wanted = self.root.block_bytes or self.read_ahead
+        return max(min(wanted, LARGEST_BLOCK) // PAGE * PAGE, PAGE)
+
+    def hung(self, now_ns: int) -> int:
+        """Return how many requests hang."""
+        return sum(now_ns - asked > HUNG_NS for asked in self.in_flight.values())
+
+    def full(self, now_ns: int) -> str:
+        """Return why nothing more is asked of it now; empty when it may be."""
+        if self.in_flight and now_ns - next(iter(self.in_flight.values())) > HUNG_NS:
+            return f"{self.hung(now_ns)} requests to {self.root.path} hang"
+        if self.root.in_flight is not None and len(self.in_flight) >= self.root.in_flight:
+            return f"{len(self.in_flight)} requests are on their way, as many as the plan of {self.root.path} allows"
+        return ""
+
+    def kind(self) -> Kind:
+        """Return by which mechanism to ask next: by turns, until both are measured."""
+        if self._chosen is not None:
+            return self._chosen
+        self._next = Kind.WILLNEED if self._next is Kind.READ else Kind.READ
+        return self._next
+
+    def asked(self, request: Request, now_ns: int) -> None:
+        """Note a request."""
+        self.in_flight[request.number] = now_ns
+        self._kinds[request.number] = request.kind
+
+    def answered(self, done: Done) -> bool:
+        """Note an answer; whether it was a request to this storage."""
+        if self.in_flight.pop(done.number, None) is None:
+            return False
+        kind = self._kinds.pop(done.number)
+        if kind in self._trials and done.brought and not done.error:
+            # One in eight, as TCP's round-trip estimator does (RFC 6298).
+            self.request_ns += (done.took_ns - self.request_ns) // (8 if self.request_ns else 1)
+            if self._chosen is None:
+                self._trials[kind].append(done.took_ns / done.brought)
+                if all(len(times) == TRIALS for times in self._trials.values()):
+                    self._choose()
+        return True
+
+    def status(self, now_ns: int) -> Mount:
+        """Return what to tell of it."""
+        chosen = "measuring: " if self._chosen is None else ""
+        chosen += "by reading" if self._chosen is not Kind.WILLNEED else "by the kernel's read-ahead"
+        times = {kind: median(found) for kind, found in self._trials.items() if found}
+        measured = ", ".join(f"{kind.name.lower()} {1024 * time / 1000:.2f} us/KiB" for kind, time in times.items())
+        return Mount(
+            self.root.path, f"{chosen} ({measured})" if measured else chosen, self.block, self.request_ns,
+            self.hung(now_ns),
+        )  # fmt: skip
+
+    def _choose(self) -> None:
+        read, ahead = (median(self._trials[kind]) for kind in (Kind.READ, Kind.WILLNEED))
+        self._chosen = Kind.WILLNEED if ahead <= BETTER * read else Kind.READ

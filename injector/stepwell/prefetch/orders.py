@@ -1,0 +1,139 @@
+"""Steps that readers are expected to take, one after the other, and how far they are."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable
+
+from stepwell.prefetch.protocol import Entry, Policy
+
+NEAR = 64
+"""Steps around the expected one in which a reader may be: several workers with batches each take them out of turn. In
+an order that is only guessed it is at most a sixteenth of all steps, so that a random one does not seem to follow."""
+
+JUMP = 3
+"""Visits one after the other somewhere else in the order before its readers are believed to have gone there."""
+
+JUDGED = 32
+"""Visits by which an order is judged."""
+
+HITS = 3
+"""Visits in a row near the expected step before an order that was only guessed is acted on: three files that are by
+chance near the right place, out of a thousand, are found once in five thousand times."""
+
+
+class Sequence:
+    """An order, and the position of its readers in it.
+
+    Args:
+        policy: how it was found.
+        why: the evidence, in words.
+        trusted: act on it from the start; otherwise from `HITS` visits near the expected steps on.
+    """
+
+    def __init__(self, policy: Policy, why: str, *, trusted: bool) -> None:
+        self.policy = policy
+        self.why = why
+        self.entries: list[Entry] = []
+        self.places: dict[str, list[int]] = {}
+        self.position = 0
+        """All steps before it are over."""
+        self.asked = 0
+        """Steps before it were asked for, or are being asked for."""
+        self.over: set[int] = set()
+        """Steps from `position` on that are over, out of turn."""
+        self.recent: deque[bool] = deque([True] * (JUDGED if trusted else 0), maxlen=JUDGED)
+        self._trusted = trusted
+        self._furthest = -1
+        self._elsewhere: list[int] = []
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Append steps."""
+        for entry in entries:
+            self.places.setdefault(entry.path, []).append(len(self.entries))
+            self.entries.append(entry)
+
+    def visit(self, path: str, start: int | None = None, end: int = 0) -> int | None:
+        """A reader opened a file, or, with a range, asked for a part of it.
+
+        Returns:
+            The step that it took; None when it is none of those that are expected.
+        """
+        step = self._step(path, start, end)
+        if self.policy is Policy.RANDOM:
+            return self._take(step)
+        near = step is not None and abs(step - max(self._furthest + 1, self.position)) <= self._near()
+        self.recent.append(near)
+        if step is None:
+            return None
+        if not near:
+            self._elsewhere = self._elsewhere[-JUMP + 1 :] if self._elsewhere[-1:] == [step - 1] else []
+            self._elsewhere.append(step)
+            if len(self._elsewhere) < JUMP and self._furthest >= 0:
+                return None
+            self._furthest = step
+        self._furthest = max(self._furthest, step)
+        self.over.add(step)
+        # What workers left out is not waited for.
+        self.advance(max(self.position, self._furthest - NEAR))
+        return step
+
+    def advance(self, position: int) -> list[Entry]:
+        """All steps before `position` are over; return those that were not before."""
+        gone = [
+            self.entries[step]
+            for step in range(self.position, min(position, len(self.entries)))
+            if step not in self.over
+        ]
+        self.position = max(self.position, min(position, len(self.entries)))
+        while self.position in self.over:
+            self.position += 1
+        self.over = {step for step in self.over if step >= self.position}
+        self.asked = max(self.asked, self.position)
+        return gone
+
+    def _take(self, step: int | None) -> int | None:
+        """Any step of a set may be the next one."""
+        if step is not None:
+            self.over.add(step)
+            self.advance(self.position)
+        return step
+
+    def is_over(self, step: int) -> bool:
+        """Whether its readers took a step."""
+        return step < self.position or step in self.over
+
+    @property
+    def follows(self) -> bool:
+        """Whether readers follow it, so that it may be acted on."""
+        if len(self.recent) < HITS:
+            return False
+        return all(list(self.recent)[-HITS:]) or 2 * sum(self.recent) > JUDGED
+
+    @property
+    def diverged(self) -> str:
+        """Why it is not followed; empty when it is, or when that is not known yet."""
+        missed = self.recent.count(False)
+        if len(self.recent) < HITS or self.follows:
+            return ""
+        return f"{missed} of the last {len(self.recent)} files were not the next ones of the {self.policy} order"
+
+    def next_step(self) -> Entry | None:
+        """Return the next step that was not asked for, without taking it; None when there is none."""
+        while self.asked < len(self.entries) and self.asked in self.over:
+            self.asked += 1
+        return self.entries[self.asked] if self.asked < len(self.entries) else None
+
+    def _near(self) -> int:
+        return NEAR if self._trusted else min(NEAR, max(len(self.entries) // 16, 2))
+
+    def _step(self, path: str, start: int | None, end: int) -> int | None:
+        """The first step from the position on that is not over, on this file and range."""
+        places = self.places.get(path, [])
+        for step in places[bisect_left(places, self.position) :]:
+            entry = self.entries[step]
+            inside = start is None or (entry.offset < end and (entry.size is None or start < entry.offset + entry.size))
+            if step not in self.over and inside:
+                return step
+        return None

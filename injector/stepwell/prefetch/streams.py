@@ -1,0 +1,218 @@
+"""Takes the accesses of a stream apart into heads, each with its own stride."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from stepwell.prefetch.protocol import Policy
+
+PAGE = 4096
+"""Bytes of a page: gaps smaller than this bring in the same pages as no gap."""
+
+MOST_HEADS = 16
+"""Heads of one stream: loaders that read more columns or tensors at once are not known."""
+
+MOST_STRAYS = 16
+"""Accesses that fit no head and are kept to find one: three each of five heads that begin by turns."""
+
+TRUST = 3
+"""Accesses in line before a sequential or backward head is believed: two may meet by chance in a small file."""
+
+TRUST_STRIDED = 4
+"""Accesses in line before a stride is believed: among random ones in 1,000 places, three are in line at every fiftieth
+access, four at every thousandth."""
+
+YOUNG = 2 * MOST_HEADS
+"""Accesses of the stream after which a head that is not yet long is given up: all heads have had two turns."""
+
+LOST = 8
+"""How many accesses of a stride may be missing in between, once the head is long."""
+
+LONG = 8
+"""Accesses from which on a head survives missing ones."""
+
+
+@dataclass
+class Track:
+    """One head: accesses with a common distance from one to the next.
+
+    Attributes:
+        offset: start of its last access, in bytes.
+        size: bytes of its last access.
+        stride: bytes from one start to the next; for a sequential head the size.
+        count: accesses in line.
+        seen: accesses of the stream when it last moved.
+        bytes: of all its accesses.
+    """
+
+    offset: int
+    size: int
+    stride: int
+    count: int
+    seen: int
+    bytes: int = 0
+
+    @property
+    def policy(self) -> Policy:
+        """How to read ahead of it; `NONE` while too little is known."""
+        if self.count < (TRUST if self.contiguous else TRUST_STRIDED):
+            return Policy.NONE
+        if not self.contiguous:
+            return Policy.STRIDED
+        return Policy.SEQUENTIAL if self.stride > 0 else Policy.BACKWARD
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether its accesses touch: no whole page lies between two."""
+        return abs(self.stride) < self.size + PAGE
+
+    @property
+    def position(self) -> int:
+        """The byte that it asks for next: for a backward head, one behind the last of these."""
+        return self.offset if self.contiguous and self.stride < 0 else self.next_offset
+
+    @property
+    def next_offset(self) -> int:
+        """Where its next access begins."""
+        if self.contiguous and self.stride > 0:
+            return self.offset + self.size
+        return self.offset + self.stride
+
+    def expects(self, offset: int, size: int) -> bool:
+        """Whether an access is the next one of this head."""
+        end = self.offset + self.size
+        if self.contiguous and self.stride > 0:
+            if self.offset < offset < end + PAGE and offset + size > end:
+                return True
+        elif offset == self.next_offset or (self.contiguous and offset + size == self.offset):
+            return True
+        steps, rest = divmod(offset - self.offset, self.stride)
+        return self.count >= LONG and rest == 0 and 0 < steps <= LOST
+
+    def move(self, offset: int, size: int, seen: int) -> None:
+        """Take an access as its next."""
+        if self.contiguous:
+            # Sizes may vary, as long as accesses touch.
+            self.count += 1
+            self.stride = size if self.stride > 0 else -size
+        else:
+            self.count += (offset - self.offset) // self.stride
+        self.offset, self.size, self.seen = offset, size, seen
+        self.bytes += size
+
+    def fits(self, size: int, stride: int) -> bool:
+        """Whether all further accesses of this size and stride are its next ones."""
+        if self.contiguous and self.stride > 0:
+            return 0 < stride < size + PAGE
+        return self.size == size and self.stride == stride
+
+    def leap(self, accesses: int, stride: int, seen: int) -> None:
+        """Take so many further accesses of equal size at once; they must fit."""
+        self.offset += stride * accesses
+        self.count += accesses
+        self.bytes += self.size * accesses
+        self.seen = seen
+
+
+@dataclass
+class Separator:
+    """The heads of one stream, and what fits none."""
+
+    tracks: list[Track] = field(default_factory=list)
+    strays: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=MOST_STRAYS))
+    """Offset, size and number of each."""
+    seen: int = 0
+    lone: int = 0
+    """Accesses that did not fit a head, in the recent past: halved every 64."""
+    recent: int = 0
+    """Accesses in the same time."""
+
+    def access(self, offset: int, size: int) -> Track | None:
+        """Take one access; return the head that it moved, or None when it fits none (yet)."""
+        self._count(1)
+        for track in self.tracks:
+            if track.expects(offset, size):
+                track.move(offset, size, self.seen)
+                return track
+        if any(track.offset <= offset and offset + size <= track.offset + track.size for track in self.tracks):
+            return None
+        self.lone += 1
+        return self._found(offset, size)
+
+    def accesses(self, offset: int, size: int, stride: int, count: int) -> list[tuple[Track, int, int]]:
+        """Take `count` accesses with one stride.
+
+        Returns:
+            For each head that moved: the head, and the first byte and one behind the last that its accesses span.
+        """
+        moved: dict[int, tuple[Track, int, int]] = {}
+        at = 0
+        while at < count:
+            track = self.access(offset + at * stride, size)
+            at += 1
+            if track is None:
+                continue
+            steps = 0
+            if track.fits(size, stride):
+                steps = count - at
+                self._count(steps)
+                track.leap(steps, stride, self.seen)
+                at = count
+            low = min(track.offset, track.offset - steps * stride)
+            high = max(track.offset, track.offset - steps * stride) + size
+            if id(track) in moved:
+                low, high = min(low, moved[id(track)][1]), max(high, moved[id(track)][2])
+            moved[id(track)] = (track, low, high)
+        return list(moved.values())
+
+    @property
+    def is_random(self) -> bool:
+        """Whether three of four of at least 32 recent accesses fitted no head."""
+        return self.recent >= 32 and 4 * self.lone >= 3 * self.recent
+
+    def _count(self, accesses: int) -> None:
+        self.seen += accesses
+        self.recent += accesses
+        while self.recent >= 128:
+            self.recent //= 2
+            self.lone //= 2
+
+    def _found(self, offset: int, size: int) -> Track | None:
+        """A new head of this access and strays, which then are no longer strays."""
+        for stray in reversed(self.strays):
+            start, length, _ = stray
+            line = [stray]
+            if start < offset < start + length + PAGE and offset + size > start + length:
+                stride = size
+            elif offset + size == start:
+                stride = -size
+            elif before := self._in_line(offset, size, stray):
+                stride = offset - start
+                line.append(before)
+            else:
+                continue
+            for one in line:
+                self.strays.remove(one)
+            self.tracks = [one for one in self.tracks if one.count >= LONG or self.seen - one.seen <= YOUNG]
+            if len(self.tracks) == MOST_HEADS:
+                self.tracks.remove(min(self.tracks, key=lambda one: one.seen))
+            track = Track(offset, size, stride, len(line) + 1, self.seen, size + sum(one[1] for one in line))
+            self.tracks.append(track)
+            return track
+        self.strays.append((offset, size, self.seen))
+        return None
+
+    def _in_line(self, offset: int, size: int, middle: tuple[int, int, int]) -> tuple[int, int, int] | None:
+        """The stray that lies as far before `middle` as this access behind it, in the file and in time alike."""
+        start, _, when = middle
+        apart = self.seen - when
+        for stray in self.strays:
+            if (
+                stray[0] + offset == 2 * start != 2 * offset
+                and stray[1] == middle[1] == size
+                and 4 * abs(when - stray[2] - apart) <= apart + 4
+                and stray[2] < when
+            ):
+                return stray
+        return None
