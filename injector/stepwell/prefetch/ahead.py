@@ -29,7 +29,7 @@ def backward(track: Track, cursor: int, window: int, block: int) -> Iterator[tup
     return reversed(list(pieces(low, min(cursor, position), block)))
 
 
-def strided(track: Track, cursor: int, window: int, block: int) -> Iterator[tuple[int, int, int]]:
+def strided(track: Track, cursor: int, window: int, block: int, size: int | None) -> Iterator[tuple[int, int, int]]:
     """Return the pieces of the next accesses of a strided head.
 
     Args:
@@ -37,6 +37,7 @@ def strided(track: Track, cursor: int, window: int, block: int) -> Iterator[tupl
         cursor: number of the head's access from which on nothing was asked for, its first being 0.
         window: how many bytes of accesses ahead.
         block: bytes of a piece at most.
+        size: bytes of the file, None when they are not known.
 
     Returns:
         Number of the access, start and end, in bytes.
@@ -44,7 +45,7 @@ def strided(track: Track, cursor: int, window: int, block: int) -> Iterator[tupl
     first = max(cursor, track.count)
     for number in range(first, track.count + max(window // track.size, 1)):
         offset = track.offset + track.stride * (number - track.count + 1)
-        if offset < 0:
+        if offset < 0 or (size is not None and offset >= size):
             return
         for start, end in pieces(offset, offset + track.size, block):
             yield number, start, end

@@ -155,6 +155,7 @@ class Readers:
         if len(still) == len(self.sources):
             return
         for source in still:
+            source.pace.still = True
             left = [one for one in self._ledger.of_file(source.path) if one.owner == source.name and one.ready_ns]
             self.abandoned += self._abandon(left, used=False)
 
@@ -204,7 +205,7 @@ class Readers:
                     continue
                 head = self._head(run, stream, track, storage)
             pace = head.pace
-            pace.moved_ns, pace.lag_ns = now_ns, stream.lag_ns
+            pace.moved_ns, pace.lag_ns, pace.still = now_ns, stream.lag_ns, False
             smallest, largest = pace.limits()
             pace.window.target = max(pace.window.target, min(smallest, largest))
             if pace.acted and head.policy is Policy.SEQUENTIAL and head.cursor < track.position:
@@ -259,17 +260,19 @@ class Readers:
                 return
         self._guess(path, reader, learning, storage)
 
-    def _follow(self, source: OrderSource, path: str, now_ns: int, start: int | None = None, end: int = 0) -> bool:
-        """Move an order by a visit; whether it is one of its steps."""
+    def _follow(
+        self, source: OrderSource, path: str, now_ns: int, start: int | None = None, end: int = 0
+    ) -> Entry | None:
+        """Move an order by a visit; return the step that it took, None when it took none of those expected."""
         step = source.sequence.visit(path, start, end)
         if step is None:
-            return False
+            return None
         source.visits += 1
         source.pace.moved_ns = now_ns
         if any(not one.ready_ns for one in self._ledger.of_file(path)) or step >= source.sequence.asked:
             source.pace.window.late(now_ns, source.pace.request_ns, source.pace.limits()[1])
         self.active[source.name] = None
-        return True
+        return source.sequence.entries[step]
 
     def _guess(self, path: str, reader: str, learning: Learning, storage: Storage) -> None:
         """Begin orders that are seen, end those that are not followed."""
@@ -316,8 +319,12 @@ class Readers:
         if self.known and len(self.known.sequence.places.get(run.path, ())) > 1:
             for step in range(count):
                 offset = first + step * run.stride
-                while self._follow(self.known, run.path, now_ns, offset, offset + run.size):
-                    pass
+                end = offset + run.size
+                # One access may take several steps.
+                while (entry := self._follow(self.known, run.path, now_ns, offset, end)) is not None:
+                    offset = entry.offset + (entry.size if entry.size is not None else end)
+                    if offset >= end:
+                        break
 
     # ---- ends ----
 

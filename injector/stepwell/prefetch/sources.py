@@ -18,6 +18,9 @@ RESIDENT = 16
 MOST_REST = 64
 """Requests that such a source leaves out at most before it looks again; it begins with 2 and doubles."""
 
+MOST_BEGUN = 256
+"""Steps that wait for the size of their file: as many as there can be requests."""
+
 SizeOf = Callable[[str], int | None]
 """Bytes of a file: None while they are not known, 0 when it cannot be read, `ASKED` until the first request tells."""
 
@@ -48,8 +51,12 @@ class Pace:
     moved_ns: int = 0
     acted: bool = False
     """Something was brought in: from then on its waits say nothing any more of what they would be."""
+    still: bool = False
+    """Its reader stood still while others needed the memory: nothing more is brought in until it moves."""
     resident: int = 0
+    """Requests in a row that found all in memory."""
     rest: int = 0
+    """Requests to leave out before the next one, because all is in memory."""
 
     def found(self, *, resident: bool) -> None:
         """Note whether a request found everything in memory."""
@@ -125,6 +132,8 @@ class HeadSource:
         """Return why nothing is read ahead of it now; empty when it is."""
         if self.policy is Policy.NONE:
             return f"only {self.track.count} accesses in line"
+        if self.pace.still:
+            return "its reader stands still, and others need the memory"
         return "" if self.pace.acted else self.pace.waits.why_not()
 
     def window(self) -> int:
@@ -139,7 +148,7 @@ class HeadSource:
             return None
         if size is not None and self.track.policy is not Policy.BACKWARD and self.track.offset >= size:
             return None
-        piece = self._piece()
+        piece = self._piece(size)
         if piece is None or (size is not None and piece.start >= size):
             return None
         if self.pace.rest and self.skip < self.pace.rest:
@@ -148,7 +157,7 @@ class HeadSource:
         self.skip = 0
         return piece
 
-    def _piece(self) -> Piece | None:
+    def _piece(self, size: int | None) -> Piece | None:
         """Take the next piece in order."""
         policy, track, window, block = self.policy, self.track, self.window(), self.pace.block
         if policy is Policy.SEQUENTIAL:
@@ -160,7 +169,7 @@ class HeadSource:
                 self.cursor = start
                 return Piece(self.path, start, end)
         elif policy is Policy.STRIDED:
-            for number, start, end in strided(track, self.cursor, window, block):
+            for number, start, end in strided(track, self.cursor, window, block, size):
                 if number == self.cursor and end <= self.within:
                     continue
                 self.cursor, self.within = number, end
@@ -213,16 +222,24 @@ class OrderSource:
         """Return the next piece; see `Source`."""
         if not self.unbounded and ahead >= self.pace.window.target:
             return None
+        return self._go_on(size_of) or self._begin(size_of)
+
+    def _go_on(self, size_of: SizeOf) -> Piece | None:
+        """The next piece of a step that was begun."""
         for step, (entry, start) in list(self.begun.items()):
             size = size_of(entry.path)
-            if size == ASKED:
-                continue
-            piece = self._cut(step, entry, start, size)
-            if piece:
-                return piece
-        while (following := self.sequence.next_step()) is not None:
-            entry, step = following, self.sequence.asked
-            size = size_of(entry.path)
+            if self.sequence.is_over(step) and start == entry.offset:
+                del self.begun[step]
+            elif size != ASKED:
+                piece = self._cut(step, entry, start, size)
+                if piece:
+                    return piece
+        return None
+
+    def _begin(self, size_of: SizeOf) -> Piece | None:
+        """The first piece of the next step that has one; steps on files whose size is being asked for wait."""
+        while len(self.begun) < MOST_BEGUN and (entry := self.sequence.next_step()) is not None:
+            step, size = self.sequence.asked, size_of(entry.path)
             self.sequence.asked += 1
             if self.pace.rest and self.skip < self.pace.rest:
                 self.skip += 1

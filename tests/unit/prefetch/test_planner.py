@@ -1,0 +1,408 @@
+"""The planner against a simulated storage: what it asks for, and when; the clock is the simulation's."""
+
+from __future__ import annotations
+
+import errno
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.prefetch.simulation import MS, PAGE, Access, World, sequential
+
+from stepwell.prefetch.protocol import (
+    Budget,
+    Close,
+    Entry,
+    Mode,
+    Open,
+    Order,
+    Policy,
+    Position,
+    Root,
+    Status,
+)  # fmt: skip
+from stepwell.prefetch.requests import Kind
+
+KIB, MIB = 1 << 10, 1 << 20
+BLOCK = 128 * KIB
+FILE = "/d/file"
+
+
+def status(world: World) -> Status:
+    return world.planner.status(world.now)
+
+
+def asked(world: World, path: str = FILE) -> list[tuple[int, int]]:
+    """The ranges that were asked for, in order."""
+    return [
+        (one.offset, one.offset + one.size)
+        for one in world.requests
+        if one.path == path and one.kind in (Kind.READ, Kind.WILLNEED)
+    ]
+
+
+def names(count: int) -> list[str]:
+    return [f"/d/{number:04d}" for number in range(count)]
+
+
+def test_a_sequential_reader_waits_for_few_accesses_only() -> None:
+    world = World({FILE: 211 * BLOCK})
+    world.read_all(sequential(FILE, 211 * BLOCK))
+    assert world.demand == 3  # until the head is believed
+    assert world.waited_ns < 211 * world.latency_ns / 10
+    ranges = asked(world)
+    assert ranges == sorted(ranges)
+    assert ranges[-1][1] == 211 * BLOCK
+    totals = status(world).totals
+    assert totals.brought_bytes == totals.used_bytes + totals.late_bytes == (211 - 3) * BLOCK
+
+
+def test_a_backward_reader_likewise() -> None:
+    world = World({FILE: 211 * BLOCK})
+    world.read_all(reversed(list(sequential(FILE, 211 * BLOCK))))
+    assert world.demand == 3
+    ranges = asked(world)
+    assert ranges == sorted(ranges, reverse=True)
+    assert ranges[-1][0] == 0
+
+
+@pytest.mark.parametrize("stride", [8 * MIB, -8 * MIB, 1_000_003])
+def test_of_a_strided_reader_only_the_strides_are_asked_for(stride: int) -> None:
+    size, count = 64 * KIB, 61
+    first = 0 if stride > 0 else 60 * -stride
+    wanted = [Access(FILE, first + step * stride, size) for step in range(count)]
+    world = World({FILE: 61 * abs(stride)})
+    world.read_all(wanted)
+    assert world.demand <= 8
+    pages = {page for one in wanted for page in range(one.offset // PAGE, -(-(one.offset + size) // PAGE))}
+    for start, end in asked(world):
+        assert set(range(start // PAGE, -(-end // PAGE))) <= pages
+    assert status(world).heads[0].policy is Policy.STRIDED
+
+
+def test_heads_that_take_turns_in_one_stream_are_found_each() -> None:
+    far = 64 * MIB
+    world = World({FILE: 128 * MIB})
+    for number in range(101):
+        world.read("s", Access(FILE, number * 64 * KIB, 64 * KIB))
+        world.read("s", Access(FILE, far + number * MIB // 2, 16 * KIB))
+        world.read("s", Access(FILE, far - (number + 1) * 32 * KIB, 32 * KIB))
+    assert {head.policy for head in status(world).heads} == {Policy.SEQUENTIAL, Policy.BACKWARD, Policy.STRIDED}
+    assert world.demand <= 3 * 5
+
+
+def test_a_policy_changes_with_the_pattern() -> None:
+    world = World({FILE: 1 << 30})
+    world.read_all(sequential(FILE, 31 * BLOCK))
+    before = world.demand
+    world.read_all(Access(FILE, (512 << 20) + number * 4 * MIB, 64 * KIB) for number in range(31))
+    assert world.demand - before <= 8
+    assert [head.policy for head in status(world).heads][-1] is Policy.STRIDED
+
+
+@pytest.mark.parametrize("memory", [8 * MIB, 1 << 30])
+def test_a_known_order_is_followed_file_by_file(memory: int) -> None:
+    paths = names(307)
+    random.Random(7).shuffle(paths)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=memory, in_flight=31))
+    world.tell(Order(tuple(Entry(path) for path in paths), done=True))
+    for path in paths:
+        world.read_file(path)
+    assert [one.path for one in world.requests] == paths
+    assert world.waited_ns < 307 * world.latency_ns / 8
+    assert status(world).totals.used_bytes + status(world).totals.late_bytes == 307 * BLOCK
+    assert status(world).order_position == 307
+
+
+def test_a_known_order_of_ranges_in_one_file() -> None:
+    places = random.Random(3).sample(range(4099), 211)
+    world = World({FILE: 4099 * PAGE})
+    world.tell(Order(tuple(Entry("file", place * PAGE, PAGE) for place in places)))
+    world.read_all(Access(FILE, place * PAGE, PAGE) for place in places)
+    assert world.demand <= 1
+    assert asked(world) == [(place * PAGE, (place + 1) * PAGE) for place in places]
+
+
+def test_with_positions_alone_memory_is_given_back() -> None:
+    paths = names(101)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=11 * BLOCK))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.settle()
+    assert len(world.requests) == 11
+    world.tell(Position(7))
+    world.settle()
+    assert len(world.requests) == 18
+    assert status(world).totals.used_bytes == 7 * BLOCK
+
+
+def test_files_of_a_directory_are_foreseen_by_name() -> None:
+    paths = names(101)
+    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": sorted((path[3:] for path in paths), reverse=True)})
+    for path in paths:
+        world.read_file(path)
+    assert world.demand == 4
+    assert [one.path for one in world.requests if one.kind is not Kind.LOOK] == paths[4:]
+
+
+def test_every_third_file_is_foreseen_as_such() -> None:
+    paths = names(101)
+    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": [path[3:] for path in paths]})
+    for path in paths[::3]:
+        world.read_file(path)
+    assert [one.path for one in world.requests] == paths[12::3]
+
+
+def test_headers_alone_are_foreseen_where_only_headers_are_read() -> None:
+    paths = names(53)
+    world = World(dict.fromkeys(paths, 4 * MIB), listings={"/d": [path[3:] for path in paths]})
+    for path in paths:
+        world.tell(Open(path, "1", world.now))
+        world.read(path, Access(path, 0, 2 * PAGE))
+        world.tell(Close(path, "1", world.now))
+    assert {(one.offset, one.size) for one in world.requests} == {(0, 2 * PAGE)}
+    assert world.demand <= 5
+
+
+def test_an_epoch_that_repeats_the_last_one_is_followed() -> None:
+    paths = names(211)
+    random.Random(5).shuffle(paths)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=4 * MIB))
+    for path in paths:
+        world.read_file(path)
+    assert world.requests == []  # no order is seen in the first epoch, and no directory is listed
+    world.cache.clear()
+    world.demand = 0
+    for path in paths:
+        world.read_file(path)
+    assert world.demand <= 8
+    assert any(head.policy is Policy.EPOCH for head in status(world).heads)
+
+
+def test_an_epoch_in_another_order_is_given_up() -> None:
+    paths = names(307)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=4 * MIB))
+    for seed in (5, 6):
+        random.Random(seed).shuffle(paths)
+        for path in paths:
+            world.read_file(path)
+        world.cache.clear()
+    totals = status(world).totals
+    assert totals.brought_bytes <= 307 * BLOCK // 8
+    assert totals.wasted_bytes <= totals.brought_bytes // 10
+
+
+def test_the_rest_of_a_file_read_at_random_comes_in_if_it_fits() -> None:
+    pages, numbers = 1009, random.Random(11)
+    world = World({FILE: pages * PAGE})
+    world.read_all(Access(FILE, numbers.randrange(pages) * PAGE, PAGE) for _ in range(2003))
+    assert world.demand < 2 * pages // 5
+    assert sum(end - start for start, end in asked(world)) >= pages * PAGE // 2
+    assert status(world).totals.brought_bytes <= pages * PAGE
+
+
+def test_nothing_comes_in_of_a_file_read_at_random_that_does_not_fit() -> None:
+    numbers = random.Random(13)
+    world = World({FILE: 1 << 30}, budget=Budget(memory_bytes=64 * MIB))
+    world.read_all(Access(FILE, numbers.randrange(1 << 18) * PAGE, PAGE) for _ in range(2003))
+    assert sum(end - start for start, end in asked(world)) <= 5 * 2003 * PAGE
+
+
+def test_a_reader_that_computes_is_left_alone() -> None:
+    world = World({FILE: 101 * BLOCK}, think_ns=2000 * MS)
+    world.read_all(sequential(FILE, 101 * BLOCK))
+    assert world.requests == []
+    assert "never waits: accesses are 1.0 % of its time" in status(world).heads[0].why
+
+
+def test_what_is_cached_is_left_alone() -> None:
+    world = World({FILE: 101 * BLOCK})
+    world.cache.update((FILE, page) for page in range(101 * BLOCK // PAGE))
+    world.read_all(sequential(FILE, 101 * BLOCK))
+    assert world.requests == []
+    assert "already in memory" in status(world).heads[0].why
+
+
+def test_cached_files_of_a_known_order_are_soon_only_sampled() -> None:
+    paths = names(997)
+    world = World(dict.fromkeys(paths, BLOCK))
+    world.cache.update((path, page) for path in paths for page in range(BLOCK // PAGE))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.settle()
+    assert len(world.requests) < 100
+    assert status(world).totals.brought_bytes == 0
+
+
+def test_a_reader_that_stops_is_not_run_away_from() -> None:
+    world = World({FILE: 1 << 30}, budget=Budget(in_flight=31))
+    world.read_all(sequential(FILE, 101 * BLOCK))
+    world.pass_to(world.now + 60_000 * MS)
+    furthest = max(end for _, end in asked(world))
+    assert furthest - 101 * BLOCK <= 2 * 31 * BLOCK + BLOCK
+    assert [one for one in world.requests[-1:] if one.kind is Kind.LOOK]
+
+
+def test_a_stopped_reader_gives_its_memory_to_one_that_reads() -> None:
+    world = World({FILE: 1 << 30, "/d/other": 1 << 30}, budget=Budget(memory_bytes=4 * BLOCK))
+    world.read_all(sequential(FILE, 31 * BLOCK))
+    world.settle()
+    world.think_ns = 100 * MS
+    world.read_all(sequential("/d/other", 211 * BLOCK), stream="t")
+    assert max(end for _, end in asked(world, "/d/other")) > 200 * BLOCK
+    assert status(world).totals.wasted_bytes > 0
+
+
+def test_what_was_not_reached_when_the_file_is_closed_is_wasted() -> None:
+    world = World({FILE: 1 << 30})
+    world.tell(Open(FILE, "1", world.now))
+    world.read_all(sequential(FILE, 53 * BLOCK))
+    world.settle()
+    before = status(world).totals
+    world.tell(Close(FILE, "1", world.now))
+    after = status(world).totals
+    assert (before.wasted_bytes, after.wasted_bytes) == (0, before.ahead_bytes)
+    assert after.ahead_bytes == 0
+    assert status(world).heads == ()
+
+
+def test_a_policy_that_does_not_pay_is_stopped_with_its_reason() -> None:
+    world = World({f"/d/{number}": 1 << 30 for number in range(211)})
+    for number in range(211):
+        path = f"/d/{number}"
+        world.tell(Open(path, "1", world.now))
+        world.read_all(sequential(path, 11 * BLOCK), stream=path)
+        world.tell(Close(path, "1", world.now))
+    found = status(world)
+    assert found.state == "stopped"
+    assert "sequential: stopped for" in found.stops[0]
+    assert "for nothing" in found.stops[0]
+    # What it cost until then, and when it was tried again, is little.
+    assert found.totals.wasted_bytes < 211 * 11 * BLOCK // 10
+
+
+def test_early_bytes_are_seen_where_they_were_evicted() -> None:
+    world = World({FILE: 1 << 30})
+    world.read_all(sequential(FILE, 53 * BLOCK))
+    world.settle()
+    ahead = status(world).totals.ahead_bytes
+    world.cache.clear()
+    world.pass_to(world.now + 60_000 * MS)
+    world.tell(Mode(act=True))
+    totals = status(world).totals
+    assert totals.early_bytes > 0
+    assert totals.early_bytes + totals.ahead_bytes == ahead
+
+
+def test_nothing_is_issued_while_told_to_watch() -> None:
+    world = World({FILE: 1 << 30})
+    world.tell(Mode(act=False))
+    world.read_all(sequential(FILE, 31 * BLOCK))
+    assert world.requests == []
+    assert status(world).state == "watching"
+    world.tell(Mode(act=True))
+    assert asked(world)[0][0] == 31 * BLOCK
+
+
+def test_a_plan_forbids_policies_and_sets_block_requests_and_window() -> None:
+    world = World({FILE: 1 << 30})
+    world.tell(Root("/d", policies=(Policy.STRIDED,)))
+    world.read_all(sequential(FILE, 31 * BLOCK))
+    assert world.requests == []
+    world.tell(Root("/d", block_bytes=32 * KIB, in_flight=3, window_bytes=256 * KIB))
+    world.read_all(Access(FILE, (31 + number) * BLOCK, BLOCK) for number in range(31))
+    assert {one.size for one in world.requests} == {32 * KIB}
+    assert world.most_in_flight == 3
+
+
+def test_another_dataset_and_what_lies_beside_it_are_not_touched() -> None:
+    world = World({"/dd/file": 1 << 30})
+    world.read_all(sequential("/dd/file", 31 * BLOCK))
+    assert world.requests == []
+
+
+def test_a_broken_file_is_left_until_it_is_opened_again() -> None:
+    paths = names(11)
+    world = World(dict.fromkeys(paths, BLOCK), broken={paths[3]: errno.EIO})
+    world.tell(Order(tuple(Entry(path) for path in paths * 2)))
+    world.settle()
+    assert [one.path for one in world.requests].count(paths[3]) == 1
+    assert status(world).errors == {"EIO": 1}
+    assert status(world).totals.ahead_bytes == 10 * BLOCK
+
+
+def test_a_file_that_grows_is_read_ahead_of_further() -> None:
+    world = World({FILE: 53 * BLOCK})
+    world.read_all(sequential(FILE, 53 * BLOCK))
+    assert max(end for _, end in asked(world)) == 53 * BLOCK
+    world.files[FILE] = 211 * BLOCK
+    world.read_all(list(sequential(FILE, 211 * BLOCK))[53:])
+    assert max(end for _, end in asked(world)) == 211 * BLOCK
+
+
+def test_bandwidth_is_kept_within_5_percent_and_changes_at_once() -> None:
+    paths = names(2003)
+    world = World(dict.fromkeys(paths, BLOCK), latency_ns=MS, budget=Budget(bandwidth_bytes_s=8 * MIB))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    for rate in (8 * MIB, 32 * MIB, 4 * MIB):
+        world.tell(Budget(bandwidth_bytes_s=rate))
+        before = status(world).totals.brought_bytes
+        world.pass_to(world.now + 4000 * MS)
+        assert status(world).totals.brought_bytes - before == pytest.approx(4 * rate, rel=0.05)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["forward", "backward", "stride", "random", "files"]), st.integers(1, 40),
+                  st.integers(1, 300_000)),
+        max_size=6,
+    ),
+    st.integers(1, 64), st.integers(0, 8 * MIB), st.sampled_from([0, MIB, 64 * MIB]), st.integers(1, 8 * MIB),
+    st.randoms(use_true_random=False),
+)  # fmt: skip
+def test_whatever_readers_do_the_budgets_hold(
+    phases: list[tuple[str, int, int]], in_flight: int, memory: int, bandwidth: int, size: int, numbers: random.Random
+) -> None:
+    """The simulation asserts memory and requests in flight at every step; here is what holds over all requests."""
+    files = dict.fromkeys(names(13), size) | {FILE: size}
+    budget = Budget(memory_bytes=memory, bandwidth_bytes_s=bandwidth, in_flight=in_flight)
+    world = World(files, budget=budget, listings={"/d": [path[3:] for path in files]})
+    for kind, count, step in phases:
+        if kind == "files":
+            for path in names(13)[: count % 14]:
+                world.read_file(path)
+            continue
+        offset = 0 if kind != "backward" else size
+        for _ in range(count):
+            length = min(step, 64 * KIB) if kind == "stride" else step
+            offset = {"backward": offset - step, "random": numbers.randrange(size)}.get(kind, offset)
+            if 0 <= offset < size:
+                world.read("s", Access(FILE, offset, min(length, size - offset)))
+            offset += 0 if kind == "backward" else 2 * step if kind == "stride" else step
+    world.settle()
+    told = status(world)
+    totals = told.totals
+    fates = totals.used_bytes + totals.late_bytes + totals.early_bytes + totals.wasted_bytes + totals.ahead_bytes
+    assert totals.brought_bytes == fates
+    assert told.most_ahead_bytes <= memory
+    assert world.most_in_flight <= in_flight
+    assert all(one.path in files and one.size > 0 for one in world.requests)
+    known: set[str] = set()
+    for one in world.requests:
+        # Before the size is known, one request a file may reach beyond its end; the worker cuts it off.
+        assert one.offset + one.size <= size or one.path not in known
+        if one.offset + one.size > size:
+            known.add(one.path)
+    if bandwidth:
+        assert totals.brought_bytes <= bandwidth * (world.now / 1e9 + 0.02) + in_flight * BLOCK
+
+
+@given(st.integers(1, 2**40), st.integers(1, 8), st.integers(2, 200), st.integers(1, 2**20))
+def test_a_head_asks_for_no_range_twice(first: int, apart: int, count: int, size: int) -> None:
+    world = World({FILE: 1 << 62}, latency_ns=MS)
+    world.read_all(Access(FILE, first + step * apart * size, size) for step in range(count))
+    seen: set[int] = set()
+    for start, end in asked(world):
+        pages = set(range(start // PAGE, -(-end // PAGE)))
+        assert not pages & seen
+        seen |= pages
