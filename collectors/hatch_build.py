@@ -61,6 +61,7 @@ def targets(root: Path) -> list[Target]:
         *_library(storing / "libstore.so", include, []),
         *_library(acting / "replay" / "native" / "libreplay.so", include, ["-lpthread"]),
         *_library(acting / "prefetch" / "native" / "libprefetch.so", include, ["-lpthread"]),
+        *_library(acting / "bench" / "native" / "libbench.so", include, ["-lpthread"]),
         _vega(root, root / "injector" / "stepwell" / "cli" / "report" / "assets" / "vega.js"),
     ]
 

@@ -43,11 +43,8 @@ class Stepwell:
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.argv(*arguments),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            **options,
+            **(dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | options),
         )
 
     def query(self, sql: str) -> list[dict[str, Any]]:

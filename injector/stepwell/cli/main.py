@@ -26,6 +26,7 @@ _COMMANDS = {
     "simulate": "stepwell.cli.simulate:simulate",
     "plan": "stepwell.cli.plan:plan",
     "replay": "stepwell.cli.replay:replay",
+    "bench": "stepwell.cli.bench:bench",
     "doctor": "stepwell.cli.doctor:doctor",
 }
 """Where each sub-command is; it is imported when it is used."""

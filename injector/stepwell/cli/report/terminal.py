@@ -14,6 +14,7 @@ from stepwell.cli.report.plots import ASCII, heading
 from stepwell.cli.report.words import facts, story, title, top_lines, warnings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stepwell.analysis import Insight, Summary
@@ -23,15 +24,16 @@ def write(summary: Summary, insight: Insight, path: Path | None, command: str) -
     """Write the report of one trace to a file, or to standard output in the characters that it has."""
     if path:
         with path.open("w", encoding="utf-8") as stream:
-            _write(summary, insight, stream, command)
+            put(lambda console: render(summary, insight, console, command), stream)
     else:
-        _write(summary, insight, sys.stdout, command)
+        put(lambda console: render(summary, insight, console, command), sys.stdout)
 
 
-def _write(summary: Summary, insight: Insight, stream: TextIO, command: str) -> None:
+def put(draw: Callable[[Console], None], stream: TextIO) -> None:
+    """Write what is drawn to a stream, in the characters that it has."""
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     with console.capture() as capture:
-        render(summary, insight, console, command)
+        draw(console)
     text = capture.get()
     try:
         text.encode(stream.encoding)

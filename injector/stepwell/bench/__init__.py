@@ -1,0 +1,13 @@
+"""Measuring a mount: latency and bandwidth by block size and concurrency, by reading from it.
+
+Here belong the files that are read (`files`), where in them (`places`, pure), and carrying it out (`engine`, and in C
+`native`).  What the reads say together is decided in `stepwell.analysis.storage`.
+"""
+
+from __future__ import annotations
+
+from stepwell.bench.engine import BLOCKS, CONCURRENCY, Limits, measure
+from stepwell.bench.errors import BenchError
+from stepwell.bench.files import Files, find, made, opened
+
+__all__ = ["BLOCKS", "CONCURRENCY", "BenchError", "Files", "Limits", "find", "made", "measure", "opened"]

@@ -1,0 +1,165 @@
+"""`stepwell bench`: what a mount's storage can do, measured by reading from it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stepwell.cli import format as human
+from stepwell.cli.output import table_or_json
+from stepwell.cli.place import say
+from stepwell.cli.progress import ProgressLine
+from stepwell.cli.values import Octets, Several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stepwell.analysis.storage import Bench
+
+_INTERRUPTED = 128 + 2
+_HUNG = 1
+_SMALLEST, _LARGEST, _MOST_THREADS = 4096, 64 << 20, 256
+_OPENING = 0.1
+"""Share of the time that looking for files and opening them may take each."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  stepwell bench /mnt/data                         half a minute of reading files that are there
+  stepwell bench /mnt/data --make 2GiB             files made for it, and removed again
+  stepwell bench /mnt/data --block-size 128KiB,4MiB --concurrency 1,8,32 --time 10
+  stepwell bench /mnt/data -o json > data.json     for: stepwell plan --storage data.json
+
+\b
+PATH is a file or a directory on the mount. Without --make nothing is written. Reads are
+O_DIRECT where the file system allows it, otherwise of what is not in the page cache.
+Places that nothing was read near are read first, because clients of storages keep what
+they fetch; whether it is sure that all reads went to the storage is said with the result.
+
+\b
+Latency and rate are those of a request: time = latency + bytes / rate, fitted to reads
+that were alone. Reads at once by Little's law: rate x time of a read / block size.
+Ctrl-C ends with what was measured until then.
+
+\b
+Exit codes: 0 measured; 1 nothing can be measured there, or the storage hangs;
+2 wrong usage; 130 stopped by Ctrl-C, the result is what was measured until then."""
+)
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--block-size",
+    "blocks",
+    type=Several(Octets()),
+    help="Sizes of reads, powers of two.  [default: 4KiB to 16MiB, x 4]",
+)
+@click.option(
+    "--concurrency",
+    type=Several(click.IntRange(1, _MOST_THREADS)),
+    metavar="N[,N...]",
+    help="Reads at once.  [default: 1 to 64, x 2]",
+)
+@click.option(
+    "--time", "seconds", type=click.FloatRange(0.1), default=30.0, show_default=True, metavar="SECONDS", help="At most."
+)
+@click.option("--bytes", "octets", type=Octets(), default="4GiB", show_default=True, help="Bytes to read at most.")
+@click.option("--make", type=Octets(), help="Make files of so many bytes to read, in PATH; they are removed again.")
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda c, _, v: _schema(c, v),
+    help="Show the JSON Schema of -o json instead.",
+)
+@table_or_json
+def bench(
+    path: Path,
+    blocks: tuple[int, ...] | None,
+    concurrency: tuple[int, ...] | None,
+    seconds: float,
+    octets: int,
+    make: int | None,
+    output: str,
+) -> int:
+    """Measure latency and bandwidth of the storage behind PATH, by block size and concurrency."""
+    from stepwell.analysis.storage import dump
+    from stepwell.bench import BLOCKS, CONCURRENCY, Limits, find, measure, opened
+    from stepwell.cli.measured import show
+
+    for block in blocks or ():
+        if block & (block - 1) or not _SMALLEST <= block <= _LARGEST:
+            raise click.BadParameter("sizes are powers of two from 4KiB to 64MiB", param_hint="--block-size")
+    limits = Limits(seconds, octets, blocks or BLOCKS, concurrency or CONCURRENCY)
+    line = ProgressLine()
+    with _data(path, make, line) as data:
+        found = find(data, time.monotonic() + _OPENING * seconds)
+        with opened(found, time.monotonic() + _OPENING * seconds) as files:
+            result = measure(
+                path,
+                _filesystem(data),
+                files,
+                limits,
+                lambda done, total, next_: line.show(f"{done} of {total} combinations measured; {next_}"),
+            )
+            line.clear()
+            if output == "json":
+                click.echo(dump(result), nl=False)
+            else:
+                show(result)
+            if result.status == "hung":
+                _leave(result)
+    return _INTERRUPTED if result.status == "interrupted" else 0
+
+
+@contextlib.contextmanager
+def _data(path: Path, make: int | None, line: ProgressLine) -> Iterator[Path]:
+    """Yield where to read: the path, or files that are made in it and removed again."""
+    if make is None:
+        yield path
+        return
+    from stepwell.bench import made
+
+    if not path.is_dir():
+        raise click.BadParameter(f"makes files in a directory; {path} is none", param_hint="--make")
+    if make < _SMALLEST:
+        raise click.BadParameter("must be 4KiB at least", param_hint="--make")
+    with made(
+        path, make, lambda done, all_: line.show(f"making files: {human.size(done)} of {human.size(all_)}")
+    ) as at:
+        line.clear()
+        yield at
+
+
+def _filesystem(path: Path) -> str:
+    """Return the type of the file system that a path is on."""
+    from stepwell.cli.facts import mounts
+
+    status = path.stat()
+    device = os.major(status.st_dev) << 20 | os.minor(status.st_dev)
+    return next((mount.fstype for mount in reversed(mounts()) if mount.dev == device), "unknown")
+
+
+def _leave(result: Bench) -> None:
+    """End at once: threads that hang in the kernel let no ordinary end of a process come."""
+    say(
+        f"error: reads of {result.path} do not come back; look at what serves the mount, or end it with umount -f. "
+        "What was measured before is above"
+    )
+    sys.stdout.flush()
+    os._exit(_HUNG)
+
+
+def _schema(ctx: click.Context, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from stepwell.analysis.storage import schema
+
+        click.echo(json.dumps(schema(), indent=2))
+        ctx.exit()

@@ -1,0 +1,163 @@
+"""`stepwell bench` on a storage whose speed is known and whose reads are counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.kernel.tool import SECONDS, Stepwell, ended, wait_until
+from tests.storage.slow import Control, Settings, Slow
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="this machine has no /dev/fuse"),
+]
+
+MIB = 1 << 20
+LATENCY_US, BYTES_S = 4001, 50_000_000
+
+Storage = Callable[..., AbstractContextManager[Control]]
+
+
+@pytest.fixture
+def stepwell(tmp_path: Path) -> Stepwell:
+    return Stepwell(tmp_path / "store.duckdb")
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Path:
+    for name in ("source", "mount"):
+        (tmp_path / name).mkdir()
+    for number in range(7):
+        (tmp_path / "source" / str(number)).write_bytes(os.urandom(5 * MIB + 4097))
+    (tmp_path / "source" / "small").write_bytes(b"x" * 4095)
+    (tmp_path / "source" / "elsewhere").symlink_to("/etc/passwd")
+    return tmp_path / "mount"
+
+
+@pytest.fixture
+def storage(slow_program: Path, mount: Path) -> Storage:
+    return lambda **settings: Slow(slow_program, mount.with_name("source"), mount, Settings(**settings)).mounted()
+
+
+def measured(stepwell: Stepwell, *arguments: str, code: int = 0) -> dict[str, Any]:
+    done = stepwell.run("bench", *arguments, "-o", "json")
+    assert done.returncode == code, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_every_read_goes_to_the_storage_and_is_accounted_for(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
+    with storage(latency_us=LATENCY_US, bytes_s=BYTES_S) as control:
+        options = ("--block-size", "4KiB,64KiB,1MiB,4MiB", "--concurrency", "1,7", "--time", "2")
+        found = measured(stepwell, str(mount), *options)
+        counted, log = control.counters, control.reads()
+    assert (found["status"], found["method"], found["filesystem"]) == ("complete", "direct", "fuse.slow")
+    assert (found["files"], found["data_bytes"]) == (7, 7 * (5 * MIB + 4097))
+    assert (
+        counted["bytes"] == found["read_bytes"] == sum(cell["reads"] * cell["block_bytes"] for cell in found["cells"])
+    )
+    assert [(cell["block_bytes"], cell["in_flight"]) for cell in found["cells"]] == [
+        (block, threads) for block in (4096, 65_536, MIB, 4 * MIB) for threads in (1, 7)
+    ]
+    assert counted["most_in_flight"] == 7
+    # The kernel asks for a MiB at most, so that blocks of 4 MiB are four reads.
+    reads = sum(cell["reads"] * max(1, cell["block_bytes"] // MIB) for cell in found["cells"])
+    assert counted["reads"] == len(log) == reads
+    assert found["request_bytes"] == MIB
+    assert found["latency_ns"]["high"] >= LATENCY_US * 1000
+    for cell in found["cells"]:
+        assert cell["median_ns"] >= LATENCY_US * 1000 + cell["block_bytes"] * 10**9 // BYTES_S
+        assert cell["p99_ns"] >= cell["median_ns"]
+    choice = found["choice"]
+    assert choice["bytes_s"] >= 0.9 * found["most_bytes_s"]
+
+
+def test_places_read_twice_leave_doubt_and_more_data_does_not(
+    stepwell: Stepwell, storage: Storage, mount: Path
+) -> None:
+    with storage(latency_us=LATENCY_US):
+        few = ("--block-size", "4KiB", "--concurrency", "1", "--time", "0.5")
+        again = measured(stepwell, str(mount), *few)
+        once = measured(stepwell, str(mount), *few, "--bytes", str(7 * 4096))
+        both = measured(stepwell, str(mount), "--block-size", "4KiB", "--concurrency", "1,2", "--bytes", str(17 * 4096))
+    assert not again["certain"]
+    assert "places read before" in again["doubts"][0]
+    # There are 14 granules of 4 MiB to read from.
+    assert [(cell["reads"], cell["repeated"]) for cell in both["cells"]] == [(8, 0), (9, 3)]
+    assert (once["certain"], once["doubts"], once["read_bytes"]) == (True, [], 7 * 4096)
+
+
+def test_reads_that_fail_are_counted_and_left_out(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
+    with storage(fail_permille=300, seed=2) as control:
+        found = measured(stepwell, str(mount), "--block-size", "4KiB", "--concurrency", "1,5", "--time", "0.7")
+        failed = control.counters["failed"]
+    assert failed == sum(cell["failed"] for cell in found["cells"]) > 0
+    assert any(f"{failed:,} reads failed" in doubt for doubt in found["doubts"])
+
+
+def test_ctrl_c_ends_with_what_was_measured(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
+    with (
+        storage(latency_us=LATENCY_US) as control,
+        ended(stepwell.start("bench", str(mount), "--time", str(SECONDS), "-o", "json")) as process,
+    ):
+        wait_until(lambda: control.counters["reads"] >= 13, "nothing is read")
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    found = json.loads(output)
+    assert found["status"] == "interrupted"
+    assert sum(cell["reads"] for cell in found["cells"]) >= 13
+
+
+def test_a_storage_that_hangs_is_told(stepwell: Stepwell, storage: Storage, mount: Path, tmp_path: Path) -> None:
+    output, errors = tmp_path / "output", tmp_path / "errors"
+    with storage(hang_at=11) as control:
+        options = ("--block-size", "4KiB,64KiB", "--concurrency", "1", "--time", "1", "-o", "json")
+        with output.open("w") as out, errors.open("w") as err:
+            process = stepwell.start("bench", str(mount), *options, stdout=out, stderr=err)
+        # The process cannot end before the mount does, and says so.
+        wait_until(lambda: "do not come back" in errors.read_text(), "nothing is said")
+        assert control.counters["hung"] == 1
+    with ended(process):
+        assert process.wait(SECONDS) == 1
+    assert json.loads(output.read_text())["status"] == "hung"
+
+
+def test_files_are_made_and_removed(stepwell: Stepwell, tmp_path: Path) -> None:
+    (tmp_path / "own").write_bytes(b"mine")
+    few = ("--block-size", "4KiB", "--concurrency", "1,3", "--time", "1")
+    found = measured(stepwell, str(tmp_path), "--make", "7MiB", *few)
+    assert (found["files"], found["data_bytes"]) == (1, 7 * MIB)
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+def test_what_cannot_be_measured_is_one_clear_error(stepwell: Stepwell, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for arguments, code, problem in (
+        ((str(empty),), 1, "has no file of 4 KiB"),
+        ((str(empty), "--block-size", "5000"), 2, "powers of two"),
+        ((str(empty), "--make", "100"), 2, "4KiB at least"),
+        ((str(tmp_path / "none"),), 2, "does not exist"),
+    ):
+        done = stepwell.run("bench", *arguments)
+        assert done.returncode == code
+        assert problem in done.stderr
+        assert not done.stdout
+
+
+def test_it_is_drawn_for_people(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
+    with storage(latency_us=LATENCY_US, bytes_s=BYTES_S):
+        options = ("--block-size", "4KiB,64KiB,1MiB", "--concurrency", "1,7", "--time", "1.5")
+        done = stepwell.run("bench", str(mount), *options)
+    assert done.returncode == 0, done.stderr
+    for words in ("A request takes 4.", "Cheapest way", "Little's law", "Time of a read", "Rate of more at once", "█"):
+        assert words in done.stdout
+    assert done.stdout.count("*") == 2  # in the table, and where it is explained
