@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.storage.slow import compile_slow
 
 # A busy machine is no error. The same examples every time: a failure is the change's; `make soak` looks further.
 settings.register_profile("default", deadline=None, derandomize=True)
@@ -19,3 +21,9 @@ for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("kernel") and os.geteuid() != 0:
         pytest.skip("needs root: sudo make test")
+
+
+@pytest.fixture(scope="session")
+def slow_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The storage of known speed and faults, compiled."""
+    return compile_slow(tmp_path_factory.mktemp("slow"))

@@ -75,7 +75,7 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damage: str | None = None
-        self._checked = _HEADER.size
+        self._checked = self._followed = _HEADER.size
         try:
             self._file = path.open("rb")
         except OSError as error:
@@ -99,8 +99,21 @@ class Spool:
 
         Every block is verified once, the first time it is passed, wanted or not.
         """
+        for block, _ in self._from(_HEADER.size, kinds or {META_KIND, *BY_KIND}):
+            yield block
+
+    def follow(self, kinds: Container[int]) -> Iterator[Block]:
+        """Yield the blocks of some kinds that have come since the last call, while the file is being written.
+
+        One that is not whole yet is left for a later call.
+        """
+        for block, end in self._from(self._followed, kinds):
+            self._followed = end
+            yield block
+
+    def _from(self, position: int, kinds: Container[int]) -> Iterator[tuple[Block, int]]:
+        """Yield blocks from a position on, each with the position of its end."""
         self.damage = None
-        position = _HEADER.size
         size = os.fstat(self._file.fileno()).st_size
         while position < size:
             self._file.seek(position)
@@ -118,7 +131,7 @@ class Spool:
                 self.damage = f"incomplete block at byte {position}"
                 return
             checked = end <= self._checked
-            wanted = kinds is None or kind in kinds
+            wanted = kind in kinds
             if wanted or not checked:
                 body = self._file.read(length)
                 if not checked and zlib.crc32(body) != crc:
@@ -131,7 +144,7 @@ class Spool:
                     except ValueError as error:
                         self.damage = f"malformed block at byte {position}: {error}"
                         return
-                    yield block
+                    yield block, end
             position = end
 
     def _check_header(self) -> None:

@@ -54,6 +54,12 @@ def machine() -> dict[str, Any]:
     }
 
 
+def available_memory() -> int:
+    """Return the bytes that programs can be given without swapping, as the kernel estimates them."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+
+
 def environment() -> dict[bytes, bytes]:
     """Return the environment this process was started with.
 

@@ -15,6 +15,7 @@ from stepwell.trace.errors import StepwellError
 
 _COMMANDS = {
     "record": "stepwell.cli.record:record",
+    "run": "stepwell.cli.run:run",
     "report": "stepwell.cli.report:report",
     "explain": "stepwell.cli.explain:explain",
     "traces": "stepwell.cli.traces:traces",

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stepwell.cli import facts
 from stepwell.cli.errors import RecordError
@@ -70,6 +70,19 @@ class Ending:
     """A signal ended it before its time."""
 
 
+class Observer(Protocol):
+    """Looks on while a recording goes on."""
+
+    interval: float
+    """Seconds between two looks."""
+
+    def begin(self, spool: Path, origin_ns: int) -> None:
+        """Take note that the recording into this spool file has begun, at this CLOCK_MONOTONIC; nothing ran yet."""
+
+    def tick(self, recorder: Collector) -> None:
+        """Look; must not raise."""
+
+
 class Targets:
     """The processes given by `--pid`, watched through their pidfds, which no later process can inherit."""
 
@@ -105,6 +118,7 @@ class Recording:
     signals: Signals
     quiet: bool = False
     """No live line, and no word when a recording without command has begun."""
+    observer: Observer | None = None
     child: Command | None = field(default=None, init=False)
 
     def run(self) -> Ending:
@@ -134,6 +148,8 @@ class Recording:
                     self.spool.unlink()
                 raise self._reason(error) from error
             ending = self._watch(collector, targets, start)
+            if self.observer:
+                self.observer.tick(collector)
             self._end(collector, ending)
             return ending
 
@@ -166,6 +182,8 @@ class Recording:
         }
         collector.meta(facts_at_start | facts.machine())
         collector.start()
+        if self.observer:
+            self.observer.begin(self.spool, facts_at_start["start_monotonic_ns"])
         return time.monotonic()
 
     def _watch(self, collector: Collector, targets: Targets, start: float) -> Ending:
@@ -182,7 +200,8 @@ class Recording:
                 if left is not None and left <= 0:
                     return Ending()
                 tick = INTERVAL if line or (self.plan.pids and not self.child) else None
-                info = self.signals.wait(min((wait for wait in (left, tick) if wait is not None), default=None))
+                look = self.observer.interval if self.observer else None
+                info = self.signals.wait(min((wait for wait in (left, tick, look) if wait is not None), default=None))
                 if info and info.si_signo != signal.SIGCHLD:
                     if not self.child:
                         # Without a planned end a signal is the planned end.
@@ -191,6 +210,8 @@ class Recording:
                     self.child.forward(info)
                 if line:
                     line.update(collector.counters())
+                if self.observer:
+                    self.observer.tick(collector)
 
     def finish(self) -> int:
         """Wait for a command that outlives its recording, and return its exit code."""

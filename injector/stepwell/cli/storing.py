@@ -8,6 +8,7 @@ from stepwell.cli import format as human
 from stepwell.cli.place import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stepwell.cli.place import Place
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
 
 def store_recording(
-    place: Place, uuid: str, spool: Path, *, keep: int | None, summary: Path | None, quiet: bool
+    place: Place,
+    uuid: str,
+    spool: Path,
+    *,
+    keep: int | None,
+    summary: Path | None,
+    quiet: bool,
+    also: Callable[[Store, int], None] | None = None,
 ) -> None:
     """Bring a recording into the store and say where it went.
 
@@ -29,6 +37,7 @@ def store_recording(
         keep: how many of the newest traces to keep; None for all.
         summary: file to write the trace's row to, in an array, as JSON.
         quiet: say nothing unless something was lost.
+        also: called with the open store and the trace's number when it is in.
     """
     from stepwell.store import write_json
 
@@ -45,6 +54,8 @@ def store_recording(
             if summary:
                 with summary.open("wb") as stream:
                     write_json(store.query(f"select * from traces where trace = {trace['trace']:d}"), stream)
+            if also:
+                also(store, trace["trace"])
             if keep:
                 store.keep(keep)
     except (Exception, KeyboardInterrupt) as error:

@@ -1,0 +1,32 @@
+"""When `stepwell run` acts, and how long it leaves readers alone to see what that gains."""
+
+from __future__ import annotations
+
+SECOND_NS = 1_000_000_000
+
+WINDOW_NS = SECOND_NS // 10
+"""Length of a window without acting, in ns, and the least with it.  Default 0.1 s: several requests to storage of 20
+ms, and as often as readers are looked at."""
+
+WINDOWS_WITHOUT = 4
+"""Windows in which something is read that a turn without acting has.  Default 4: as many as a side needs
+(`verdicts.SIDE`), so that a run too short for turns is still told its effect."""
+
+LONGEST_WITHOUT_NS = 2 * SECOND_NS
+"""Longest turn without acting, in ns.  Default 2 s: readers that rest are not waited for."""
+
+WINDOWS_ACTING = 8
+"""Of how long a turn with acting has lasted, the next window is this part, but not below `WINDOW_NS`.  Default 8: short
+turns have enough windows to be judged, and a turn of minutes has no more than fifty."""
+
+ACTING_NS = 4 * SECOND_NS
+"""First turns with acting, in ns.  Default 4 s: measuring then takes a fifth of the time, and five turns, the fewest
+for a verdict (`verdicts.PAIRS`), 25 s."""
+
+LONGEST_ACTING_NS = 256 * SECOND_NS
+"""Longest turn with acting, in ns.  Default 256 s: a change is noticed within some minutes, and measuring takes
+0.4 %."""
+
+SETTLING_NS = SECOND_NS // 2
+"""Time in ns after the end of acting that is not measured.  Default 0.5 s: what had been fetched is read meanwhile.  A
+reader that has more ahead of it does not wait for its storage, and the effect comes out smaller than it is."""

@@ -1,0 +1,13 @@
+"""Steering: what a recording sees at this moment, told to a prefetch engine, and what that gains, measured.
+
+Here belong the way from the records of a running recording to the engine's messages (`feed`), when to act and when to
+leave the reader alone so that the difference shows (`turns`), what readers got and waited for meanwhile (`meter`), all
+of them pure, and the thin parts that follow the spool file and the engine's process (`session`, `engine`).
+"""
+
+from __future__ import annotations
+
+from stepwell.steer.engine import Engine
+from stepwell.steer.session import Outcome, Session
+
+__all__ = ["Engine", "Outcome", "Session"]

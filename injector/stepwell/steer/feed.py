@@ -1,0 +1,168 @@
+"""From the records of a recording to the messages of the prefetch protocol."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stepwell.prefetch.protocol import Close, Message, Open, Root, Run
+from stepwell.store.files import SOFTWARE_PLACES
+from stepwell.trace.definition import EVENT, OPEN, RUN, RUN_SHORT, THREAD, THREAD_END, EventKind, Op, OpenFlag
+from stepwell.trace.spool import Block
+
+KINDS = {THREAD.kind: 0, OPEN.kind: 1, RUN.kind: 2, RUN_SHORT.kind: 2, EVENT.kind: 3, THREAD_END.kind: 4}
+"""The records that say what readers do, and in which order they are looked at: who, which file, what, and its end."""
+
+MOST_RUNS, FEW_RUNS = 257, 17
+"""Runs that ended, and as many open ones, that are told at once: of readers who wait, and of those who do not and can
+hardly be helped. A pattern shows in fewer; where there are more, most are single accesses of random reading, of which a
+sample says as much."""
+
+MOST_FILES = 262_144
+"""Open files that are known at once, as many as the collector knows."""
+
+IN_MEMORY = frozenset({0x01021994, 0x858458F6, 0x9FA0, 0x62656572, 0x27E0EB, 0x63677270})
+"""File systems, by statfs(2)'s number, that have nothing to fetch: tmpfs, ramfs, proc, sysfs, cgroup, cgroup2."""
+
+_SOFTWARE = re.compile(SOFTWARE_PLACES.replace(r"\z", r"\Z"))
+
+_UNUSABLE = OpenFlag.DELETED | OpenFlag.NO_PATH | OpenFlag.TRUNCATED_PATH
+
+Records = np.ndarray[Any, np.dtype[np.void]]
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    reader: str
+
+
+class Feed:
+    """Follows who has what open, and tells a prefetch engine of it.
+
+    Data files only: programs, libraries, files that are written, deleted ones, those whose path is not known or belongs
+    to another mount namespace, and file systems in memory are none.
+    """
+
+    def __init__(self, namespace: int, datasets: tuple[str, ...] = ()) -> None:
+        """Begin to follow.
+
+        Args:
+            namespace: inode number of the mount namespace in which the engine resolves paths.
+            datasets: directories whose files alone matter, the engine knows them; without any each directory in which
+                a data file is opened is told as a root of its own.
+        """
+        self._namespace = namespace
+        self._datasets = tuple(directory.rstrip("/") + "/" for directory in datasets)
+        self._roots: set[str] = set()
+        self._files: dict[int, _File] = {}
+        self._processes: dict[int, int] = {}
+        self._threads: dict[int, set[int]] = {}
+
+    def tell(self, blocks: Iterable[Block], open_runs: Records, *, waiting: bool) -> list[Message]:
+        """Return what happened since the last call, in order of time.
+
+        Args:
+            blocks: the records that have come since, in order.
+            open_runs: the runs that are open after them, of RUN's numpy type.
+            waiting: whether readers wait for their storage.
+        """
+        told: list[tuple[int, Message]] = []
+        room = most = MOST_RUNS if waiting else FEW_RUNS
+        # Blocks that were written together are in no order of time: runs can stand before the opening of their file.
+        for block in sorted(blocks, key=lambda one: KINDS[one.kind]):
+            if block.kind in {RUN.kind, RUN_SHORT.kind}:
+                ended = self._runs(block.records, room)
+                room -= len(ended)
+                told += ended
+            else:
+                told += self._happened(block)
+        told += self._runs(open_runs, most)
+        return [message for _, message in sorted(told, key=lambda one: one[0])]
+
+    def _happened(self, block: Block) -> Iterator[tuple[int, Message]]:
+        records = block.records
+        if block.kind == THREAD.kind:
+            for thread, pid, namespace in records[["thread", "pid", "mount_namespace"]].tolist():
+                self._began(thread, pid, namespace)
+        elif block.kind == OPEN.kind:
+            assert block.texts is not None
+            for record, text in zip(records, block.texts.to_pylist(), strict=True):
+                yield from self._opened(record, text)
+        elif block.kind == EVENT.kind:
+            for number, time_ns in records[["open", "start_ns"]][records["event"] == EventKind.CLOSE].tolist():
+                yield from self._closed(number, time_ns)
+        else:
+            for thread, end_ns in records[["thread", "end_ns"]].tolist():
+                yield from self._ended(thread, end_ns)
+
+    def _began(self, thread: int, pid: int, namespace: int) -> None:
+        if namespace == self._namespace:
+            self._processes[thread] = pid
+            self._threads.setdefault(pid, set()).add(thread)
+
+    def _runs(self, records: Records, most: int) -> list[tuple[int, Message]]:
+        """Return what the last `most` runs of data files say, each with the start of its last access."""
+        if not len(records):
+            return []
+        numbers, which = np.unique(records["open"], return_inverse=True)
+        known = np.array([number in self._files for number in numbers.tolist()])
+        wanted = known[which] & (records["op"] != Op.WRITE) & (records["count"] > 0) & (records["size"] > 0)
+        return [self._run(records[index]) for index in np.flatnonzero(wanted)[-most:].tolist()] if most else []
+
+    def _run(self, run: np.void) -> tuple[int, Message]:
+        file = self._files[int(run["open"])]
+        count, latency_ns = int(run["count"]), int(run["latency_ns"])
+        latest_ns = int(run["start_ns"]) + int(run["span_ns"])
+        told = Run(
+            stream=f"{run['thread']}:{run['open']}:{run['op']}",
+            path=file.path,
+            offset=int(run["offset"]),
+            size=int(run["size"]),
+            stride=int(run["stride"]),
+            count=count,
+            start_ns=int(run["start_ns"]),
+            end_ns=latest_ns + latency_ns // count,
+            latency_ns=latency_ns,
+            op=Op(int(run["op"])).name.lower(),
+            reader=file.reader,
+        )
+        return latest_ns, told
+
+    def _opened(self, record: np.void, text: bytes) -> Iterator[tuple[int, Message]]:
+        pid = self._processes.get(int(record["thread"]))
+        writes = int(record["flags"]) & os.O_ACCMODE != os.O_RDONLY
+        if pid is None or writes or int(record["state"]) & _UNUSABLE or int(record["magic"]) in IN_MEMORY:
+            return
+        path = os.fsdecode(b"/".join(reversed(text.split(b"\0"))))
+        if not path.startswith("/") or _SOFTWARE.search(path) or len(self._files) >= MOST_FILES:
+            return
+        time_ns = int(record["start_ns"])
+        if self._datasets:
+            if not path.startswith(self._datasets):
+                return
+        elif (directory := path.rpartition("/")[0] or "/") not in self._roots:
+            self._roots.add(directory)
+            yield time_ns, Root(directory)
+        self._files[int(record["open"])] = _File(path, str(pid))
+        yield time_ns, Open(path, str(pid), time_ns)
+
+    def _closed(self, number: int, time_ns: int) -> Iterator[tuple[int, Message]]:
+        if (file := self._files.pop(number, None)) is not None:
+            yield time_ns, Close(file.path, file.reader, time_ns)
+
+    def _ended(self, thread: int, end_ns: int) -> Iterator[tuple[int, Message]]:
+        """Close what a process had open when the last of its threads ends."""
+        pid = self._processes.pop(thread, None)
+        if pid is None:
+            return
+        self._threads[pid].discard(thread)
+        if not self._threads[pid]:
+            del self._threads[pid]
+            for number in [number for number, file in self._files.items() if file.reader == str(pid)]:
+                yield from self._closed(number, end_ns)

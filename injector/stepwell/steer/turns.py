@@ -1,0 +1,112 @@
+"""When to act, and when to leave readers alone so that the difference is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from stepwell.analysis.thresholds import steer as limits
+from stepwell.analysis.verdicts import Window, alternating
+from stepwell.analysis.verdicts.judge import conclude
+
+
+class Phase(Enum):
+    """What is done at the moment, and whether it is measured."""
+
+    BEFORE = "before"
+    """Readers are watched, so that there is something to compare with."""
+    ACTING = "acting"
+    SETTLING = "settling"
+    """Nothing is fetched any more, but what was is still being read: neither with nor without."""
+    WITHOUT = "without"
+    OVER = "over"
+    """It did not pay: nothing is done any more."""
+
+
+@dataclass
+class Turns:
+    """Acts in turns, and keeps the windows of each.
+
+    The first turn is without, as soon as something is read.  Turns with it grow as long as it helps, so that measuring
+    costs less and less; when it is certain that it does not help, acting ends.
+
+    Attributes:
+        windows: what was measured, in order of time.
+        reason: why acting ended, once it has.
+    """
+
+    windows: list[Window] = field(default_factory=list)
+    reason: str = ""
+    _phase: Phase = Phase.BEFORE
+    _phase_ns: int | None = None
+    _window: tuple[int, int, int] | None = None
+    _turn_ns: int = limits.ACTING_NS
+    _read: int = 0
+
+    @property
+    def acting(self) -> bool:
+        """Whether the engine is to act now."""
+        return self._phase is Phase.ACTING
+
+    def step(self, now_ns: int, octets: int, waited_ns: int) -> None:
+        """Take in where readers are.
+
+        Args:
+            now_ns: nanoseconds since the trace's start.
+            octets: bytes that readers got up to now.
+            waited_ns: how long they waited for reads up to now.
+        """
+        if self._window is None:
+            if octets:
+                self._begin(self._phase, now_ns, octets, waited_ns)
+            return
+        if self._phase in {Phase.BEFORE, Phase.WITHOUT}:
+            self._cut(limits.WINDOW_NS, now_ns, octets, waited_ns)
+            if self._read >= limits.WINDOWS_WITHOUT or self._over(limits.LONGEST_WITHOUT_NS, now_ns):
+                self._decide()
+                self._begin(Phase.OVER if self.reason else Phase.ACTING, now_ns, octets, waited_ns)
+        elif self._phase is Phase.ACTING:
+            lasted = now_ns - self._phase_ns if self._phase_ns is not None else 0
+            self._cut(max(limits.WINDOW_NS, lasted // limits.WINDOWS_ACTING), now_ns, octets, waited_ns)
+            if self._over(self._turn_ns, now_ns):
+                self._begin(Phase.SETTLING, now_ns, octets, waited_ns)
+        elif self._phase is Phase.SETTLING and self._over(limits.SETTLING_NS, now_ns):
+            self._begin(Phase.WITHOUT, now_ns, octets, waited_ns)
+
+    def end(self, now_ns: int, octets: int, waited_ns: int) -> None:
+        """Take in where readers were at the end."""
+        if self._phase in {Phase.BEFORE, Phase.WITHOUT, Phase.ACTING}:
+            self._cut(0, now_ns, octets, waited_ns)
+
+    def _over(self, length_ns: int, now_ns: int) -> bool:
+        return self._phase_ns is not None and now_ns - self._phase_ns >= length_ns
+
+    def _begin(self, phase: Phase, now_ns: int, octets: int, waited_ns: int) -> None:
+        self._phase, self._phase_ns = phase, now_ns
+        self._window = now_ns, octets, waited_ns
+        self._read = 0
+
+    def _cut(self, length_ns: int, now_ns: int, octets: int, waited_ns: int) -> None:
+        """End a window if it has lasted long enough."""
+        if self._window is None or now_ns - self._window[0] < max(length_ns, 1):
+            return
+        start_ns, before, waited_before = self._window
+        self.windows.append(
+            Window(start_ns, now_ns - start_ns, self.acting, octets - before, max(0, waited_ns - waited_before))
+        )
+        self._read += octets > before
+        self._window = now_ns, octets, waited_ns
+
+    def _decide(self) -> None:
+        """Conclude from the turns up to now: go on for longer, or end."""
+        effect = alternating(self.windows)
+        if effect is None:
+            return
+        verdict = conclude(effect)
+        if verdict == "helped":
+            self._turn_ns = min(2 * self._turn_ns, limits.LONGEST_ACTING_NS)
+        elif verdict in {"hurt", "no effect"}:
+            what = "slowed its readers down" if verdict == "hurt" else "made no difference"
+            self.reason = (
+                f"it {what} in {effect.pairs} turns: {effect.ratio:.3g}x [{effect.low:.3g}, {effect.high:.3g}]"
+            )

@@ -1,0 +1,150 @@
+"""`stepwell run` from end to end: programs on a slow storage, helped by the real engine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tests.kernel.tool import Stepwell
+from tests.storage.slow import Settings, Slow
+
+pytestmark = pytest.mark.kernel
+
+SUM = "print(hashlib.sha256(b''.join(parts)).hexdigest(), flush=True)"
+
+SEQUENTIAL = f"""
+import hashlib, os, sys
+fd = os.open(sys.argv[1] + "/big", os.O_RDONLY)
+parts = list(iter(lambda: os.read(fd, 65536), b""))
+{SUM}
+"""
+
+STRIDED = f"""
+import hashlib, os, sys
+fd = os.open(sys.argv[1] + "/big", os.O_RDONLY)
+os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+parts = [os.pread(fd, 4096, offset) for offset in range(0, os.fstat(fd).st_size, 127 * 1024)]
+{SUM}
+"""
+
+SHUFFLED = f"""
+import hashlib, os, random, sys
+names = sorted(os.listdir(sys.argv[1]))
+random.Random(17).shuffle(names)
+parts = [open(sys.argv[1] + "/" + name, "rb", buffering=0).read() for name in names]
+{SUM}
+"""
+
+FILES, EACH, BIG = 211, 8191, 23 << 20
+
+
+@pytest.fixture
+def slow(slow_program: Path, tmp_path: Path) -> Slow:
+    source, mount = tmp_path / "source", tmp_path / "mount"
+    source.mkdir()
+    mount.mkdir()
+    return Slow(slow_program, source, mount, Settings(latency_us=10_000, readahead_bytes=65_536))
+
+
+@pytest.fixture
+def big(slow: Slow) -> bytes:
+    data = os.urandom(BIG)
+    (slow.source / "big").write_bytes(data)
+    return data
+
+
+def program(code: str, directory: Path) -> list[str]:
+    return ["--", sys.executable, "-c", code, str(directory)]
+
+
+def test_a_sequential_reader_is_read_ahead_of_and_gets_its_bytes(stepwell: Stepwell, slow: Slow, big: bytes) -> None:
+    with slow.mounted() as storage:
+        done = stepwell.run("run", *program(SEQUENTIAL, slow.mount))
+        counters = storage.counters
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == hashlib.sha256(big).hexdigest() + "\n"
+    assert "prefetched" in done.stderr
+    assert "error" not in done.stderr
+    assert counters["bytes"] == BIG, "every byte is fetched once"
+    assert counters["most_in_flight"] > 4
+    ((verdict, sentence, brought, used),) = stepwell.rows(
+        "select verdict, sentence, brought_bytes, used_bytes from verdicts where trace = 1"
+    )
+    assert sentence in done.stderr
+    assert verdict != "hurt"
+    assert BIG // 2 < used <= brought <= BIG
+    ((dataset, policy),) = stepwell.rows("select dataset, policy from plans where trace = 1")
+    assert (dataset, policy) == (str(slow.mount), "sequential")
+
+
+def test_of_a_strided_reader_only_the_strides_are_fetched(stepwell: Stepwell, slow: Slow, big: bytes) -> None:
+    with slow.mounted() as storage:
+        done = stepwell.run("run", *program(STRIDED, slow.mount))
+        counters = storage.counters
+    expected = b"".join(big[offset : offset + 4096] for offset in range(0, BIG, 127 * 1024))
+    assert done.stdout == hashlib.sha256(expected).hexdigest() + "\n"
+    assert counters["most_in_flight"] > 2
+    # The strides touch two pages each where they do not begin with one.
+    assert counters["bytes"] <= 2 * len(expected)
+
+
+def shuffled(slow: Slow) -> bytes:
+    for number in range(FILES):
+        (slow.source / f"{number:03}").write_bytes(os.urandom(EACH))
+    return SHUFFLED.encode()
+
+
+def test_the_order_of_a_trace_is_fetched_in_that_order(stepwell: Stepwell, slow: Slow) -> None:
+    shuffled(slow)
+    with slow.mounted() as storage:
+        recorded = stepwell.run("record", *program(SHUFFLED, slow.mount))
+        assert storage.counters["most_in_flight"] <= 2
+    with slow.mounted() as storage:
+        done = stepwell.run("run", "--order-from", "last", *program(SHUFFLED, slow.mount))
+        counters = storage.counters
+    assert (done.returncode, done.stdout) == (0, recorded.stdout), done.stderr
+    assert counters["most_in_flight"] > 8
+    assert counters["bytes"] == FILES * EACH
+    ((used, brought, wasted),) = stepwell.rows(
+        "select used_bytes, brought_bytes, wasted_bytes from verdicts where trace = 2"
+    )
+    assert wasted == 0
+    assert 0 < used <= brought <= FILES * EACH
+
+
+@pytest.mark.parametrize("mode", ["observe", "recommend"])
+def test_modes_that_do_not_act_read_nothing(stepwell: Stepwell, slow: Slow, big: bytes, mode: str) -> None:
+    with slow.mounted() as storage:
+        done = stepwell.run("run", "--mode", mode, *program(SEQUENTIAL, slow.mount))
+        opens = storage.counters["opens"]
+    assert done.stdout == hashlib.sha256(big).hexdigest() + "\n"
+    assert opens == 1
+    assert stepwell.rows("select * from verdicts") == []
+    assert ("sequential" in done.stderr) is (mode == "recommend")
+
+
+def test_the_programs_own_end_passes_through(stepwell: Stepwell, tmp_path: Path) -> None:
+    assert stepwell.run("run", "--", "sh", "-c", "exit 41").returncode == 41
+    assert stepwell.run("run", "--", str(tmp_path / "none")).returncode == 127
+    assert stepwell.run("run", "--", "sh", "-c", "kill -9 $$").returncode == 137
+
+
+def test_wrong_use_is_told_before_anything_runs(stepwell: Stepwell, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    order = tmp_path / "order"
+    order.write_text("a\tb\n")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("version: 9\n")
+    for arguments, code, word in (
+        (["--order-from", str(order)], 1, "no step of an order"),
+        (["--order-from", "12"], 5, "there are no traces"),
+        (["--plan", str(plan)], 2, "mode is missing"),
+        (["--mode", "observe", "--order-from", str(order)], 2, "reads nothing ahead"),
+        (["--memory", "much"], 2, "much"),
+    ):
+        done = stepwell.run("run", *arguments, "--", "touch", str(mark))
+        assert (done.returncode, word in done.stderr, done.stdout) == (code, True, ""), done.stderr
+    assert not mark.exists()

@@ -1,0 +1,131 @@
+"""What a prefetch engine is told of a recording, from its spool file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.unit.recordings import MS, T0, Recording
+
+from stepwell.prefetch.protocol import Close, Message, Open, Root, Run
+from stepwell.steer.feed import FEW_RUNS, KINDS, MOST_RUNS, Feed
+from stepwell.steer.meter import Meter
+from stepwell.trace.definition import EVENT, OPEN, RUN, THREAD, THREAD_END, EventKind, Op, OpenFlag
+from stepwell.trace.layout import DTYPES
+from stepwell.trace.spool import Spool
+
+NONE_OPEN = np.zeros(0, DTYPES[RUN.kind])
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    made = Recording(tmp_path / "one.spool")
+    made.thread(1)
+    return made
+
+
+def told(recording: Recording, feed: Feed | None = None, *, waiting: bool = True) -> list[Message]:
+    recording.end(0)
+    with Spool(recording.path) as spool:
+        return (feed or Feed(0)).tell(list(spool.follow(KINDS)), NONE_OPEN, waiting=waiting)
+
+
+def text(path: str) -> bytes:
+    return b"".join(part.encode() + b"\0" for part in reversed(path.strip("/").split("/")))
+
+
+def test_what_a_reader_does_is_told_in_order_of_time(recording: Recording) -> None:
+    recording.run(1, at=2 * MS, count=3, size=5, requested=5, stride=7, offset=11, span_ns=8, latency_ns=30)
+    recording.add(EVENT, b"", thread=1, event=EventKind.CLOSE, open=1, start_ns=T0 + 5 * MS)
+    recording.add(OPEN, text("/d/é\x01"), thread=1, open=1, start_ns=T0 + MS)
+    recording.add(OPEN, text("/d/f"), thread=1, open=2, start_ns=T0 + 3 * MS)
+    start = T0 + 2 * MS
+    assert told(recording) == [
+        Root("/d"),
+        Open("/d/é\x01", "1001", T0 + MS),
+        Run("1:1:0", "/d/é\x01", 11, 5, 7, 3, start, start + 8 + 10, 30, "read", "1001"),
+        Open("/d/f", "1001", T0 + 3 * MS),
+        Close("/d/é\x01", "1001", T0 + 5 * MS),
+    ]
+
+
+def test_only_data_files_are_told(recording: Recording) -> None:
+    recording.add(THREAD, thread=2, pid=7, mount_namespace=4)
+    opened: dict[str, dict[str, int]] = {
+        "/usr/lib/x.so": {},
+        "/d/module.pyc": {},
+        "/d/written": {"flags": os.O_WRONLY},
+        "/d/both": {"flags": os.O_RDWR},
+        "/d/deleted": {"state": OpenFlag.DELETED},
+        "/d/cut": {"state": OpenFlag.TRUNCATED_PATH},
+        "/d/container": {"thread": 2},
+        "/dev/shm/tmpfs": {"magic": 0x01021994},
+        "/d/unknown": {"thread": 3},
+    }
+    for number, (path, values) in enumerate(opened.items()):
+        recording.add(OPEN, text(path), **{"thread": 1, "open": number, "start_ns": T0} | values)
+        recording.run(number)
+    assert told(recording) == []
+
+
+def test_writes_and_runs_without_bytes_are_not_told(recording: Recording) -> None:
+    recording.open(1, b"/d/f")
+    recording.run(1, op=Op.WRITE)
+    recording.run(1, size=0, tail=0)
+    recording.run(1, count=0, tail=0, span_ns=0, seq_span=0)
+    assert [type(message) for message in told(recording)] == [Root, Open]
+
+
+def test_with_datasets_given_nothing_beside_them_is_told(recording: Recording) -> None:
+    for number, path in enumerate((b"/data/a/f", b"/database/f", b"/data"), 1):
+        recording.open(number, path)
+    assert told(recording, Feed(0, ("/data",))) == [Open("/data/a/f", "1001", T0)]
+
+
+@pytest.mark.parametrize(("waiting", "number"), [(True, MOST_RUNS), (False, FEW_RUNS)])
+def test_of_very_many_runs_the_last_are_told(recording: Recording, waiting: bool, number: int) -> None:
+    recording.open(1, b"/d/f")
+    recording.run(1, at=np.arange(997) + 1, offset=np.arange(997) * 8192)
+    runs = [message for message in told(recording, waiting=waiting) if isinstance(message, Run)]
+    assert [run.offset // 8192 for run in runs] == list(range(997 - number, 997))
+
+
+def test_files_are_closed_when_the_last_thread_of_their_process_ends(recording: Recording) -> None:
+    recording.add(THREAD, thread=2, pid=1001, start_ns=T0)
+    recording.open(1, b"/d/f")
+    recording.add(THREAD_END, thread=1, end_ns=T0 + MS, exited=1)
+    feed = Feed(0)
+    assert [type(message) for message in told(recording, feed)] == [Root, Open]
+    later = Recording(recording.path.with_name("two.spool"))
+    later.add(THREAD_END, thread=2, end_ns=T0 + 2 * MS, exited=1)
+    assert told(later, feed) == [Close("/d/f", "1001", T0 + 2 * MS)]
+
+
+def test_open_runs_are_told_as_they_grow_and_add_to_what_was_read(recording: Recording) -> None:
+    recording.open(1, b"/d/f")
+    recording.run(1, count=3, tail=100, wait_ns=17)
+    recording.run(1, op=Op.WRITE)
+    recording.end(0)
+    growing = np.zeros(1, DTYPES[RUN.kind])
+    for name, value in {
+        "thread": 1,
+        "open": 1,
+        "count": 2,
+        "size": 10,
+        "tail": 7,
+        "start_ns": T0,
+        "wait_ns": 5,
+    }.items():
+        growing[name] = value
+    feed, meter = Feed(0), Meter()
+    with Spool(recording.path) as spool:
+        blocks = list(spool.follow(KINDS))
+        assert list(spool.follow(KINDS)) == []
+    for block in blocks:
+        meter.take(block)
+    runs = [one for one in feed.tell(blocks, growing, waiting=True) if isinstance(one, Run)]
+    assert [(run.count, run.size) for run in runs] == [(3, 4096), (2, 10)]
+    assert meter.read(growing) == (2 * 4096 + 100 + 17, 22)
+    assert meter.read(NONE_OPEN) == (2 * 4096 + 100 + 17, 22), "a run that ends is in neither for a moment"

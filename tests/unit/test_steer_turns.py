@@ -1,0 +1,76 @@
+"""When acting goes on and off: readers simulated, time told."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepwell.analysis.thresholds import steer as limits
+from stepwell.analysis.verdicts import Deeds, judge
+from stepwell.steer.turns import Turns
+
+TICK = limits.SECOND_NS // 10
+MB = 1_000_000
+
+
+def steered(seconds: int, slow: float, fast: float) -> tuple[Turns, float]:
+    """Return turns over a reader of `slow` MB a tick alone and `fast` with help, and for which share it was helped."""
+    turns, octets, helped = Turns(), 0, 0
+    for tick in range(1, 10 * seconds + 1):
+        octets += int((fast if turns.acting else slow) * (1 + 0.1 * (tick % 3)) * MB)
+        helped += turns.acting
+        turns.step(tick * TICK, octets, tick * TICK // 2)
+    turns.end(10 * seconds * TICK, octets, 0)
+    return turns, helped / (10 * seconds)
+
+
+def test_help_goes_on_ever_longer_and_its_effect_is_found() -> None:
+    turns, share = steered(600, 1, 7)
+    assert share > 0.93
+    verdict = judge(turns.windows, Deeds(requests=1))
+    assert verdict.verdict == "helped"
+    assert verdict.low is not None
+    assert verdict.high is not None
+    assert verdict.low < 7 < verdict.high * 1.05
+    assert len(turns.windows) < 500
+
+
+def test_a_short_run_is_told_its_effect_too() -> None:
+    turns, _ = steered(2, 1, 7)
+    verdict = judge(turns.windows, Deeds(requests=1))
+    assert (verdict.design, verdict.verdict) == ("before and after", "helped")
+
+
+def test_what_makes_no_difference_ends() -> None:
+    turns, share = steered(600, 5, 5)
+    assert share < 0.1
+    assert not turns.acting
+    assert turns.reason.startswith("it made no difference in ")
+
+
+def test_what_hurts_ends() -> None:
+    turns, share = steered(600, 5, 4)
+    assert share < 0.1
+    assert turns.reason.startswith("it slowed its readers down in ")
+
+
+def test_nothing_begins_before_something_is_read() -> None:
+    turns, share = steered(60, 0, 0)
+    assert (share, turns.windows) == (0, [])
+
+
+@given(st.lists(st.tuples(st.integers(1, 3 * limits.SECOND_NS), st.integers(0, 10**9), st.integers(0, 10**9))))
+def test_windows_are_apart_and_hold_no_more_than_was_read(steps: list[tuple[int, int, int]]) -> None:
+    turns = Turns()
+    now = octets = waited = 0
+    for length, more, longer in steps:
+        now, octets, waited = now + length, octets + more, waited + longer
+        turns.step(now, octets, waited)
+    turns.end(now, octets, waited)
+    assert sum(window.bytes for window in turns.windows) <= octets
+    assert sum(window.waited_ns for window in turns.windows) <= waited
+    assert all(window.length_ns > 0 and window.bytes >= 0 for window in turns.windows)
+    for one, other in pairwise(turns.windows):
+        assert one.start_ns + one.length_ns <= other.start_ns
