@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, sync_playwright
+from tests.unit.acts import acted
 from tests.unit.recordings import MS, Recording
 
 from stepwell.cli.format import count, size
 from stepwell.cli.main import cli
+from stepwell.store import Store
 from stepwell.trace.definition import Op
 
 HOSTILE = [
@@ -97,7 +99,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recording.open(40, b"/usr/lib/libc.so.6", size=2 << 20)
     recording.run(40, at=0, op=Op.MMAP, size=65_536, requested=65_536, flags=4, seq=200)
     recording.end(1013 * MS, losses={"ring": 3})
-    return recording.stored()
+    stored = recording.stored()
+    with Store.open(stored, "w") as opened:
+        opened.set_acts(1, *acted("/data/<b>&"))
+    return stored
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +116,7 @@ def page(store: Path) -> Path:
 @pytest.mark.parametrize("width", [1280, 400])
 def test_charts_are_drawn_in_both_schemes_and_widths(browser: Browser, page: Path, dark: bool, width: int) -> None:
     seen = show(browser, page, dark=dark, width=width)
-    assert seen.drawn() == 8 + 2 + len(HOSTILE) + 2  # the last two: the order of files, and caches
+    assert seen.drawn() == 8 + 2 + len(HOSTILE) + 2 + 2  # the last: order of files, caches, two of acts
     painted = seen.page.evaluate(
         """() => [...document.querySelectorAll("figure[data-chart] canvas")].map((canvas) => {
             const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
@@ -176,6 +181,18 @@ def test_tables_say_what_the_json_says(browser: Browser, store: Path, page: Path
     assert (
         seen.page.locator("[role=alert]").inner_text() == "LOST: 3 records at hop ring; all numbers below are too low."
     )
+
+
+def test_what_was_done_and_gained_is_told(browser: Browser, page: Path) -> None:
+    seen = show(browser, page)
+    section = seen.page.locator("#acts")
+    assert "97 % used" in section.locator(".headline").inner_text()
+    assert "Verdict: helped." in section.inner_text()
+    assert list(table(seen.page, "Plans").values()) == [
+        ["/data/<b>&", "whole-file", "1 MiB", "7", "", "1x to 7x", "it waits"],
+        ["/data/<b>&", "none", "", "", "", "", "it is <i>cached</i>"],
+    ]
+    assert seen.wrong == []
 
 
 def test_hostile_names_are_shown_and_do_nothing(browser: Browser, page: Path) -> None:

@@ -10,8 +10,10 @@ from stepwell.analysis.advice import Finding, advise, facts, headline
 from stepwell.analysis.ask import Queryable
 from stepwell.analysis.orders import Order, orders
 from stepwell.analysis.patterns import Pattern, counted_files, patterns
+from stepwell.analysis.plans import Carried, plans
 from stepwell.analysis.reuse import CacheCurve
 from stepwell.analysis.reuse.simulate import curves
+from stepwell.analysis.verdicts import Verdict, verdicts
 from stepwell.analysis.waits import Waits
 
 COUNTED = 200
@@ -30,6 +32,8 @@ class Insight:
     waits: Annotated[Waits, "where the time of each process and dataset went, and what storage gave"]
     orders: Annotated[tuple[Order, ...], "in which order workloads go over the files of datasets"]
     caches: Annotated[tuple[CacheCurve, ...], "what caches would serve, by dataset; last of all data together"]
+    plans: Annotated[tuple[Carried, ...], "what was to be done while it was recorded, in order of time"]
+    verdicts: Annotated[tuple[Verdict, ...], "what that gained, as measured; all data together first"]
 
 
 def understand(store: Queryable, trace: int, files: Sequence[int] = ()) -> Insight:
@@ -44,15 +48,17 @@ def understand(store: Queryable, trace: int, files: Sequence[int] = ()) -> Insig
         NoTraceError: the trace is not in the store.
     """
     over_files = orders(store, trace)
-    verdicts = patterns(store, trace, [*files, *list(counted_files(store, trace))[:COUNTED]])
+    found = patterns(store, trace, [*files, *list(counted_files(store, trace))[:COUNTED]])
     caches = curves(store, trace)
-    known = facts(store, trace, verdicts, over_files, caches)
+    known = facts(store, trace, found, over_files, caches)
     findings = advise(known)
     return Insight(
         headlines=tuple(headline(known, findings, team) for team in known.waits.teams),
         findings=findings,
-        patterns=verdicts,
+        patterns=found,
         waits=known.waits,
         orders=over_files,
         caches=caches,
+        plans=plans(store, trace),
+        verdicts=verdicts(store, trace),
     )

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from stepwell.cli import format as human
+from stepwell.cli import planned
 from stepwell.cli.format import printable
 from stepwell.cli.output import print_table
 from stepwell.cli.place import trace_number
 from stepwell.cli.values import Bandwidth, Octets
 
 if TYPE_CHECKING:
-    from stepwell.analysis.plans import Figure, Gain, Plan, Target
+    from stepwell.analysis.plans import Figure, Plan
     from stepwell.cli.place import Place
 
 _MODES = ("observe", "recommend", "auto")
@@ -101,10 +102,10 @@ def _show(made: Plan, command: str) -> None:
     if not made.targets:
         click.echo("Nothing to do: the trace has no reads of files whose path is known.")
         return
-    headings = ("", "DATASET", "POLICY", "BLOCK", "AT ONCE", "AHEAD", "EXPECTED")
+    headings = ("", *(name.upper() for name in planned.HEADINGS))
     print_table(
         headings,
-        ([str(number), *map(printable, _row(one))] for number, one in enumerate(made.targets, 1)),
+        ([str(number), *map(printable, planned.row(one))] for number, one in enumerate(made.targets, 1)),
         frozenset(headings[3:]),
     )
     for number, one in enumerate(made.targets, 1):
@@ -117,7 +118,7 @@ def _show(made: Plan, command: str) -> None:
     if made.settings:
         click.echo("\nSettings that would help by themselves")
     for setting in made.settings:
-        gain = f", expected {_times(setting.gain)}" if setting.gain else ""
+        gain = f", expected {planned.times(setting.gain)}" if setting.gain else ""
         click.echo(
             f"   {setting.engine} {setting.name} = {printable(setting.value)} for {printable(setting.path)}{gain}"
         )
@@ -125,19 +126,6 @@ def _show(made: Plan, command: str) -> None:
         click.echo(f"      {printable(setting.how)}")
         click.echo(f"      rule: {setting.source}")
     click.echo(f"\nAs a file: {command} plan {made.trace} -o yaml")
-
-
-def _row(one: Target) -> tuple[str, ...]:
-    """Return the cells of a target; what is not set is empty."""
-    gain = _times(one.gain) if one.gain and one.policy != "none" else ""
-    sizes = ("" if octets is None else human.size(octets) for octets in (one.block_bytes, one.window_bytes))
-    block, window = sizes
-    return one.path, one.policy, block, "" if one.in_flight is None else str(one.in_flight), window, gain
-
-
-def _times(gain: Gain) -> str:
-    low, high = gain.low_permille / 1000, gain.high_permille / 1000
-    return f"{low:.3g}x to {high:.3g}x"
 
 
 def _amount(figure: Figure) -> str:

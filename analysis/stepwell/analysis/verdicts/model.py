@@ -49,3 +49,12 @@ class Verdict:
     baseline: Annotated[int | None, "number of the trace it is measured against; null for its own windows"]
     deeds: Annotated[Deeds, "what was done"]
     windows: Annotated[tuple[Window, ...], "the windows measured, in order"]
+
+    def expected(self, window: Window) -> float | None:
+        """Return how long readers would have waited in one of its windows without acting, in ns; None if unknown."""
+        if not window.acting:
+            return float(window.waited_ns)
+        if self.expected_ns is None:
+            return None
+        acting = sum(one.bytes for one in self.windows if one.acting)
+        return self.expected_ns * window.bytes / max(acting, 1)

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stepwell.cli.format import count, duration, percent, plural, size, throughput
-from stepwell.cli.report.plots import SHADES, bar, braille, fit, heading, level, resample
+from stepwell.cli.report.plots import SHADES, bar, braille, fit, heading, level, resample, strip
 from stepwell.cli.report.words import SHAPES, asynchronous, place, request, share
 from stepwell.cli.report.words import latency as in_words
 from stepwell.trace.definition import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT
@@ -27,13 +27,22 @@ _WORTH_BARS = 0.01
 """Accesses of a kind have their latencies drawn when they are at least this share of all."""
 
 
-def _label_width(console: Console) -> int:
+def label_width(console: Console) -> int:
+    """Return how many columns the names of rows have."""
     return min(44, max(16, console.width // 3))
+
+
+def row(console: Console, name: str, cells: str, note: str, style: str) -> None:
+    """Print a picture of one row, between its name and a note."""
+    line = Text(f"{name:<{label_width(console)}} ")
+    line.append(cells, style=style)
+    line.append(note, style="bright_black")
+    console.print(line, no_wrap=True, overflow="crop")
 
 
 def over_time(summary: Summary, console: Console) -> None:
     """Print bytes and waiting over time."""
-    timeline, labels = summary.timeline, _label_width(console)
+    timeline, labels = summary.timeline, label_width(console)
     columns = max(10, console.width - labels - 14)
     seconds = timeline.slice_ns * len(timeline.read_bytes) / columns / 1e9
     heading(console, "Over time", f"one column is {duration(seconds * 1e9)}")
@@ -49,16 +58,13 @@ def over_time(summary: Summary, console: Console) -> None:
     for name, cells, unit in rows:
         highest = max(cells)
         if highest > 0:
-            bars = "".join("▁▂▃▄▅▆▇█"[min(7, int(cell / highest * 8))] if cell else " " for cell in cells)
-            line = Text(f"{name:<{labels}} ")
-            line.append(bars, style="cyan" if name != "written" else "magenta")
-            line.append(f" {unit(highest / seconds)}", style="bright_black")
-            console.print(line, no_wrap=True, overflow="crop")
+            bars = strip(cells, highest)
+            row(console, name, bars, f" {unit(highest / seconds)}", "cyan" if name != "written" else "magenta")
 
 
 def heat(summary: Summary, console: Console) -> None:
     """Print the heat strip: which files when."""
-    labels = _label_width(console)
+    labels = label_width(console)
     columns = max(10, console.width - labels - 14)
     rows = [(row, resample(row.cells, columns)) for row in summary.heat]
     highest = max(max(cells) for _, cells in rows)

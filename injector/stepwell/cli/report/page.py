@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from stepwell.cli import evidence
+from stepwell.cli import evidence, planned
 from stepwell.cli import format as form
 from stepwell.cli.report import words
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stepwell.analysis.model import Picture
     from stepwell.analysis.orders import Order
     from stepwell.analysis.reuse import CacheCurve
+    from stepwell.analysis.verdicts import Verdict
 
 
 def page(summary: Summary, insight: Insight) -> str:
@@ -51,6 +52,7 @@ def page(summary: Summary, insight: Insight) -> str:
         insight=insight,
         words=words,
         evidence=evidence,
+        planned=planned,
         style=_Raw(asset("page.css")),
         vega=_Raw(asset("vega.js").replace("</script", r"<\/script")),
         script=_Raw(asset("page.js")),
@@ -88,6 +90,7 @@ def _data(summary: Summary, insight: Insight) -> dict[str, Any]:
         "pictures": [_picture(picture) for picture in summary.pictures],
         "orders": [_order(order) for order in insight.orders],
         "caches": [_cache(cache) for cache in insight.caches],
+        "acts": [_act(verdict) for verdict in insight.verdicts],
         "order": [reader.reader for reader in summary.readers],
         "readers": {reader.reader: form.printable(f"{reader.comm} {reader.pid}") for reader in summary.readers},
         "sizes": [
@@ -120,6 +123,20 @@ def _order(order: Order) -> dict[str, Any]:
         "epoch": points.epoch,
         "reader": points.reader,
     }
+
+
+def _act(verdict: Verdict) -> list[list[float | bool | None]]:
+    """Return start, end, whether it acted, waiting, and waiting expected without it, of each window."""
+    return [
+        [
+            one.start_ns // 1000,
+            (one.start_ns + one.length_ns) // 1000,
+            one.acting,
+            one.waited_ns // 1000,
+            None if (expected := verdict.expected(one)) is None else round(expected) // 1000,
+        ]
+        for one in verdict.windows
+    ]
 
 
 def _cache(cache: CacheCurve) -> dict[str, Any]:

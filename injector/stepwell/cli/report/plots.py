@@ -49,6 +49,11 @@ def resample(cells: Sequence[float], columns: int) -> list[float]:
     return at_edges
 
 
+def strip(cells: Sequence[float], highest: float) -> str:
+    """Return a row of bars, one character high; what is more than nothing shows."""
+    return "".join("▁▂▃▄▅▆▇█"[min(7, int(cell / highest * 8))] if cell > 0 else " " for cell in cells)
+
+
 def level(value: float, highest: float) -> int:
     """Return the index in `SHADES`: 0 for nothing, the last for the highest, one less for each `DECADES` below it."""
     if value < 0.5:

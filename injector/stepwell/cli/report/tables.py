@@ -31,19 +31,19 @@ def start(text: str, columns: int) -> str:
     return text if len(text) <= columns else text[: columns - 1] + "…"
 
 
-def _table(*columns: str) -> Table:
+def unlined(*columns: str) -> Table:
     """Return a table without lines; a column named with a leading ">" holds numbers."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
     for column in columns:
         right = column.startswith(">")
-        table.add_column(
+        made.add_column(
             column.removeprefix(">"),
             justify="right" if right else "left",
             no_wrap=True,
             overflow="ellipsis",
             ratio=None if right else 1,
         )
-    return table
+    return made
 
 
 def _print(console: Console, table: Table, more: str) -> None:
@@ -75,7 +75,7 @@ def patterns(summary: Summary, insight: Insight, console: Console) -> None:
     heading(console, "Patterns", "how each is read, by the cost of its accesses")
     wide = console.width >= 120
     columns = (">request", "reuse", ">sure", *([">accesses", ">bytes"] if wide else []))
-    table = _table("of", "op", "pattern", *columns)
+    table = unlined("of", "op", "pattern", *columns)
     for row in rows:
         of = fit(place(row.path, summary) or row.subject, max(16, console.width - (100 if wide else 70)))
         table.add_row(
@@ -118,7 +118,7 @@ def processes(summary: Summary, console: Console) -> None:
     heading(console, "Processes", "stall: share of its threads' time in accesses")
     wide = console.width >= 120
     columns = (">pid", ">accesses", ">bytes", *([">unique"] if wide else []), ">stall", ">cpu")
-    table = _table("command" if wide else "process", "mostly in", *columns)
+    table = unlined("command" if wide else "process", "mostly in", *columns)
     for reader in shown:
         stall = share(reader.stall_ns, reader.wall_ns)
         table.add_row(
@@ -141,7 +141,7 @@ def datasets(summary: Summary, console: Console) -> None:
     if len(own) < 2:
         return
     heading(console, "Datasets")
-    table = _table("directory", ">files", ">processes", ">accesses", ">bytes", ">unique")
+    table = unlined("directory", ">files", ">processes", ">accesses", ">bytes", ">unique")
     for dataset in own[:LISTED]:
         table.add_row(
             fit(place(dataset.dataset, summary) or "(unknown)", max(16, console.width - 52)),
@@ -159,7 +159,7 @@ def files(summary: Summary, console: Console) -> None:
     totals, software = summary.totals, summary.software
     shown = [file for file in summary.files if not (software.files and file.software)][:LISTED]
     heading(console, "Files", "unique: share of the file that was touched; time: in its accesses")
-    table = _table("file", ">size", ">accesses", ">bytes", ">unique", ">time")
+    table = unlined("file", ">size", ">accesses", ">bytes", ">unique", ">time")
     for file in shown:
         table.add_row(
             fit(place(file.path, summary), max(16, console.width - 52)),

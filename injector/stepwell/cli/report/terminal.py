@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from stepwell.cli.format import printable
-from stepwell.cli.report import charts, tables
+from stepwell.cli.report import acts, charts, tables
 from stepwell.cli.report.plots import ASCII, heading
 from stepwell.cli.report.words import facts, story, title, top_lines, warnings
 
@@ -52,6 +52,7 @@ def render(summary: Summary, insight: Insight, console: Console, command: str) -
         console.print(Text(printable(sentence), style="bold"))
     for sentence in story(summary, insight):
         console.print(Text(printable(sentence)))
+    acts.acts(summary, insight, console)
     if summary.totals.accesses:
         _seen(summary, insight, console, command)
     else:

@@ -186,6 +186,44 @@
     return { height: 170, layer };
   }
 
+  const SIDES = ["without", "acting"];
+  const bySide = () => ({ field: "side", type: "nominal", title: null, scale: { domain: SIDES, range: [palette(1), palette(0)] }, legend: { orient: "top" } });
+
+  function waits(figure) {
+    const values = data.acts[+figure.dataset.index].filter(([start, end]) => end > start).map(([start, end, acting, waited, expected]) => ({
+      t: seconds(start), u: seconds(end), side: SIDES[+acting], v: waited / (end - start), zero: 0, expected: expected === null ? null : expected / (end - start),
+    }));
+    const tooltip = [{ field: "side", title: "window" }, { field: "t", title: "from s", format: ".3f" }, { field: "v", title: "threads waiting", format: ".3f" }, { field: "expected", title: "expected without", format: ".3f" }];
+    const y = (field) => ({ field, type: "quantitative", title: "threads waiting" });
+    return {
+      height: 190, data: { values },
+      layer: [
+        { mark: { type: "rect", opacity: 0.8 }, encoding: { x: across(), x2: { field: "u" }, y: y("v"), y2: { field: "zero" }, color: bySide(), tooltip } },
+        { transform: [{ filter: "datum.side === 'acting' && datum.expected !== null" }], mark: { type: "rule", strokeWidth: 2, color: palette(5) }, encoding: { x: across(), x2: { field: "u" }, y: y("expected"), tooltip } },
+      ],
+    };
+  }
+
+  function saved(figure) {
+    const values = [];
+    let [waited, expected] = [0, 0];
+    const point = (at) => values.push({ t: seconds(at), line: "as it was", v: seconds(waited) }, { t: seconds(at), line: "expected without acting", v: seconds(expected) });
+    for (const [start, end, , as, without] of data.acts[+figure.dataset.index]) {
+      point(start);
+      [waited, expected] = [waited + as, expected + without];
+      point(end);
+    }
+    const lines = ["as it was", "expected without acting"];
+    return {
+      height: 190, data: { values }, mark: { type: "line", strokeWidth: 2 },
+      encoding: {
+        x: across(), y: { field: "v", type: "quantitative", title: "seconds waited, all threads" },
+        color: { field: "line", type: "nominal", title: null, scale: { domain: lines, range: [palette(0), palette(5)] }, legend: { orient: "top" } },
+        tooltip: [{ field: "line", title: "waiting" }, { field: "t", title: "s", format: ".3f" }, { field: "v", title: "seconds", format: ".3f" }],
+      },
+    };
+  }
+
   function latency() {
     const values = data.latencies.flatMap(([op, counts]) => counts.flatMap((count, k) => count ? [{
       op, low: 2 ** (k + 8), high: 2 ** (k + 9), count, floor: 0.5, text: `${k ? time(2 ** (k + 8)) : 0} to ${time(2 ** (k + 9))}`,
@@ -208,7 +246,7 @@
   }
 
   const charts = {
-    rate, stall, heat, picture, order, cache, latency,
+    rate, stall, heat, picture, order, cache, latency, waits, saved,
     "sizes": () => bySize(3, "accesses", whole),
     "size-bytes": () => bySize(4, "bytes", size),
     "shapes": () => byShape(2, "accesses", whole),
