@@ -10,9 +10,10 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from tests.unit.recordings import MS, Recording
+from tests.unit.test_plans_made import bench
 from tests.unit.test_waits import COUNT, fetches
 
-from stepwell.analysis import plans
+from stepwell.analysis import plans, storage
 from stepwell.cli.main import cli
 
 
@@ -89,3 +90,18 @@ def test_a_trace_without_reads_has_nothing_to_do(tmp_path: Path) -> None:
     store = recording.stored()
     assert "Nothing to do" in plan(store)
     assert plans.load(plan(store, "-o", "yaml")).targets == ()
+
+
+def test_a_measured_storage_is_taken_from_its_file(store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mount.json"
+    file.write_text(storage.dump(bench("/data")))
+    told = plans.load(plan(store, "-o", "yaml", "--storage", str(file))).targets[0]
+    assert {one.name: one.value for one in told.inputs}["latency, likely"] == 50 * MS
+    file.write_text(storage.dump(bench("/other")))
+    done = invoke(store, "--storage", str(file))
+    assert done.exit_code == 2
+    assert "of /other, of which the trace has no fetches" in " ".join(done.stderr.split())
+    file.write_text("{}")
+    broken = CliRunner().invoke(cli, ["--store", str(store), "plan", "--storage", str(file)])
+    assert isinstance(broken.exception, storage.BenchFileError)
+    assert "version is missing" in str(broken.exception)

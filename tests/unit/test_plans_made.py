@@ -16,7 +16,8 @@ from tests.unit.test_waits import BYTES_S, COUNT, LATENCY_NS
 
 from stepwell.analysis.advice import Curve, Facts, Order
 from stepwell.analysis.patterns import Pattern
-from stepwell.analysis.plans import Budget, Plan, Setting, Target, dump, load, make
+from stepwell.analysis.plans import Budget, Plan, Setting, Target, dump, load, make, measured
+from stepwell.analysis.storage import Bench, Cell, Range
 from stepwell.analysis.waits.model import Interval, Throttle
 
 GIB = 1 << 30
@@ -279,3 +280,52 @@ def test_the_predicted_gain_holds_in_simulation(tmp_path: Path, work_ns: int) ->
     gained = elapsed(reads, in_flight=0, **rates) / elapsed(reads, in_flight=found.in_flight, **rates)
     assert found.gain.low_permille / 1000 <= gained * 1.02
     assert gained <= found.gain.high_permille / 1000 * 1.05
+
+
+def bench(path: str, **fields: Any) -> Bench:
+    """Return what was measured of a mount: 50 ms, 40 MB/s for one of 1 MiB, 8 of which get 100 MB/s together."""
+    cells = tuple(
+        Cell(1 << 20, many, 23, 0, 0, rate, 76 * MS, 80 * MS) for many, rate in ((1, 14_000_000), (8, 100_000_000))
+    )
+    told: dict[str, Any] = {
+        "version": 1, "path": path, "filesystem": "nfs4", "method": "direct", "certain": True, "doubts": (),
+        "status": "complete", "files": 1, "data_bytes": GIB, "read_bytes": GIB, "elapsed_ns": 1, "cells": cells,
+        "most_bytes_s": 100_000_000, "latency_ns": Range(50 * MS, 49 * MS, 51 * MS),
+        "bytes_s": Range(40_000_000, 39_000_000, 41_000_000),
+    }  # fmt: skip
+    return Bench(**told | fields)
+
+
+def test_a_measured_storage_stands_in_for_what_the_trace_shows(facts: Facts) -> None:
+    found = reading(facts, "sequential", files=1, file_bytes=GIB)
+    told = make(found, benches=[bench("/data")]).targets[0]
+    figures = {one.name: one.value for one in told.inputs}
+    assert figures["latency, likely"] == 50 * MS
+    assert figures["rate of one fetch, least"] == 39_000_000
+    assert figures["most that all fetches together got"] == 100_000_000
+    assert told.block_bytes == 1 << 21  # latency x rate is 2 MB
+    assert told.gain is not None
+    assert told.gain.low_permille >= target(found).gain.low_permille  # type: ignore[union-attr]
+    unlimited = reading(facts, "sequential", files=1, file_bytes=GIB, team={"elapsed_ns": 530 * MS})
+    request = 0.05 + (1 << 21) / 40e6
+    held = make(unlimited, benches=[bench("/data/set")]).targets[0].in_flight
+    assert held == -int(-100e6 * request / (1 << 21) * 1.25 // 1)
+    assert made(unlimited).targets[0].in_flight != held
+    apart = bench("/data", request_bytes=1 << 17)
+    assert make(found, benches=[apart]).targets[0].block_bytes == 1 << 17
+
+
+def test_the_nearest_measurement_counts_and_none_of_another_place(facts: Facts) -> None:
+    near, far, inside, other = (bench(path) for path in ("/data", "/", "/data/set/deep", "/database"))
+    assert measured.of("/data/set", [far, near, other, inside]) is near
+    assert measured.of("/data/set", [inside, other]) is inside
+    assert measured.of("/data/set", [other]) is None
+    found = reading(facts, "sequential", files=1)
+    assert make(found, benches=[other]) == make(found)
+
+
+@pytest.mark.parametrize(("rates", "scales"), [((10, 11), False), ((10, 13), True), ((10,), None)])
+def test_whether_it_scales_is_seen_from_more_at_once(facts: Facts, rates: tuple[int, ...], scales: bool | None) -> None:
+    cells = tuple(Cell(4096, 4**many, 23, 0, 0, rate, 1, 1) for many, rate in enumerate(rates))
+    (storage,) = measured.with_measured(facts, [bench("/data", cells=cells)]).waits.storages
+    assert storage.scales is scales

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,6 +28,7 @@ Examples:
   stepwell plan                                the last trace's plan, and why
   stepwell plan 7 -o yaml > plan.yaml          to look at, change and carry out
   stepwell plan --memory 4GiB --bandwidth 200MiB/s -o json | jq .targets
+  stepwell plan --storage mount.json           with what stepwell bench -o json measured
   stepwell plan --schema                       what each field may be
 
 \b
@@ -59,6 +61,14 @@ Exit codes: 0 planned; 2 an option is unusable; 4 the store cannot be read;
 @click.option(
     "--in-flight", type=click.IntRange(1, 1024), default=64, show_default=True, help="Most requests under way at once."
 )
+@click.option(
+    "--storage",
+    "storages",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="What `stepwell bench PATH -o json` measured, instead of what the trace shows of that storage; repeatable.",
+)
 @click.option("--schema", is_flag=True, help="Show the JSON Schema of a plan instead.")
 @click.pass_obj
 def plan(
@@ -69,11 +79,13 @@ def plan(
     memory: int,
     bandwidth: int | None,
     in_flight: int,
+    storages: tuple[Path, ...],
     schema: bool,
 ) -> None:
     """Say what reading ahead would do for a trace's data, by how much, and why."""
-    from stepwell.analysis import plans, understand
+    from stepwell.analysis import plans, storage, understand
     from stepwell.analysis.advice import known
+    from stepwell.analysis.plans import measured
 
     if schema:
         click.echo(json.dumps(plans.schema(), indent=2))
@@ -83,9 +95,18 @@ def plan(
     if bandwidth == 0:
         raise click.BadParameter("must be more than 0; leave it out for no cap", param_hint="--bandwidth")
     budget = plans.Budget(memory, in_flight, bandwidth)
+    benches = [storage.load(file.read_text(encoding="utf-8", errors="replace"), str(file)) for file in storages]
     with place.reading() as store:
         found = understand(store, trace_number(store, trace))
-    made = plans.make(known(found.waits, found.patterns, found.orders, found.caches), budget, mode)
+    facts = known(found.waits, found.patterns, found.orders, found.caches)
+    for file, bench in zip(storages, benches, strict=True):
+        if not any(measured.of(one.dataset, [bench]) for one in facts.waits.storages):
+            raise click.BadParameter(
+                f"{file} is of {bench.path}, of which the trace has no fetches; "
+                f"`{place.command} report` shows its datasets",
+                param_hint="--storage",
+            )
+    made = plans.make(facts, budget, mode, benches)
     if output == "table":
         _show(made, place.command)
     else:

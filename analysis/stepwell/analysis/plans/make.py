@@ -11,8 +11,10 @@ from stepwell.analysis.advice.gains import ahead, inputs, speedup
 from stepwell.analysis.advice.reads import knee
 from stepwell.analysis.plans.choice import Choice, choose
 from stepwell.analysis.plans.engines import ENGINES, Case, gain
+from stepwell.analysis.plans.measured import of, with_measured
 from stepwell.analysis.plans.model import VERSION, Budget, Figure, Gain, Plan, Setting, Target
 from stepwell.analysis.plans.sizes import Sizes, sizes
+from stepwell.analysis.storage import Bench
 from stepwell.analysis.thresholds import advice as bounds
 from stepwell.analysis.thresholds import plans as limits
 from stepwell.analysis.waits.model import Storage, Team, Use
@@ -36,17 +38,19 @@ class _Planned:
     case: Case | None = None
 
 
-def make(facts: Facts, budget: Budget = DEFAULT, mode: str = "auto") -> Plan:
+def make(facts: Facts, budget: Budget = DEFAULT, mode: str = "auto", benches: Sequence[Bench] = ()) -> Plan:
     """Return what to do about the data that a trace's teams read.
 
     Args:
         facts: what is known.
         budget: what acting may cost.
         mode: as in `Plan`.
+        benches: storages that were measured on purpose; they stand in for what the trace shows of them.
     """
+    facts = with_measured(facts, benches)
     storages = {one.dataset: one for one in facts.waits.storages if one.direction == "read"}
     planned = [
-        _one(Matter(facts, team, use, storages.get(use.dataset)), budget)
+        _one(Matter(facts, team, use, storages.get(use.dataset)), budget, of(use.dataset, benches))
         for team in facts.waits.teams
         for use in _listed(team)
     ]
@@ -79,7 +83,7 @@ def _order(planned: _Planned) -> tuple[int, str, str]:
     return -(found.low_permille + found.high_permille if found else 0), planned.target.path, planned.target.reason
 
 
-def _one(matter: Matter, budget: Budget) -> _Planned:
+def _one(matter: Matter, budget: Budget, bench: Bench | None) -> _Planned:
     reason = nothing_to_win(matter.facts, matter.team)
     if reason is not None:
         return _Planned(_alone(matter, reason))
@@ -88,7 +92,7 @@ def _one(matter: Matter, budget: Budget) -> _Planned:
     chosen = choose(matter, budget.memory_bytes)
     if matter.storage is None:
         return _Planned(_alone(matter, chosen.why))
-    found = sizes(matter, matter.storage, chosen.policy, budget)
+    found = sizes(matter, matter.storage, chosen.policy, budget, bench)
     case = Case(matter, chosen.policy, found)
     if chosen.policy == "none":
         return _Planned(_alone(matter, chosen.why), case)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stepwell.analysis.advice.drawn import Matter
 from stepwell.analysis.advice.gains import enough_bytes, trips
 from stepwell.analysis.plans.model import Budget
+from stepwell.analysis.storage import Bench
 from stepwell.analysis.thresholds import plans as limits
 from stepwell.analysis.thresholds import waits as costs
 from stepwell.analysis.waits.model import Storage
@@ -26,19 +27,29 @@ class Sizes:
     """What the readers would take if they never waited."""
 
 
-def sizes(matter: Matter, storage: Storage, policy: str, budget: Budget) -> Sizes:
+def sizes(matter: Matter, storage: Storage, policy: str, budget: Budget, bench: Bench | None = None) -> Sizes:
     """Return the settings that keep readers from waiting, inside a budget.
 
     A block is at the knee of latency + bytes / rate, and no larger than what is read.  Little's law gives how many must
     be under way: what readers take a second x time of a request / block.  A window is what is under way, twice.
+
+    Args:
+        matter: what is read.
+        storage: the model of where it is read from.
+        policy: as in `Target`.
+        budget: what acting may cost.
+        bench: what was measured of it on purpose, if it was.
     """
     # Two blocks fit the memory: one that is used while the other comes.
     block = min(_block(matter, storage, policy), budget.memory_bytes // limits.AHEAD // costs.PAGE * costs.PAGE)
+    if bench and bench.request_bytes:  # the mount takes larger ones apart, one after the other
+        block = min(block, _pages(bench.request_bytes))
     request_ns = max(1.0, trips(storage)[1].ns(block))
     demand = _demand(matter, storage)
     wanted = math.ceil(demand * request_ns / 1e9 / block * limits.MARGIN)
-    if storage.scales is False or storage.throttle:  # more would only queue
-        wanted = min(wanted, math.ceil(storage.most_bytes_s * request_ns / 1e9 / block))
+    if bench or storage.scales is False or storage.throttle:  # more would only queue
+        margin = limits.MARGIN if bench else 1.0
+        wanted = min(wanted, math.ceil(storage.most_bytes_s * request_ns / 1e9 / block * margin))
     most = min(budget.in_flight, max(1, budget.memory_bytes // (limits.AHEAD * block)))
     in_flight = min(max(wanted, limits.LEAST_IN_FLIGHT), most)
     lanes = max(1, round(matter.team.width))
