@@ -203,10 +203,11 @@ class Engine:
                 self._message(connection, line, number)
         if not more:
             self._selector.unregister(connection.source)
-            self._connections.remove(connection)
-            connection.close()
-            # Standard input is the launcher: without it nobody would end the engine.
-            self._stopped |= connection.source == sys.stdin.fileno()
+            if connection.source == sys.stdin.fileno():
+                self._stopped = True  # its launcher has no more to tell, but may want the last status
+            else:
+                self._connections.remove(connection)
+                connection.close()
 
     def _message(self, connection: Connection, line: bytes, number: int) -> None:
         try:

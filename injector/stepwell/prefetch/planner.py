@@ -255,7 +255,8 @@ class Planner:
     def _next(self, name: str, now_ns: int) -> Piece | None:
         """The next piece of a source; one that has none leaves the turns until something moves it."""
         source = self.readers.sources.get(name)
-        storage = self._storage(source.place) if source else None
+        # A step of an order may lie outside all roots: it has no size, and the next one follows.
+        storage = (self._storage(source.place) or self._storages.get(self._first_root)) if source else None
         if source is None or storage is None or not self._may(source, storage, now_ns):
             self.readers.active.pop(name, None)
             return None
@@ -270,10 +271,13 @@ class Planner:
         pace = source.pace
         pace.block, pace.request_ns, pace.cap_bytes = block, storage.request_ns, storage.root.window_bytes
         pace.in_flight = min(self.budget.in_flight or 1, storage.root.in_flight or 256)
-        piece = source.next_piece(self._files.size_of, self.ledger.owners.get(name, 0))
+        piece = source.next_piece(self._size_of, self.ledger.owners.get(name, 0))
         if piece is None:
             self.readers.active.pop(name, None)
         return piece
+
+    def _size_of(self, path: str) -> int | None:
+        return self._files.size_of(path) if self._storage(path) else 0
 
     def _may(self, source: Source, storage: Storage, now_ns: int) -> bool:
         allowed = storage.root.policies
