@@ -2,7 +2,8 @@
 
 The engine's own opens are told, too, and are taken off.  While a request for a file is on its way, it is not known
 whose an open is, so that a reader's is noticed when the request has ended.  What a reader does after opening is not
-seen: its file counts as used from then on.
+seen: its file counts as used from then on.  Of two opens at once Linux may tell one, as it
+merges equal events; then the order's next steps show that this one is over.
 """
 
 from __future__ import annotations

@@ -43,6 +43,8 @@ class Sequence:
         """Steps before it were asked for, or are being asked for."""
         self.over: set[int] = set()
         """Steps from `position` on that are over, out of turn."""
+        self.left_out: list[Entry] = []
+        """Steps that visits went past without taking them, until somebody takes this list."""
         self.recent: deque[bool] = deque([True] * (JUDGED if trusted else 0), maxlen=JUDGED)
         self._trusted = trusted
         self._furthest = -1
@@ -76,20 +78,18 @@ class Sequence:
         self._furthest = max(self._furthest, step)
         self.over.add(step)
         # What workers left out is not waited for.
-        self.advance(max(self.position, self._furthest - NEAR))
+        self.left_out += self.advance(max(self.position, self._furthest - NEAR))
         return step
 
     def advance(self, position: int) -> list[Entry]:
         """All steps before `position` are over; return those that were not before."""
-        gone = [
-            self.entries[step]
-            for step in range(self.position, min(position, len(self.entries)))
-            if step not in self.over
-        ]
-        self.position = max(self.position, min(position, len(self.entries)))
-        while self.position in self.over:
+        gone = []
+        while self.position < min(position, len(self.entries)) or self.position in self.over:
+            if self.position in self.over:
+                self.over.remove(self.position)
+            else:
+                gone.append(self.entries[self.position])
             self.position += 1
-        self.over = {step for step in self.over if step >= self.position}
         self.asked = max(self.asked, self.position)
         return gone
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import types
 import typing
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any
@@ -19,6 +19,10 @@ from stepwell.prefetch.errors import ProtocolError
 
 VERSION = 1
 """Raised when a message changes so that an older side would misunderstand it; new optional fields do not raise it."""
+
+
+LARGEST = 2**63
+"""One more than the largest number that is sent; they are 64 bits on all sides."""
 
 
 class Policy(StrEnum):
@@ -227,7 +231,7 @@ _KINDS: dict[str, type] = {
 def encode(message: Message | Answer) -> bytes:
     """Return a message as its line, newline included."""
     kind = {"type": type(message).__name__.lower()}
-    return json.dumps(kind | asdict(message), separators=(",", ":")).encode() + b"\n"
+    return json.dumps(kind | vars(message), separators=(",", ":"), default=vars).encode() + b"\n"
 
 
 def decode(line: bytes | str) -> Message | Answer:
@@ -254,9 +258,24 @@ def _types(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
+@cache
+def _plain(kind: type) -> dict[str, type | None]:
+    """The type of each field whose values need no making, None for the others."""
+    plain: dict[str, type | None] = {}
+    for name, wanted in _types(kind).items():
+        first = typing.get_args(wanted)[0] if isinstance(wanted, types.UnionType) else wanted
+        plain[name] = first if first in (str, int, bool) else None
+    return plain
+
+
 def _object(kind: type, given: dict[str, Any], where: str) -> Any:
-    wanted = _types(kind)
-    values = {name: _value(wanted[name], given[name], f"{where}.{name}") for name in wanted if name in given}
+    wanted, values = _types(kind), {}
+    for name, plain in _plain(kind).items():
+        if name in given:
+            value: Any = given[name]
+            # Most fields: this is the way of every access of every reader.
+            easy = type(value) is plain and (not isinstance(value, int) or -LARGEST <= value < LARGEST)
+            values[name] = value if easy else _value(wanted[name], value, f"{where}.{name}")
     try:
         return kind(**values)
     except TypeError:
@@ -280,7 +299,7 @@ def _value(wanted: Any, given: Any, where: str) -> Any:
             return wanted(given)
         raise ProtocolError(f"{where} is {given!r}; it may be {', '.join(wanted)}")
     if isinstance(wanted, type) and type(given) is wanted:
-        if isinstance(given, int) and not -(2**63) <= given < 2**63:
+        if isinstance(given, int) and not -LARGEST <= given < LARGEST:
             raise ProtocolError(f"{where} is {given}, which does not fit 64 bits")
         return given
     raise ProtocolError(f"{where} is {type(given).__name__}, not {getattr(wanted, '__name__', wanted)}")

@@ -135,10 +135,7 @@ class Readers:
         """So many steps of the known order are over."""
         if self.known is None:
             return
-        for entry in self.known.sequence.advance(index):
-            end = entry.offset + entry.size if entry.size is not None else 1 << 62
-            left = [one for one in self._ledger.of_file(entry.path) if one.start < end and entry.offset < one.end]
-            self.abandoned += self._abandon(left, used=entry.path not in self._told)
+        self._leave_out(self.known.sequence.advance(index))
         self.active["order"] = None
 
     def listed(self, path: str, names: list[str], root: str) -> None:
@@ -268,11 +265,20 @@ class Readers:
         if step is None:
             return None
         source.visits += 1
+        left_out, source.sequence.left_out = source.sequence.left_out, []
+        self._leave_out(left_out)
         source.pace.moved_ns = now_ns
         if any(not one.ready_ns for one in self._ledger.of_file(path)) or step >= source.sequence.asked:
             source.pace.window.late(now_ns, source.pace.request_ns, source.pace.limits()[1])
         self.active[source.name] = None
         return source.sequence.entries[step]
+
+    def _leave_out(self, entries: list[Entry]) -> None:
+        """Readers are past these steps; that they took them was only not seen where no access is told at all."""
+        for entry in entries:
+            end = entry.offset + entry.size if entry.size is not None else 1 << 62
+            left = [one for one in self._ledger.of_file(entry.path) if one.start < end and entry.offset < one.end]
+            self.abandoned += self._abandon(left, used=not self.seen_accesses)
 
     def _guess(self, path: str, reader: str, learning: Learning, storage: Storage) -> None:
         """Begin orders that are seen, end those that are not followed."""
