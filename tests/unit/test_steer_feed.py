@@ -11,7 +11,6 @@ from tests.unit.recordings import MS, T0, Recording
 
 from stepwell.prefetch.protocol import Close, Message, Open, Root, Run
 from stepwell.steer.feed import FEW_RUNS, KINDS, MOST_RUNS, Feed
-from stepwell.steer.meter import Meter
 from stepwell.trace.definition import EVENT, OPEN, RUN, THREAD, THREAD_END, EventKind, Op, OpenFlag
 from stepwell.trace.layout import DTYPES
 from stepwell.trace.spool import Spool
@@ -119,13 +118,12 @@ def test_open_runs_are_told_as_they_grow_and_add_to_what_was_read(recording: Rec
         "wait_ns": 5,
     }.items():
         growing[name] = value
-    feed, meter = Feed(0), Meter()
+    feed = Feed(0)
     with Spool(recording.path) as spool:
         blocks = list(spool.follow(KINDS))
         assert list(spool.follow(KINDS)) == []
-    for block in blocks:
-        meter.take(block)
     runs = [one for one in feed.tell(blocks, growing, waiting=True) if isinstance(one, Run)]
     assert [(run.count, run.size) for run in runs] == [(3, 4096), (2, 10)]
-    assert meter.read(growing) == (2 * 4096 + 100 + 17, 22)
-    assert meter.read(NONE_OPEN) == (2 * 4096 + 100 + 17, 22), "a run that ends is in neither for a moment"
+    assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17, 22)
+    assert feed.tell([], NONE_OPEN, waiting=True) == []
+    assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17, 22), "a run ends: for a moment in neither"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stepwell.prefetch.protocol import Close, Message, Open, Root, Run
+from stepwell.steer.meter import Meter
 from stepwell.store.files import SOFTWARE_PLACES
 from stepwell.trace.definition import EVENT, OPEN, RUN, RUN_SHORT, THREAD, THREAD_END, EventKind, Op, OpenFlag
 from stepwell.trace.spool import Block
@@ -47,6 +48,9 @@ class Feed:
 
     Data files only: programs, libraries, files that are written, deleted ones, those whose path is not known or belongs
     to another mount namespace, and file systems in memory are none.
+
+    Attributes:
+        meter: what was read of them, up to the last call of `tell`.
     """
 
     def __init__(self, namespace: int, datasets: tuple[str, ...] = ()) -> None:
@@ -63,6 +67,7 @@ class Feed:
         self._files: dict[int, _File] = {}
         self._processes: dict[int, int] = {}
         self._threads: dict[int, set[int]] = {}
+        self.meter = Meter()
 
     def tell(self, blocks: Iterable[Block], open_runs: Records, *, waiting: bool) -> list[Message]:
         """Return what happened since the last call, in order of time.
@@ -77,12 +82,16 @@ class Feed:
         # Blocks that were written together are in no order of time: runs can stand before the opening of their file.
         for block in sorted(blocks, key=lambda one: KINDS[one.kind]):
             if block.kind in {RUN.kind, RUN_SHORT.kind}:
-                ended = self._runs(block.records, room)
-                room -= len(ended)
-                told += ended
+                reads = self._reads(block.records)
+                self.meter.ended(reads)
+                last = reads[-room:] if room else reads[:0]
+                room -= len(last)
+                told += [self._run(run) for run in last]
             else:
                 told += self._happened(block)
-        told += self._runs(open_runs, most)
+        reads = self._reads(open_runs)
+        self.meter.open(reads)
+        told += [self._run(run) for run in reads[-most:]]
         return [message for _, message in sorted(told, key=lambda one: one[0])]
 
     def _happened(self, block: Block) -> Iterator[tuple[int, Message]]:
@@ -106,14 +115,14 @@ class Feed:
             self._processes[thread] = pid
             self._threads.setdefault(pid, set()).add(thread)
 
-    def _runs(self, records: Records, most: int) -> list[tuple[int, Message]]:
-        """Return what the last `most` runs of data files say, each with the start of its last access."""
-        if not len(records):
-            return []
-        numbers, which = np.unique(records["open"], return_inverse=True)
+    def _reads(self, runs: Records) -> Records:
+        """Return the runs that read data files."""
+        if not len(runs):
+            return runs
+        numbers, which = np.unique(runs["open"], return_inverse=True)
         known = np.array([number in self._files for number in numbers.tolist()])
-        wanted = known[which] & (records["op"] != Op.WRITE) & (records["count"] > 0) & (records["size"] > 0)
-        return [self._run(records[index]) for index in np.flatnonzero(wanted)[-most:].tolist()] if most else []
+        reads: Records = runs[known[which] & (runs["op"] != Op.WRITE) & (runs["count"] > 0) & (runs["size"] > 0)]
+        return reads
 
     def _run(self, run: np.void) -> tuple[int, Message]:
         file = self._files[int(run["open"])]

@@ -6,39 +6,35 @@ from typing import Any
 
 import numpy as np
 
-from stepwell.trace.definition import RUN, RUN_SHORT, Op
-from stepwell.trace.spool import Block
-
 Records = np.ndarray[Any, np.dtype[np.void]]
 
 
 class Meter:
-    """Sums over the runs that ended and those that are open: bytes read, and nanoseconds asleep in reads.
+    """Sums over runs that read: bytes, and nanoseconds asleep meanwhile.
 
-    A run that ends is for up to a tenth of a second in neither; the sums never go back meanwhile.
+    A run that ends is for up to a tenth of a second in neither kind of runs; the sums never go back meanwhile.
+
+    Attributes:
+        octets: bytes up to now.
+        waited_ns: how long readers waited up to now.
     """
 
     def __init__(self) -> None:
+        self.octets = self.waited_ns = 0
         self._ended = (0, 0)
-        self._shown = (0, 0)
 
-    def take(self, block: Block) -> None:
-        """Add the runs of a block, which have ended."""
-        if block.kind in {RUN.kind, RUN_SHORT.kind}:
-            octets, waited_ns = _sums(block.records)
-            self._ended = self._ended[0] + octets, self._ended[1] + waited_ns
+    def ended(self, reads: Records) -> None:
+        """Add runs that have ended."""
+        octets, waited_ns = _sums(reads)
+        self._ended = self._ended[0] + octets, self._ended[1] + waited_ns
 
-    def read(self, open_runs: Records) -> tuple[int, int]:
-        """Return bytes and nanoseconds up to now; the open runs were taken after all blocks before them."""
-        octets, waited_ns = _sums(open_runs)
-        self._shown = (
-            max(self._shown[0], self._ended[0] + octets),
-            max(self._shown[1], self._ended[1] + waited_ns),
-        )
-        return self._shown
+    def open(self, reads: Records) -> None:
+        """Take in all runs that are open after those that ended."""
+        octets, waited_ns = _sums(reads)
+        self.octets = max(self.octets, self._ended[0] + octets)
+        self.waited_ns = max(self.waited_ns, self._ended[1] + waited_ns)
 
 
-def _sums(runs: Records) -> tuple[int, int]:
-    reads = runs[(runs["op"] != Op.WRITE) & (runs["count"] > 0)]
+def _sums(reads: Records) -> tuple[int, int]:
     octets = (reads["count"] - np.uint64(1)) * reads["size"] + reads["tail"]
     return int(octets.sum()), int(reads["wait_ns"].sum())

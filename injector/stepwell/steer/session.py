@@ -14,7 +14,6 @@ from stepwell.prefetch.protocol import Mode, Status
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
 from stepwell.steer.feed import KINDS, Feed
-from stepwell.steer.meter import Meter
 from stepwell.steer.turns import Turns
 from stepwell.trace.spool import Spool
 
@@ -68,12 +67,12 @@ class Session:
         self._done = Done()
         self._engine = engine
         self._feed = feed
-        self._meter = Meter()
         self._turns = Turns()
         self._spool: Spool | None = None
         self._origin_ns = 0
         self._failure = ""
         self._last = (0, 0, 0)
+        self._waiting = True
         engine.tell([Mode(act=False), *messages(plan)])
 
     def begin(self, spool: Path, origin_ns: int) -> None:
@@ -84,18 +83,15 @@ class Session:
         """Look at the readers once; what goes wrong with the engine ends acting, and nothing else."""
         if self._spool is None or self._failure:
             return
-        blocks = list(self._spool.follow(KINDS))
-        runs = recorder.open_runs()
-        for block in blocks:
-            self._meter.take(block)
+        blocks = list(self._spool.follow(KINDS))  # before the open runs, so that no run is in both
+        told = self._feed.tell(blocks, recorder.open_runs(), waiting=self._waiting)
         now_ns = time.monotonic_ns() - self._origin_ns
-        octets, waited_ns = self._meter.read(runs)
+        meter = self._feed.meter
         before_ns, _, waited_before = self._last
-        self._last = now_ns, octets, waited_ns
-        waiting = waited_ns - waited_before > WAITING * (now_ns - before_ns)
+        self._last = now_ns, meter.octets, meter.waited_ns
+        self._waiting = meter.waited_ns - waited_before > WAITING * (now_ns - before_ns)
         acting = self._turns.acting
-        self._turns.step(now_ns, octets, waited_ns)
-        told = self._feed.tell(blocks, runs, waiting=waiting)
+        self._turns.step(*self._last)
         try:
             self._engine.tell(told)
             if self._turns.acting is not acting:
@@ -113,7 +109,10 @@ class Session:
             self._spool.__exit__(None, None, None)
         self._engine.close()
         status = self._engine.status
-        stopped = self._failure or self._turns.reason or (status.why if status and not status.totals.requests else "")
+        stopped = self._failure or self._turns.reason
+        if not stopped and (status is None or not status.totals.requests):
+            never = "it ended before there was anything to compare with"
+            stopped = status.why if status and self._turns.acted else never
         plan = self._done.plan(self._budget, self._order)
         return Outcome(tuple(self._turns.windows), _deeds(status, stopped), stopped, bool(self._failure), plan)
 

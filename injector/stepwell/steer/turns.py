@@ -48,6 +48,11 @@ class Turns:
         """Whether the engine is to act now."""
         return self._phase is Phase.ACTING
 
+    @property
+    def acted(self) -> bool:
+        """Whether the engine has been to act at any time."""
+        return self._phase is not Phase.BEFORE
+
     def step(self, now_ns: int, octets: int, waited_ns: int) -> None:
         """Take in where readers are.
 
