@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.kernel.tool import SECONDS, Stepwell, ended, wait_until
-from tests.storage.slow import Control, Settings, Slow
+from tests.storage.conftest import Storage
 
 pytestmark = [
     pytest.mark.kernel,
@@ -22,28 +20,13 @@ pytestmark = [
 MIB = 1 << 20
 LATENCY_US, BYTES_S = 4001, 50_000_000
 
-Storage = Callable[..., AbstractContextManager[Control]]
 
-
-@pytest.fixture
-def stepwell(tmp_path: Path) -> Stepwell:
-    return Stepwell(tmp_path / "store.duckdb")
-
-
-@pytest.fixture
-def mount(tmp_path: Path) -> Path:
-    for name in ("source", "mount"):
-        (tmp_path / name).mkdir()
+@pytest.fixture(autouse=True)
+def files(source: Path) -> None:
     for number in range(7):
-        (tmp_path / "source" / str(number)).write_bytes(os.urandom(5 * MIB + 4097))
-    (tmp_path / "source" / "small").write_bytes(b"x" * 4095)
-    (tmp_path / "source" / "elsewhere").symlink_to("/etc/passwd")
-    return tmp_path / "mount"
-
-
-@pytest.fixture
-def storage(slow_program: Path, mount: Path) -> Storage:
-    return lambda **settings: Slow(slow_program, mount.with_name("source"), mount, Settings(**settings)).mounted()
+        (source / str(number)).write_bytes(os.urandom(5 * MIB + 4097))
+    (source / "small").write_bytes(b"x" * 4095)
+    (source / "elsewhere").symlink_to("/etc/passwd")
 
 
 def measured(stepwell: Stepwell, *arguments: str, code: int = 0) -> dict[str, Any]:
@@ -130,12 +113,12 @@ def test_a_storage_that_hangs_is_told(stepwell: Stepwell, storage: Storage, moun
     assert json.loads(output.read_text())["status"] == "hung"
 
 
-def test_files_are_made_and_removed(stepwell: Stepwell, tmp_path: Path) -> None:
-    (tmp_path / "own").write_bytes(b"mine")
+def test_files_are_made_and_removed(stepwell: Stepwell, mount: Path) -> None:
+    (mount / "own").write_bytes(b"mine")
     few = ("--block-size", "4KiB", "--concurrency", "1,3", "--time", "1")
-    found = measured(stepwell, str(tmp_path), "--make", "7MiB", *few)
+    found = measured(stepwell, str(mount), "--make", "7MiB", *few)
     assert (found["files"], found["data_bytes"]) == (1, 7 * MIB)
-    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+    assert [path.name for path in mount.iterdir()] == ["own"]
 
 
 def test_what_cannot_be_measured_is_one_clear_error(stepwell: Stepwell, tmp_path: Path) -> None:

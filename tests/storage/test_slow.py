@@ -8,13 +8,13 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.kernel.tool import SECONDS, wait_until
+from tests.storage.conftest import Storage
 from tests.storage.slow import Control, Settings, Slow
 
 pytestmark = [
@@ -27,28 +27,13 @@ BLOCK = 65_536
 GONE = {errno.ENOTCONN, errno.ECONNABORTED}
 """What is read from a file system whose process has ended."""
 
-Storage = Callable[..., AbstractContextManager[Control]]
 
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    source = tmp_path / "source"
-    (source / "deep").mkdir(parents=True)
+@pytest.fixture(autouse=True)
+def files(source: Path) -> None:
+    (source / "deep").mkdir()
     (source / "file").write_bytes(os.urandom(SIZE))
     (source / "deep" / "file").write_bytes(b"small")
     (source / "link").symlink_to("deep/file")
-    return source
-
-
-@pytest.fixture
-def mount(tmp_path: Path) -> Path:
-    (tmp_path / "mount").mkdir()
-    return tmp_path / "mount"
-
-
-@pytest.fixture
-def storage(slow_program: Path, source: Path, mount: Path) -> Storage:
-    return lambda **settings: Slow(slow_program, source, mount, Settings(**settings)).mounted()
 
 
 class Reader:

@@ -28,6 +28,7 @@ _COMMANDS = {
     "plan": "stepwell.cli.plan:plan",
     "replay": "stepwell.cli.replay:replay",
     "bench": "stepwell.cli.bench:bench",
+    "warm": "stepwell.cli.warm:warm",
     "doctor": "stepwell.cli.doctor:doctor",
 }
 """Where each sub-command is; it is imported when it is used."""

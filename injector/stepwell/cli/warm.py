@@ -1,0 +1,152 @@
+"""`stepwell warm`: files read once before they are needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stepwell.cli import format as human
+from stepwell.cli.output import table_or_json
+from stepwell.cli.place import say, trace_number
+from stepwell.cli.progress import ProgressLine
+from stepwell.cli.values import Bandwidth, Octets
+
+if TYPE_CHECKING:
+    from stepwell.cli.place import Place
+    from stepwell.warm import File, Warmed
+
+_INTERRUPTED = 128 + 2
+_FAILED = 1
+_MOST = 256
+_NAMED = 10
+_SMALLEST, _LARGEST = 4096, 64 << 20
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  stepwell warm /mnt/data/train                            all files, by name
+  stepwell warm /mnt/data --bandwidth 200MiB/s --concurrency 64
+  stepwell warm /mnt/data --order popularity               what was read most comes first
+  stepwell warm /mnt/data --order trace --trace 7          in the order in which trace 7 read it
+
+\b
+Files are read through the mount, so that they are in whatever cache is on the way: the
+page cache, or that of the mount's client. Large files are read in pieces, several at
+once. What is in the page cache already is not read. Files that an order does not know
+come last, by name. Symbolic links below PATH and other mounts below it are left out.
+
+\b
+What was read is noted in $XDG_STATE_HOME/stepwell/warm: interrupted and run again with
+the same PATHs, it goes on; files that changed are read anew, and all is after a reboot.
+Only when all was read the note is removed; --restart removes it before.
+
+\b
+Exit codes: 0 all was read; 1 files failed (they are named, and tried again the next
+time), or the storage hangs; 2 wrong usage; 4, 5 no such store or trace; 130 stopped by
+Ctrl-C."""
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
+@click.option("--bandwidth", type=Bandwidth(), default="0", help="Bytes a second at most.  [default: no limit]")
+@click.option(
+    "--concurrency", type=click.IntRange(1, _MOST), default=32, show_default=True, help="Reads on their way at once."
+)
+@click.option("--block-size", "block", type=Octets(), default="1MiB", show_default=True, help="Bytes of a read.")
+@click.option(
+    "--order",
+    type=click.Choice(["name", "popularity", "trace"]),
+    default="name",
+    show_default=True,
+    help="What comes first: by name, by accesses in all traces, or by first access in one.",
+)
+@click.option("--trace", default=None, metavar="TRACE", help="For --order trace: its number, or last.  [default: last]")
+@click.option("--restart", is_flag=True, help="Begin anew, whatever was read before an interruption.")
+@table_or_json
+@click.pass_obj
+def warm(
+    place: Place,
+    paths: tuple[Path, ...],
+    bandwidth: int,
+    concurrency: int,
+    block: int,
+    order: str,
+    trace: str | None,
+    restart: bool,
+    output: str,
+) -> int:
+    """Bring files into the caches on the way to them, by reading them once."""
+    from platformdirs import PlatformDirs
+
+    from stepwell.warm import Journal, Limits, find
+    from stepwell.warm import warm as run
+
+    if block % _SMALLEST or not _SMALLEST <= block <= _LARGEST:
+        raise click.BadParameter("sizes are multiples of 4KiB up to 64MiB", param_hint="--block-size")
+    if trace is not None and order != "trace":
+        raise click.UsageError("--trace says which trace --order trace goes by; give --order trace as well")
+    files = _ordered(place, find(paths), order, trace or "last")
+    line = ProgressLine()
+    with Journal.of(PlatformDirs("stepwell").user_state_path / "warm", paths) as journal:
+        if restart:
+            journal.restart()
+        result = run(
+            files,
+            Limits(concurrency, bandwidth, block),
+            journal,
+            lambda now: line.show(
+                f"{human.count(now.done)} of {human.plural(now.files, 'file')}, {human.size(now.brought_bytes)}, "
+                f"{human.throughput(now.brought_bytes * 1e9 / max(now.elapsed_ns, 1))}"
+                + (f", {now.failed:,} failed" if now.failed else "")
+            ),
+        )
+    line.clear()
+    if output == "json":
+        click.echo(json.dumps(asdict(result)))
+    else:
+        _print(result)
+    if result.status == "hung":
+        say("error: the storage does not answer; look at what serves the mount, then run the same again")
+        sys.stdout.flush()
+        os._exit(_FAILED)  # threads that hang in the kernel let no ordinary end of a process come
+    if result.status == "interrupted":
+        say("stopped; the same command goes on from here")
+        return _INTERRUPTED
+    return _FAILED if result.failed else 0
+
+
+def _ordered(place: Place, files: list[File], order: str, trace: str) -> list[File]:
+    """Return the files in the order asked for; those that it does not know come last, by name."""
+    if order == "name":
+        return files
+    from stepwell.analysis.wanted import by_first_access, by_popularity
+
+    with place.reading() as store:
+        wanted = by_popularity(store) if order == "popularity" else by_first_access(store, trace_number(store, trace))
+    ranks: dict[str, int] = {}
+    for rank, path in enumerate(wanted):
+        ranks.setdefault(os.path.realpath(path), rank)
+    if not any(file.name in ranks for file in files):
+        say("no trace knows these files, so they come by name")
+    return sorted(files, key=lambda file: (ranks.get(file.name, len(ranks)), file.name))
+
+
+def _print(result: Warmed) -> None:
+    told = (
+        f"{human.count(result.done)} of {human.plural(result.files, 'file')}: {human.size(result.brought_bytes)} read "
+        f"in {human.duration(result.elapsed_ns)}, {human.throughput(result.bytes_s)}"
+    )
+    if result.resident_bytes:
+        told += f"; {human.size(result.resident_bytes)} were in memory"
+    if result.known_bytes:
+        told += f"; {human.size(result.known_bytes)} were read before"
+    click.echo(told)
+    for failure in result.failures[:_NAMED]:
+        click.echo(f"FAILED: {human.printable(failure.path)}: {failure.error}")
+    if result.failed > _NAMED:
+        click.echo(f"FAILED: {human.plural(result.failed - _NAMED, 'further file')}; -o json names them")

@@ -1,0 +1,14 @@
+"""Warming: brings files into the caches on the way to them by reading them once, through the path their readers use.
+
+Here belong what is to be read (`find`), in which pieces (`work`, pure), what was read before (`journal`)
+and carrying it out (`engine`), which uses the prefetch engine's workers.
+"""
+
+from __future__ import annotations
+
+from stepwell.warm.engine import BLOCK, Limits, Warmed, warm
+from stepwell.warm.errors import WarmError
+from stepwell.warm.find import File, find
+from stepwell.warm.journal import Journal
+
+__all__ = ["BLOCK", "File", "Journal", "Limits", "WarmError", "Warmed", "find", "warm"]

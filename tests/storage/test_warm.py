@@ -1,0 +1,197 @@
+"""`stepwell warm` on a storage that counts what is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.kernel.tool import SECONDS, Stepwell, ended, wait_until
+from tests.storage.conftest import Storage
+from tests.storage.slow import Control
+from tests.unit.recordings import Recording
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="this machine has no /dev/fuse"),
+]
+
+MIB = 1 << 20
+SIZES = {"a": 3 * MIB + 5, "b/small": 1, "b/empty": 0, "b/z": 131_072, "c": MIB}
+TOTAL = sum(SIZES.values())
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "stepwell" / "warm"
+
+
+@pytest.fixture(autouse=True)
+def files(source: Path) -> None:
+    (source / "b").mkdir()
+    for name, size in SIZES.items():
+        (source / name).write_bytes(os.urandom(size))
+    (source / "link").symlink_to("/etc/passwd")
+    (source / "b" / "loop").symlink_to("..")
+    os.mkfifo(source / "pipe")
+
+
+def warmed(stepwell: Stepwell, *arguments: object, code: int = 0) -> dict[str, Any]:
+    done = stepwell.run("warm", *map(str, arguments), "-o", "json")
+    assert done.returncode == code, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def read_bytes(control: Control) -> set[tuple[int, int]]:
+    """Return the pages that were read, by inode and number."""
+    return {
+        (int(read["inode"]), page)
+        for read in control.reads()
+        for page in range(int(read["offset"]) // 4096, (int(read["offset"] + read["size"]) + 4095) // 4096)
+    }
+
+
+def all_pages(source: Path) -> set[tuple[int, int]]:
+    return {((source / name).stat().st_ino, page) for name, size in SIZES.items() for page in range(-(-size // 4096))}
+
+
+def test_all_is_read_once_and_then_nothing_more(
+    stepwell: Stepwell, storage: Storage, source: Path, mount: Path, state: Path
+) -> None:
+    with storage(latency_us=1009) as control:
+        found = warmed(stepwell, mount, "--concurrency", 7)
+        assert (found["status"], found["files"], found["done"], found["failed"]) == ("complete", 5, 5, 0)
+        assert (found["brought_bytes"], found["resident_bytes"]) == (TOTAL, 0)
+        assert control.counters["bytes"] == TOTAL
+        assert 2 <= control.counters["most_in_flight"] <= 7
+        reads = control.counters["reads"]
+        for name in SIZES:
+            assert (mount / name).read_bytes() == (source / name).read_bytes()
+        assert control.counters["reads"] == reads
+        again = warmed(stepwell, mount / "a", mount / "b")
+        assert (again["files"], again["brought_bytes"], again["resident_bytes"]) == (4, 0, TOTAL - MIB)
+        assert control.counters["reads"] == reads
+    assert not list(state.iterdir())
+
+
+def test_so_many_reads_are_under_way_and_ctrl_c_ends_them(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
+    with storage() as control:
+        control.set(latency_us=10 * SECONDS * 1_000_000)
+        with ended(stepwell.start("warm", str(mount), "--concurrency", "3", "-o", "json")) as process:
+            wait_until(lambda: control.counters["in_flight"] == 3, "three reads are not under way")
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert json.loads(output)["status"] == "interrupted"
+    assert "goes on from here" in errors
+
+
+def test_what_was_interrupted_goes_on(
+    stepwell: Stepwell, storage: Storage, source: Path, mount: Path, state: Path
+) -> None:
+    # Nothing stays in the page cache, so that only the journal can know.
+    options = (str(mount), "--concurrency", "1", "--block-size", "64KiB")
+    with storage(direct=1, latency_us=20_011) as control:
+        with ended(stepwell.start("warm", *options)) as process:
+            wait_until(lambda: control.counters["reads"] >= 11, "nothing is read")
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=SECONDS)
+        assert process.returncode == 130
+        assert len(list(state.iterdir())) == 1
+        first = control.counters["bytes"]
+        control.set(latency_us=0)
+        found = warmed(stepwell, *options)
+        assert found["status"] == "complete"
+        assert 7 * 65_536 <= found["known_bytes"] <= first
+        assert found["known_bytes"] + found["brought_bytes"] == TOTAL
+        assert read_bytes(control) >= all_pages(source)
+        assert not list(state.iterdir())
+        assert warmed(stepwell, *options)["brought_bytes"] == TOTAL
+
+
+def test_restart_begins_anew(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
+    with storage(direct=1, fail_at=1) as control:
+        warmed(stepwell, mount, "--concurrency", 1, code=1)
+        control.reset()
+        control.set(fail_at=0)
+        assert warmed(stepwell, mount, "--restart")["brought_bytes"] == TOTAL
+
+
+def test_bandwidth_is_kept_to(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
+    rate = 2 * MIB
+    with storage():
+        found = warmed(stepwell, mount, "--bandwidth", f"{rate}/s")
+    assert found["brought_bytes"] == TOTAL
+    assert found["bytes_s"] <= 1.05 * rate
+
+
+def test_a_file_that_fails_is_named_and_tried_again(
+    stepwell: Stepwell, storage: Storage, source: Path, mount: Path
+) -> None:
+    with storage(direct=1) as control:
+        control.set(fail_at=1)
+        done = stepwell.run("warm", str(mount), "--concurrency", "1")
+        assert done.returncode == 1
+        assert f"FAILED: {mount}/a: EIO" in done.stdout
+        control.reset()
+        control.set(fail_at=0)
+        found = warmed(stepwell, mount)
+        assert (found["failed"], found["done"]) == (0, 5)
+        assert {int(read["inode"]) for read in control.reads()} == {(source / "a").stat().st_ino}
+
+
+def test_a_storage_that_hangs_is_told(storage: Storage, mount: Path) -> None:
+    script = "from stepwell.warm import engine; engine.HUNG_S = 0.3; from stepwell.cli.main import main; main()"
+    with storage(hang_at=3) as control:
+        argv = [sys.executable, "-c", script, "warm", str(mount), "--concurrency", "2"]
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=SECONDS)
+        assert control.counters["hung"] == 1
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr
+
+
+ORDERS = {
+    ("--order", "name"): ["a", "b/small", "b/z", "c"],
+    ("--order", "popularity"): ["b/z", "c", "a", "b/small"],
+    ("--order", "trace"): ["c", "b/z", "a", "b/small"],
+    ("--order", "trace", "--trace", "1"): ["b/z", "a", "b/small", "c"],
+}
+
+
+def test_the_order_is_the_one_asked_for(stepwell: Stepwell, storage: Storage, source: Path, mount: Path) -> None:
+    traces = [[("b/z", 17, 10)], [("c", 13, 10), ("b/z", 3, 20)]]
+    for number, files in enumerate(traces):
+        recording = Recording(stepwell.store.parent / f"{number}.spool")
+        recording.thread(1, end=10**9)
+        for file, (name, count, start) in enumerate(files, 1):
+            recording.open(file, os.fsencode(mount / name), size=SIZES[name], thread=1)
+            recording.run(file, thread=1, at=[start * 10**6 + one for one in range(count)], offset=[0] * count)
+        recording.end(10**9)
+        recording.stored()
+    names = {(source / name).stat().st_ino: name for name in SIZES}
+    with storage(direct=1) as control:
+        for options, order in ORDERS.items():
+            control.reset()
+            warmed(stepwell, mount, "--concurrency", 1, "--block-size", "64MiB", *options)
+            assert list(dict.fromkeys(names[int(one["inode"])] for one in control.reads())) == order
+
+
+def test_what_cannot_be_warmed_is_one_clear_error(stepwell: Stepwell, tmp_path: Path) -> None:
+    for arguments, code, problem in (
+        ((str(tmp_path / "none"),), 2, "does not exist"),
+        ((), 2, "Missing argument"),
+        ((str(tmp_path), "--trace", "1"), 2, "give --order trace"),
+        ((str(tmp_path), "--bandwidth", "fast"), 2, "200MiB/s"),
+        ((str(tmp_path), "--order", "popularity"), 5, "stepwell record"),
+    ):
+        done = stepwell.run("warm", *arguments)
+        assert done.returncode == code, done.stderr
+        assert problem in done.stderr
+        assert not done.stdout
