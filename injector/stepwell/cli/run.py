@@ -16,7 +16,8 @@ from stepwell.analysis.advice import known
 from stepwell.analysis.plans import Budget, Carried, Plan, load, make
 from stepwell.analysis.plans import table as plan_rows
 from stepwell.analysis.plans.model import VERSION
-from stepwell.analysis.verdicts import judge
+from stepwell.analysis.thresholds.verdicts import COLDER
+from stepwell.analysis.verdicts import Verdict, baseline, judge
 from stepwell.analysis.verdicts import table as verdict_rows
 from stepwell.cli import facts
 from stepwell.cli.launch import Signals
@@ -25,7 +26,7 @@ from stepwell.cli.recording import Plan as Scope
 from stepwell.cli.recording import Recording
 from stepwell.cli.storing import store_recording
 from stepwell.cli.values import Bandwidth, Octets
-from stepwell.steer import Engine, Session
+from stepwell.steer import Engine, Outcome, Session
 from stepwell.steer.carry import limited
 from stepwell.steer.feed import Feed
 from stepwell.steer.orders import of_file, of_trace
@@ -132,7 +133,7 @@ def run(
 
         def also(store: Store, trace: int) -> None:
             if outcome:
-                verdict = judge(outcome.windows, outcome.deeds)
+                verdict = _judged(store, trace, outcome)
                 carried = plan if plan_file and plan else outcome.plan
                 store.set_acts(trace, plan_rows([Carried(0, carried)]), verdict_rows([verdict]))
                 if outcome.failed or not quiet:
@@ -142,6 +143,14 @@ def run(
 
         store_recording(place, identity, spool, keep=keep, summary=None, quiet=quiet, also=also)
     return ending.exit_code or 0
+
+
+def _judged(store: Store, trace: int, outcome: Outcome) -> Verdict:
+    """Return the verdict, against an earlier recording of the command if that read from the same storage."""
+    earlier = baseline(store, trace)
+    if earlier is None or outcome.deeds.brought_bytes < COLDER * earlier.fetched:
+        return judge(outcome.windows, outcome.deeds)
+    return judge(outcome.windows, outcome.deeds, baseline=earlier.windows, baseline_trace=earlier.trace)
 
 
 def _recommend(store: Store, trace: int, budget: Budget, command: str) -> None:

@@ -38,3 +38,10 @@ SHARES = 23
 
 OTHER_WORK = 0.1
 """Relative difference of the bytes read from which on a run did other work than its baseline."""
+
+BASELINE_WINDOWS = 100
+"""Windows into which a recorded baseline is cut.  Default 100: several for each of `SHARES`."""
+
+COLDER = 0.5
+"""Part of what readers of the baseline fetched that acting must have fetched, for the two to be comparable.  Default a
+half: with less, the data was in memory already, and that made the difference."""
