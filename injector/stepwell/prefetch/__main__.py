@@ -55,6 +55,7 @@ def _run(given: argparse.Namespace) -> None:
     engine.tell(Budget(given.memory, given.bandwidth, given.in_flight, given.cpu))
     if given.order:
         engine.feed(read_order(given.order))
+    os.chdir("/")  # so that no mount is kept busy
     sockets = [(listen(path), path, path == given.order_socket) for path in (given.socket, given.order_socket) if path]
     for listener, _, orders in sockets:
         engine.listen(listener, orders=orders)
@@ -93,19 +94,23 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--root", type=Path, action="append", default=[], metavar="DIR", help="read in this directory only; repeatable")
-    add("--order", type=Path, metavar="FILE", help="files in the order in which they will be read: text or Arrow")
-    add("--order-socket", type=Path, metavar="PATH", help="take the same text lines at a unix socket")
-    add("--socket", type=Path, metavar="PATH", help="take messages at a unix socket (PROTOCOL.md)")
+    add("--root", type=_path, action="append", default=[], metavar="DIR", help="read below this directory; repeatable")
+    add("--order", type=_path, metavar="FILE", help="files in the order in which they will be read: text or Arrow")
+    add("--order-socket", type=_path, metavar="PATH", help="take the same text lines at a unix socket")
+    add("--socket", type=_path, metavar="PATH", help="take messages at a unix socket (PROTOCOL.md)")
     add("--stdin", action="store_true", help="take messages from standard input and answer on standard output")
     add("--parent", type=int, metavar="PID", help="end when this process has ended")
     add("--memory", type=_octets, metavar="SIZE", help="most bytes ahead of readers, like 2GiB (1GiB)")
     add("--bandwidth", type=_rate, metavar="RATE", help="most bytes a second, like 200MiB/s (no limit)")
     add("--in-flight", type=int, metavar="N", help="most requests at once, up to 256 (32)")
     add("--cpu", type=int, metavar="PERMILLE", help="most of one processor for the engine itself (500)")
-    add("--status", type=Path, metavar="FILE", help="keep the last status here, as JSON")
+    add("--status", type=_path, metavar="FILE", help="keep the last status here, as JSON")
     add("-o", "--output", choices=("text", "json"), default="text", help="form of the last status (text)")
     return parser
+
+
+def _path(text: str) -> Path:
+    return Path(text).absolute()
 
 
 def _octets(text: str) -> int:

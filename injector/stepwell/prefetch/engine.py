@@ -232,7 +232,7 @@ class Engine:
             if told.path:
                 self.planner.listed(told.path, list(told.names))
             else:
-                self.planner.described(told.root, told.read_ahead)
+                self.planner.described(told.root, told.device, told.read_ahead)
 
     def _tell_status(self, now: int) -> None:
         self.planner.pressure(*machine.measure())

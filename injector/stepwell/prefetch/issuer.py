@@ -20,10 +20,11 @@ MOST_NAMES = 1_000_000
 
 @dataclass(frozen=True)
 class Told:
-    """What a storage answered: how much it reads ahead, or the names of a directory."""
+    """What a storage answered: which it is and how much it reads ahead, or the names of a directory."""
 
     root: str
     path: str
+    device: int = 0
     read_ahead: int = 0
     names: tuple[str, ...] = ()
 
@@ -113,7 +114,7 @@ class Issuer:
         while True:
             root, path = self._questions.get()
             try:
-                told = Told(root, path, names=_names(root, path)) if path else Told(root, "", _read_ahead(root))
+                told = Told(root, path, names=_names(root, path)) if path else _describe(root)
             except OSError:
                 continue
             self._answers.put(told)
@@ -133,11 +134,12 @@ def _names(root: str, path: str) -> tuple[str, ...]:
     return tuple(names) if len(names) <= MOST_NAMES else ()
 
 
-def _read_ahead(root: str) -> int:
-    """Bytes that the kernel reads ahead on the device or mount of a directory, at most."""
+def _describe(root: str) -> Told:
+    """Ask for the device of a directory, and how many bytes the kernel reads ahead there at most."""
     device = Path(root).stat().st_dev
     place = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
     try:
-        return int(place.read_text()) << 10 or BLOCK
+        read_ahead = int(place.read_text()) << 10 or BLOCK
     except (OSError, ValueError):
-        return BLOCK
+        read_ahead = BLOCK
+    return Told(root, "", device, read_ahead)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from statistics import median
 
 from stepwell.prefetch.protocol import Mount, Root
@@ -27,36 +27,40 @@ BETTER = 0.9
 
 
 class Storage:
-    """One root.  Requests measure it, and decide by which mechanism it is asked."""
+    """One mount.  Requests measure it, and decide by which mechanism it is asked.
 
-    def __init__(self, root: Root) -> None:
-        self.root = root
+    Args:
+        name: the first root on it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.read_ahead = BLOCK
         """Bytes that its kernel reads ahead at most (`read_ahead_kb`)."""
         self.request_ns = 0
         self.in_flight: dict[int, int] = {}
         """Number and time of each request on its way, oldest first."""
-        self._kinds: dict[int, Kind] = {}
+        self._requests: dict[int, Request] = {}
+        self._busy: Counter[str] = Counter()
         self._trials: dict[Kind, deque[float]] = {kind: deque(maxlen=TRIALS) for kind in (Kind.READ, Kind.WILLNEED)}
         self._chosen: Kind | None = None
         self._next = Kind.READ
 
-    @property
-    def block(self) -> int:
-        """Bytes of a request, a multiple of a page."""
-        wanted = self.root.block_bytes or self.read_ahead
+    def block(self, root: Root) -> int:
+        """Return the bytes of a request, a multiple of a page."""
+        wanted = root.block_bytes or self.read_ahead
         return max(min(wanted, LARGEST_BLOCK) // PAGE * PAGE, PAGE)
 
     def hung(self, now_ns: int) -> int:
         """Return how many requests hang."""
         return sum(now_ns - asked > HUNG_NS for asked in self.in_flight.values())
 
-    def full(self, now_ns: int) -> str:
+    def full(self, root: Root, now_ns: int) -> str:
         """Return why nothing more is asked of it now; empty when it may be."""
         if self.in_flight and now_ns - next(iter(self.in_flight.values())) > HUNG_NS:
-            return f"{self.hung(now_ns)} requests to {self.root.path} hang"
-        if self.root.in_flight is not None and len(self.in_flight) >= self.root.in_flight:
-            return f"{len(self.in_flight)} requests are on their way, as many as the plan of {self.root.path} allows"
+            return f"{self.hung(now_ns)} requests to {self.name} hang"
+        if root.in_flight is not None and self._busy[root.path] >= root.in_flight:
+            return f"{root.in_flight} requests are on their way, as many as the plan of {root.path} allows"
         return ""
 
     def kind(self) -> Kind:
@@ -69,13 +73,15 @@ class Storage:
     def asked(self, request: Request, now_ns: int) -> None:
         """Note a request."""
         self.in_flight[request.number] = now_ns
-        self._kinds[request.number] = request.kind
+        self._requests[request.number] = request
+        self._busy[request.root] += 1
 
-    def answered(self, done: Done) -> bool:
-        """Note an answer; whether it was a request to this storage."""
-        if self.in_flight.pop(done.number, None) is None:
-            return False
-        kind = self._kinds.pop(done.number)
+    def answered(self, done: Done) -> None:
+        """Note an answer."""
+        del self.in_flight[done.number]
+        request = self._requests.pop(done.number)
+        self._busy[request.root] -= 1
+        kind = request.kind
         if kind in self._trials and done.brought and not done.error:
             # One in eight, as TCP's round-trip estimator does (RFC 6298).
             self.request_ns += (done.took_ns - self.request_ns) // (8 if self.request_ns else 1)
@@ -83,7 +89,6 @@ class Storage:
                 self._trials[kind].append(done.took_ns / done.brought)
                 if all(len(times) == TRIALS for times in self._trials.values()):
                     self._choose()
-        return True
 
     def status(self, now_ns: int) -> Mount:
         """Return what to tell of it."""
@@ -92,7 +97,7 @@ class Storage:
         times = {kind: median(found) for kind, found in self._trials.items() if found}
         measured = ", ".join(f"{kind.name.lower()} {1024 * time / 1000:.2f} us/KiB" for kind, time in times.items())
         return Mount(
-            self.root.path, f"{chosen} ({measured})" if measured else chosen, self.block, self.request_ns,
+            self.name, f"{chosen} ({measured})" if measured else chosen, self.block(Root(self.name)), self.request_ns,
             self.hung(now_ns),
         )  # fmt: skip
 

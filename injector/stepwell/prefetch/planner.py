@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from stepwell.prefetch.board import Board
 from stepwell.prefetch.budgets import DEFAULT, bucket, updated
 from stepwell.prefetch.feedback import Feedback
 from stepwell.prefetch.files import Files
+from stepwell.prefetch.guides import Guides
 from stepwell.prefetch.ledger import Ledger, Range
 from stepwell.prefetch.mounts import Storage
 from stepwell.prefetch.protocol import (
@@ -30,6 +32,7 @@ from stepwell.prefetch.protocol import (
 )  # fmt: skip
 from stepwell.prefetch.readers import Readers
 from stepwell.prefetch.requests import Done, Kind, Request
+from stepwell.prefetch.roots import Dataset, Roots
 from stepwell.prefetch.sources import Piece, Source
 from stepwell.prefetch.streams import PAGE
 
@@ -44,6 +47,9 @@ LOOK_AGAIN_NS = 5 * CHORES_NS
 
 STOPPED_NS = 10 * CHORES_NS
 """A reader that did not move for so long gives up its memory when another one needs it."""
+
+MOST_TOLD = 64
+"""Heads of a status: those that moved last; a line stays below 64 KiB."""
 
 PARTS = 4
 """A request takes at most this part of the memory budget, so that one can be used while others are on their way."""
@@ -65,11 +71,12 @@ class Planner:
     def __init__(self, now_ns: int) -> None:
         self.budget = DEFAULT
         self.ledger = Ledger()
+        self.board = Board(self.ledger)
         self._files = Files()
-        self.readers = Readers(self.ledger, self._files)
+        self._guides = Guides(self.board, self._files)
+        self._readers = Readers(self.board, self._files, self._guides)
         self._feedback = Feedback()
-        self._storages: dict[str, Storage] = {}
-        self._first_root = ""
+        self._roots = Roots()
         self._bucket = bucket(0, now_ns)
         self._act = True
         self._number = 0
@@ -90,39 +97,34 @@ class Planner:
         """Take in one message; what concerns no root is ignored."""
         match message:
             case Root():
-                known = self._storages.get(message.path)
-                self._first_root = self._first_root or message.path
-                if known:
-                    known.root = message
-                else:
-                    self._storages[message.path] = Storage(message)
+                self._roots.tell(message)
             case Budget():
                 self.budget = updated(self.budget, message)
                 self._bucket.set_rate(self.budget.bandwidth_bytes_s or 0, now_ns)
             case Mode():
                 self._act = message.act
-            case Run() if (storage := self._storage(message.path)) and message.count > 0 and message.size > 0:
-                self.readers.run(message, storage, now_ns)
-            case Open() if storage := self._storage(message.path):
-                self.readers.opened(message, storage, now_ns)
-            case Close() if self._storage(message.path):
-                self.readers.closed(message)
+            case Run() if (dataset := self._roots.find(message.path)) and message.count > 0 and message.size > 0:
+                self._readers.run(message, dataset, now_ns)
+            case Open() if dataset := self._roots.find(message.path):
+                self._readers.opened(message, dataset, now_ns)
+            case Close() if self._roots.find(message.path):
+                self._readers.closed(message)
             case Order():
-                self.readers.order([replace(one, path=self.absolute(one.path)) for one in message.entries])
+                self._guides.order([replace(one, path=self.absolute(one.path)) for one in message.entries])
             case Position():
-                self.readers.position(message.index)
+                self._guides.position(message.index)
             case _:
                 pass
 
-    def described(self, root: str, read_ahead: int) -> None:
-        """Take in how much a root's kernel reads ahead at most, in bytes."""
-        self._storages[root].read_ahead = read_ahead
+    def described(self, root: str, device: int, read_ahead: int) -> None:
+        """Take in on which device a root lies, and how many bytes its kernel reads ahead at most."""
+        self._roots.described(root, device, read_ahead)
 
     def listed(self, path: str, names: list[str]) -> None:
         """Take in the names of a directory that was asked for."""
-        storage = self._storage(path)
-        if storage:
-            self.readers.listed(path, names, storage.root.path)
+        dataset = self._roots.find(path)
+        if dataset:
+            self._guides.listed(path, names, dataset)
 
     def pressure(self, room: int | None, why: str) -> None:
         """Take in how many bytes the machine has left for what is brought in beyond what is there; None: enough."""
@@ -143,11 +145,11 @@ class Planner:
                 self._account(flight.request, done)
                 self._bucket.take(done.brought - flight.request.size)
                 one = self.ledger.come(done.number, done.brought, now_ns)
-                source = self.readers.sources.get(one.owner) if one else None
+                source = self.board.sources.get(one.owner) if one else None
                 if source:
                     if done.brought or done.resident:
                         source.pace.found(resident=not done.brought)
-                    self.readers.active[source.name] = None
+                    self.board.active[source.name] = None
 
     # ---- what follows ----
 
@@ -162,8 +164,8 @@ class Planner:
             self._blocked = "told not to act"
             return requests
         requests += self._sizes(now_ns)
-        self.readers.memory = self._memory()
-        names = list(self.readers.active)
+        self._guides.memory = self._memory()
+        names = list(self.board.active)
         while names:
             for name in list(names):
                 full = self._full(now_ns)
@@ -179,7 +181,7 @@ class Planner:
 
     def due_ns(self, now_ns: int) -> int | None:
         """Return when to plan again if nothing happens; None when only a message or an answer changes anything."""
-        if self._blocked and self.readers.active and not self._bucket.ready(now_ns):
+        if self._blocked and self.board.active and not self._bucket.ready(now_ns):
             return self._bucket.due_ns(now_ns)
         return self._chores_ns + CHORES_NS if self.ledger.ready or self._flights else None
 
@@ -187,7 +189,8 @@ class Planner:
         """Return what is done and why."""
         accounts = self.ledger.accounts.values()
         stops = self._feedback.stops(now_ns)
-        sources = self.readers.sources.values()
+        sources = self.board.sources.values()
+        latest = sorted(sources, key=lambda one: one.pace.moved_ns)[-MOST_TOLD:]
         state = "ended" if ended else "watching" if not self._act else "stopped" if stops else "acting"
         return Status(
             time_ns=now_ns,
@@ -205,44 +208,39 @@ class Planner:
                 wasted_bytes=sum(one.wasted for one in accounts),
                 ahead_bytes=self.ledger.charge - self.ledger.in_flight_bytes,
                 opened_files=len(self._touched),
-                seen_accesses=self.readers.seen_accesses,
-                seen_bytes=self.readers.seen_bytes,
+                seen_accesses=self._readers.seen_accesses,
+                seen_bytes=self._readers.seen_bytes,
             ),
-            heads=tuple(source.status() for source in sources),
-            mounts=tuple(storage.status(now_ns) for storage in self._storages.values()),
+            heads=tuple(source.status() for source in latest),
+            mounts=tuple(storage.status(now_ns) for storage in self._roots.storages),
             stops=stops,
             errors={errno.errorcode.get(code, str(code)): count for code, count in self._errors.items()},
-            order_position=self.readers.known.sequence.position if self.readers.known else 0,
-            order_length=len(self.readers.known.sequence.entries) if self.readers.known else 0,
+            order_position=self._guides.known.sequence.position if self._guides.known else 0,
+            order_length=len(self._guides.known.sequence.entries) if self._guides.known else 0,
         )
 
     def listings(self) -> list[tuple[str, str]]:
         """Return the directories, each with its root, whose names are wanted; each only once."""
-        wanted, self.readers.listings = self.readers.listings, []
-        return [(storage.root.path, path) for path in wanted if (storage := self._storage(path))]
+        wanted, self._guides.listings = self._guides.listings, []
+        return [(dataset.root.path, path) for path in wanted if (dataset := self._roots.find(path))]
 
     def order_is_asked(self) -> bool:
         """Whether all of the known order was asked for."""
-        known = self.readers.known
+        known = self._guides.known
         return known is None or (not known.begun and known.sequence.next_step() is None)
 
     # ---- parts ----
 
-    def _storage(self, path: str) -> Storage | None:
-        """The innermost root that a path lies below, or is."""
-        roots = [root for root in self._storages if f"{path}/".startswith(f"{root.rstrip('/')}/")]
-        return self._storages[max(roots, key=len)] if roots else None
-
     def absolute(self, path: str) -> str:
         """Return the path of a step, which may be relative to the first root."""
-        return path if path.startswith("/") else f"{self._first_root.rstrip('/')}/{path}"
+        return path if path.startswith("/") else f"{self._roots.first.rstrip('/')}/{path}"
 
     def _memory(self) -> int:
         memory = self.budget.memory_bytes or 0
         return memory if self._allowed is None else min(memory, max(self._allowed, 0))
 
-    def _block(self, storage: Storage) -> int:
-        return max(min(storage.block, self._memory() // PARTS // PAGE * PAGE), PAGE)
+    def _block(self, dataset: Dataset) -> int:
+        return max(min(dataset.block, self._memory() // PARTS // PAGE * PAGE), PAGE)
 
     def _full(self, now_ns: int) -> str:
         """Why nothing may be issued now; empty when something may."""
@@ -254,14 +252,14 @@ class Planner:
 
     def _next(self, name: str, now_ns: int) -> Piece | None:
         """The next piece of a source; one that has none leaves the turns until something moves it."""
-        source = self.readers.sources.get(name)
+        source = self.board.sources.get(name)
         # A step of an order may lie outside all roots: it has no size, and the next one follows.
-        storage = (self._storage(source.place) or self._storages.get(self._first_root)) if source else None
-        if source is None or storage is None or not self._may(source, storage, now_ns):
-            self.readers.active.pop(name, None)
+        dataset = (self._roots.find(source.place) or self._roots.find(self._roots.first)) if source else None
+        if source is None or dataset is None or not self._may(source, dataset, now_ns):
+            self.board.active.pop(name, None)
             return None
-        memory, block = self._memory(), self._block(storage)
-        blocked = storage.full(now_ns)
+        memory, block = self._memory(), self._block(dataset)
+        blocked = dataset.storage.full(dataset.root, now_ns)
         if self.ledger.charge + block > memory:
             blocked = f"{self.ledger.charge} bytes are ahead, of {memory} that may be"
             self._memory_full = True
@@ -269,18 +267,19 @@ class Planner:
             self._blocked = self._blocked or blocked
             return None
         pace = source.pace
-        pace.block, pace.request_ns, pace.cap_bytes = block, storage.request_ns, storage.root.window_bytes
-        pace.in_flight = min(self.budget.in_flight or 1, storage.root.in_flight or 256)
+        pace.block, pace.request_ns = block, dataset.storage.request_ns
+        pace.cap_bytes = dataset.root.window_bytes
+        pace.in_flight = min(self.budget.in_flight or 1, dataset.root.in_flight or 256)
         piece = source.next_piece(self._size_of, self.ledger.owners.get(name, 0))
         if piece is None:
-            self.readers.active.pop(name, None)
+            self.board.active.pop(name, None)
         return piece
 
     def _size_of(self, path: str) -> int | None:
-        return self._files.size_of(path) if self._storage(path) else 0
+        return self._files.size_of(path) if self._roots.find(path) else 0
 
-    def _may(self, source: Source, storage: Storage, now_ns: int) -> bool:
-        allowed = storage.root.policies
+    def _may(self, source: Source, dataset: Dataset, now_ns: int) -> bool:
+        allowed = dataset.root.policies
         return (
             not source.why_not()
             and (allowed is None or source.policy in allowed)
@@ -289,15 +288,15 @@ class Planner:
 
     def _ask(self, name: str, piece: Piece, now_ns: int) -> list[Request]:
         """The requests for those parts of a piece that are not in the ledger."""
-        self.readers.active[name] = self.readers.active.pop(name, None)
-        source, storage = self.readers.sources[name], self._storage(piece.path)
+        self.board.active[name] = self.board.active.pop(name, None)
+        source, dataset = self.board.sources[name], self._roots.find(piece.path)
         size = self._files.size_of(piece.path)
         end = piece.end if size is None or size < 0 else min(piece.end, size)
         requests: list[Request] = []
         for start, stop in self.ledger.gaps(piece.path, piece.start, end):
-            if storage is None or self._full(now_ns):
+            if dataset is None or self._full(now_ns):
                 break
-            request = self._issue(storage, piece.path, start, stop - start, storage.kind(), now_ns)
+            request = self._issue(dataset, piece.path, start, stop - start, dataset.storage.kind(), now_ns)
             self._bucket.take(stop - start)
             self.ledger.ask(
                 Range(
@@ -309,47 +308,47 @@ class Planner:
         return requests
 
     def _issue(
-        self, storage: Storage, path: str, offset: int, size: int, kind: Kind, now_ns: int, about: int = 0
+        self, dataset: Dataset, path: str, offset: int, size: int, kind: Kind, now_ns: int, about: int = 0
     ) -> Request:
         self._number += 1
-        request = Request(self._number, storage.root.path, path, offset, size, kind)
-        self._flights[request.number] = Flight(storage, request, about)
-        storage.asked(request, now_ns)
+        request = Request(self._number, dataset.root.path, path, offset, size, kind)
+        self._flights[request.number] = Flight(dataset.storage, request, about)
+        dataset.storage.asked(request, now_ns)
         self._files.ask(path)
         return request
 
     def _sizes(self, now_ns: int) -> list[Request]:
         """Look at files whose size decides something."""
-        wanted, self.readers.unsized = self.readers.unsized, []
+        wanted, self._readers.unsized = self._readers.unsized, []
         requests = []
         for path in wanted:
-            storage = self._storage(path)
-            if storage and self._files.size_of(path) is None and not self._full(now_ns) and not storage.full(now_ns):
-                requests.append(self._issue(storage, path, 0, PAGE, Kind.LOOK, now_ns))
+            if self._files.size_of(path) is None:
+                requests += self._aside(path, 0, PAGE, Kind.LOOK, now_ns)
         return requests
 
     def _chores(self, now_ns: int) -> list[Request]:
         """What is done once a second: judge, give up what stands still, look whether what is ready is still there."""
         self._feedback.judge(self.ledger.accounts, now_ns)
         if self._memory_full:
-            self.readers.give_up(now_ns, STOPPED_NS)
+            self.board.give_up(now_ns, STOPPED_NS)
             self._memory_full = False
         requests = []
         if self._pressure:
-            for one in self.readers.abandoned:
-                requests += self._aside(one, Kind.DROP, now_ns)
-        self.readers.abandoned.clear()
+            for one in self.board.abandoned:
+                requests += self._aside(one.path, one.start, one.end, Kind.DROP, now_ns)
+        self.board.abandoned.clear()
         old = (one for one in self.ledger.ready.values() if now_ns - max(one.ready_ns, one.looked_ns) > LOOK_AGAIN_NS)
         for one in list(islice(old, LOOKS)):
             one.looked_ns = now_ns
-            requests += self._aside(one, Kind.LOOK, now_ns)
+            requests += self._aside(one.path, one.start, one.end, Kind.LOOK, now_ns, one.number)
         return requests
 
-    def _aside(self, one: Range, kind: Kind, now_ns: int) -> list[Request]:
-        storage = self._storage(one.path)
-        if storage is None or self._full(now_ns) or storage.full(now_ns):
+    def _aside(self, path: str, start: int, end: int, kind: Kind, now_ns: int, about: int = 0) -> list[Request]:
+        """A request that brings in nothing, if there is room for it."""
+        dataset = self._roots.find(path)
+        if dataset is None or self._full(now_ns) or dataset.storage.full(dataset.root, now_ns):
             return []
-        return [self._issue(storage, one.path, one.start, one.end - one.start, kind, now_ns, one.number)]
+        return [self._issue(dataset, path, start, end - start, kind, now_ns, about)]
 
     def _account(self, request: Request, done: Done) -> None:
         totals = self._totals

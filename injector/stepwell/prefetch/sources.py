@@ -42,8 +42,8 @@ class Pace:
 
     window: Window
     waits: Waits
-    block: int
-    in_flight: int
+    block: int = 0
+    in_flight: int = 0
     request_ns: int = 0
     lag_ns: int = 0
     cap_bytes: int | None = None
@@ -136,6 +136,10 @@ class HeadSource:
             return "its reader stands still, and others need the memory"
         return "" if self.pace.acted else self.pace.waits.why_not()
 
+    def is_behind(self) -> bool:
+        """Whether its reader is past all that was asked for."""
+        return self.policy is Policy.SEQUENTIAL and self.cursor < self.track.position
+
     def window(self) -> int:
         """Return how many bytes ahead are asked for: at first no more than what was seen of it."""
         target = min(self.pace.window.target, self.track.bytes)
@@ -214,6 +218,8 @@ class OrderSource:
 
     def why_not(self) -> str:
         """Return why nothing is read ahead of it now; empty when it is."""
+        if self.pace.still:
+            return "its readers stand still, and others need the memory"
         if not self.sequence.follows:
             return self.sequence.diverged or "not enough files seen"
         return "" if self.pace.acted or self.unbounded else self.pace.waits.why_not()

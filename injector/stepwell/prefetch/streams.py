@@ -14,7 +14,7 @@ MOST_HEADS = 16
 """Heads of one stream: loaders that read more columns or tensors at once are not known."""
 
 MOST_STRAYS = 16
-"""Accesses that fit no head and are kept to find one: three each of five heads that begin by turns."""
+"""Accesses that fit no long head and are kept to find one: three each of five heads that begin by turns."""
 
 TRUST = 3
 """Accesses in line before a sequential or backward head is believed: two may meet by chance in a small file."""
@@ -82,10 +82,11 @@ class Track:
     def expects(self, offset: int, size: int) -> bool:
         """Whether an access is the next one of this head."""
         end = self.offset + self.size
-        if self.contiguous and self.stride > 0:
-            if self.offset < offset < end + PAGE and offset + size > end:
-                return True
-        elif offset == self.next_offset or (self.contiguous and offset + size == self.offset):
+        if self.contiguous and self.stride > 0 and self.offset < offset < end + PAGE and offset + size > end:
+            return True
+        if self.contiguous and self.stride < 0 and self.offset - PAGE < offset + size and offset < self.offset:
+            return True
+        if not self.contiguous and offset == self.next_offset:
             return True
         steps, rest = divmod(offset - self.offset, self.stride)
         return self.count >= LONG and rest == 0 and 0 < steps <= LOST
@@ -103,8 +104,8 @@ class Track:
 
     def fits(self, size: int, stride: int) -> bool:
         """Whether all further accesses of this size and stride are its next ones."""
-        if self.contiguous and self.stride > 0:
-            return 0 < stride < size + PAGE
+        if self.contiguous:
+            return stride * self.stride > 0 and abs(stride) < size + PAGE
         return self.size == size and self.stride == stride
 
     def leap(self, accesses: int, stride: int, seen: int) -> None:
@@ -129,41 +130,38 @@ class Separator:
     """Accesses in the same time."""
 
     def access(self, offset: int, size: int) -> Track | None:
-        """Take one access; return the head that it moved, or None when it fits none (yet)."""
+        """Take one access; return the head that it moved, or None when it fits none that is believed."""
         self._count(1)
-        for track in self.tracks:
-            if track.expects(offset, size):
-                track.move(offset, size, self.seen)
-                return track
-        if any(track.offset <= offset and offset + size <= track.offset + track.size for track in self.tracks):
+        expecting = [track for track in self.tracks if track.expects(offset, size)]
+        owner = max(expecting, key=lambda track: track.count, default=None)
+        if owner is not None and owner.count >= LONG:
+            owner.move(offset, size, self.seen)
+            return owner
+        if owner is None and self._is_known(offset, size):
             return None
-        self.lone += 1
-        return self._found(offset, size)
+        # As long as no head is long, one access may speak for several.
+        for track in expecting:
+            track.move(offset, size, self.seen)
+        self._guess(offset, size, owner)
+        if owner is None or owner.policy is Policy.NONE:
+            self.lone += 1
+            return None
+        return owner
 
-    def accesses(self, offset: int, size: int, stride: int, count: int) -> list[tuple[Track, int, int]]:
-        """Take `count` accesses with one stride.
-
-        Returns:
-            For each head that moved: the head, and the first byte and one behind the last that its accesses span.
-        """
-        moved: dict[int, tuple[Track, int, int]] = {}
+    def accesses(self, offset: int, size: int, stride: int, count: int) -> list[Track]:
+        """Take `count` accesses with one stride; return the heads that they moved, each once."""
+        moved: dict[int, Track] = {}
         at = 0
         while at < count:
             track = self.access(offset + at * stride, size)
             at += 1
             if track is None:
                 continue
-            steps = 0
-            if track.fits(size, stride):
-                steps = count - at
-                self._count(steps)
-                track.leap(steps, stride, self.seen)
-                at = count
-            low = min(track.offset, track.offset - steps * stride)
-            high = max(track.offset, track.offset - steps * stride) + size
-            if id(track) in moved:
-                low, high = min(low, moved[id(track)][1]), max(high, moved[id(track)][2])
-            moved[id(track)] = (track, low, high)
+            moved[id(track)] = track
+            if track.count >= LONG and track.fits(size, stride):
+                self._count(count - at)
+                track.leap(count - at, stride, self.seen)
+                break
         return list(moved.values())
 
     @property
@@ -178,41 +176,39 @@ class Separator:
             self.recent //= 2
             self.lone //= 2
 
-    def _found(self, offset: int, size: int) -> Track | None:
-        """A new head of this access and strays, which then are no longer strays."""
-        for stray in reversed(self.strays):
-            start, length, _ = stray
-            line = [stray]
-            if start < offset < start + length + PAGE and offset + size > start + length:
-                stride = size
-            elif offset + size == start:
-                stride = -size
-            elif before := self._in_line(offset, size, stray):
-                stride = offset - start
-                line.append(before)
-            else:
-                continue
-            for one in line:
-                self.strays.remove(one)
-            self.tracks = [one for one in self.tracks if one.count >= LONG or self.seen - one.seen <= YOUNG]
-            if len(self.tracks) == MOST_HEADS:
-                self.tracks.remove(min(self.tracks, key=lambda one: one.seen))
-            track = Track(offset, size, stride, len(line) + 1, self.seen, size + sum(one[1] for one in line))
-            self.tracks.append(track)
-            return track
-        self.strays.append((offset, size, self.seen))
-        return None
+    def _is_known(self, offset: int, size: int) -> bool:
+        """Whether it only reads again what a head read last."""
+        return any(track.offset <= offset and offset + size <= track.offset + track.size for track in self.tracks)
 
-    def _in_line(self, offset: int, size: int, middle: tuple[int, int, int]) -> tuple[int, int, int] | None:
-        """The stray that lies as far before `middle` as this access behind it, in the file and in time alike."""
-        start, _, when = middle
-        apart = self.seen - when
+    def _guess(self, offset: int, size: int, owner: Track | None) -> None:
+        """Begin heads of which this access and one or two strays may be the first."""
+        strides: dict[int, int] = {}
         for stray in self.strays:
-            if (
-                stray[0] + offset == 2 * start != 2 * offset
-                and stray[1] == middle[1] == size
-                and 4 * abs(when - stray[2] - apart) <= apart + 4
-                and stray[2] < when
-            ):
-                return stray
-        return None
+            start, length, _ = stray
+            if start < offset < start + length + PAGE and offset + size > start + length:
+                strides[size] = 2
+            elif offset < start < offset + size + PAGE:
+                strides[-size] = 2
+            elif self._in_line(offset, size, stray):
+                strides[offset - start] = 3
+        taken = {(track.offset, track.stride) for track in self.tracks}
+        for stride, count in strides.items():
+            # Every second access of a head is no head of its own.
+            if (offset, stride) not in taken and (owner is None or stride % owner.stride):
+                self.tracks.append(Track(offset, size, stride, count, self.seen, count * size))
+        self.tracks = [one for one in self.tracks if one.count >= LONG or self.seen - one.seen <= YOUNG]
+        while len(self.tracks) > MOST_HEADS:
+            self.tracks.remove(min(self.tracks, key=lambda one: (one.policy is not Policy.NONE, one.seen)))
+        self.strays.append((offset, size, self.seen))
+
+    def _in_line(self, offset: int, size: int, middle: tuple[int, int, int]) -> bool:
+        """Whether a stray lies as far before `middle` as this access behind it, in the file and in time alike."""
+        start, length, when = middle
+        apart = self.seen - when
+        return any(
+            stray[0] + offset == 2 * start != 2 * offset
+            and stray[1] == length == size
+            and 4 * abs(when - stray[2] - apart) <= apart + 4
+            and stray[2] < when
+            for stray in self.strays
+        )

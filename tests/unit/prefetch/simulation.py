@@ -48,10 +48,9 @@ class World:
 
     def tell(self, message: Message) -> None:
         self.planner.observe(message, self.now)
-        for path in self.planner.readers.listings:
+        for _, path in self.planner.listings():
             if path in self.listings:
                 self.planner.listed(path, self.listings[path])
-        self.planner.readers.listings.clear()
         self.plan()
 
     def plan(self) -> None:

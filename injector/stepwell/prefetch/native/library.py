@@ -75,7 +75,7 @@ class Pool:
         """Return the number of a directory, which must be absolute and free of symbolic links.
 
         Raises:
-            OSError: there are 256 already.
+            OSError: there is no memory.
         """
         return _checked(library().sw_pool_root(self._pool, os.fsencode(path)), path)
 

@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_ROOTS 256
 #define BUFFER_BYTES (1UL << 20) /* of a worker: larger requests are read in several calls */
 #define STACK_BYTES (128UL << 10)
 #define LASTS_NS 700000000UL /* a file is opened again after this: with TIDY_NS all are closed within a second */
@@ -49,7 +48,7 @@ struct sw_pool {
 	pthread_cond_t given;
 	struct job *first, **last;
 	struct file *files;
-	char *roots[MOST_ROOTS];
+	char **roots;
 	uint32_t root_count, workers, idle, queued, most_workers;
 	struct sw_done *done;
 	uint32_t done_count, done_room;
@@ -390,13 +389,16 @@ PUBLIC struct sw_pool *sw_pool_begin(uint32_t most_workers, int *event)
 PUBLIC int sw_pool_root(struct sw_pool *pool, const char *path)
 {
 	char *kept = strdup(path);
-	int number = -ENOSPC;
+	int number = -ENOMEM;
+	char **larger;
 
 	if (!kept)
 		return -ENOMEM;
 	pthread_mutex_lock(&pool->lock);
-	if (pool->root_count < MOST_ROOTS) {
+	larger = realloc(pool->roots, (pool->root_count + 1) * sizeof(*larger));
+	if (larger) {
 		number = (int)pool->root_count++;
+		pool->roots = larger;
 		pool->roots[number] = kept;
 	}
 	pthread_mutex_unlock(&pool->lock);

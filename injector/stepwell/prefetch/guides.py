@@ -1,0 +1,186 @@
+"""Orders of files that readers are expected to take: the given one, and those that are learnt from their visits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stepwell.prefetch.board import Board
+from stepwell.prefetch.files import Files
+from stepwell.prefetch.learning import Learning
+from stepwell.prefetch.orders import JUDGED, Sequence
+from stepwell.prefetch.protocol import Entry, Policy
+from stepwell.prefetch.roots import Dataset
+from stepwell.prefetch.sources import OrderSource, Pace
+from stepwell.prefetch.windows import Waits, Window
+
+FIRST_WINDOW = 4
+"""Requests that an order begins with; it doubles when readers come too soon."""
+
+SET_EVERY = 16
+"""Visits from one look at whether the rest of a set fits the memory to the next: the look goes over all files."""
+
+SWEEP_EVERY = 64
+"""Visits from one look for orders that are over to the next."""
+
+
+class Guides:
+    """The given order, and for each storage those that are guessed."""
+
+    def __init__(self, board: Board, files: Files) -> None:
+        self.known: OrderSource | None = None
+        self.listings: list[str] = []
+        """Directories whose names are wanted."""
+        self.memory = 0
+        """Bytes that may be ahead."""
+        self.told = False
+        """Whether any access was told: if not, only opens are known, and a file that is open counts as read."""
+        self._board = board
+        self._files = files
+        self._learning: dict[str, Learning] = {}
+        self._epochs: dict[str, int] = {}
+        self._visits = 0
+
+    # ---- the given order ----
+
+    def order(self, entries: Iterable[Entry]) -> None:
+        """Append to the given order."""
+        if self.known is None:
+            sequence = Sequence(Policy.ORDER, "the order was given", trusted=True)
+            self.known = OrderSource("order", sequence, Pace(Window(0), Waits()), unbounded=True)
+            self._board.add(self.known)
+        self.known.sequence.extend(entries)
+        self._board.wake("order")
+
+    def position(self, index: int) -> None:
+        """So many steps of the given order are over."""
+        if self.known:
+            self._leave_out(self.known.sequence.advance(index))
+            self._board.wake("order")
+
+    def has_parts(self, path: str) -> bool:
+        """Whether the given order comes to a file more than once: then opens do not tell which step is meant."""
+        return self.known is not None and len(self.known.sequence.places.get(path, ())) > 1
+
+    # ---- what readers do ----
+
+    def visit(self, path: str, waits: Waits, dataset: Dataset, now_ns: int) -> None:
+        """A reader came to a file."""
+        if self._files.size_of(path) == 0:
+            self._files.doubt(path)
+        learning = self._of(dataset)
+        self.listings += learning.visit(path)
+        self._visits += 1
+        for name in _names(path, dataset):
+            source = self._board.sources.get(name)
+            if isinstance(source, OrderSource):
+                self._follow(source, path, now_ns)
+        if self._visits % SWEEP_EVERY == 0:
+            self._sweep()
+        if self.known:
+            if not self.has_parts(path):
+                self._follow(self.known, path, now_ns)
+            if self.known.sequence.follows:
+                return
+        self._guess(path, waits, learning, dataset, now_ns)
+
+    def read(self, path: str, first: int, size: int, stride: int, count: int, dataset: Dataset, now_ns: int) -> None:
+        """A reader made accesses."""
+        self.told = True
+        last = first + (count - 1) * stride
+        self._of(dataset).read(path, min(first, last), max(first, last) + size, count * size)
+        if self.known and self.has_parts(path):
+            for step in range(count):
+                offset, end = first + step * stride, first + step * stride + size
+                # One access may take several steps.
+                while offset < end and (entry := self._follow(self.known, path, now_ns, offset, end)):
+                    offset = end if entry.size is None else entry.offset + entry.size
+
+    def closed(self, path: str) -> None:
+        """The last reader of a file closed it: what is left of its step is no longer asked for."""
+        self._board.drop(f"file {path}")
+        for source in self._board.sources.values():
+            if isinstance(source, OrderSource):
+                source.leave(path)
+
+    def listed(self, path: str, names: list[str], dataset: Dataset) -> None:
+        """Take in the names of a directory."""
+        self._of(dataset).listed(path, names)
+
+    # ---- parts ----
+
+    def _of(self, dataset: Dataset) -> Learning:
+        return self._learning.setdefault(dataset.storage.name, Learning())
+
+    def _follow(
+        self, source: OrderSource, path: str, now_ns: int, start: int | None = None, end: int = 0
+    ) -> Entry | None:
+        """Move an order by a visit; return the step that it took, None when it took none of those expected."""
+        sequence, pace = source.sequence, source.pace
+        step = sequence.visit(path, start, end)
+        if step is None:
+            return None
+        source.visits += 1
+        pace.moved_ns, pace.still = now_ns, False
+        left_out, sequence.left_out = sequence.left_out, []
+        self._leave_out(left_out)
+        if step >= sequence.asked or any(not one.ready_ns for one in self._board.ledger.of_file(path)):
+            pace.window.late(now_ns, pace.request_ns, pace.limits()[1])
+        self._board.wake(source.name)
+        return sequence.entries[step]
+
+    def _leave_out(self, entries: list[Entry]) -> None:
+        """Readers are past these steps; that they took them was only not seen where no access is told at all."""
+        for entry in entries:
+            end = entry.offset + entry.size if entry.size is not None else 1 << 62
+            ranges = self._board.ledger.of_file(entry.path)
+            left = [one for one in ranges if one.start < end and entry.offset < one.end]
+            self._board.abandon(left, used=not self.told)
+
+    def _guess(self, path: str, waits: Waits, learning: Learning, dataset: Dataset, now_ns: int) -> None:
+        """Begin orders that are seen, end those that are not followed."""
+        sources, storage = self._board.sources, dataset.storage.name
+        epoch, folder, rest = _names(path, dataset)
+        if self._epochs.get(storage, 1) != learning.epoch:
+            self._epochs[storage] = learning.epoch
+            self._board.drop(epoch)
+            self._board.drop(rest)
+            self._begin(epoch, learning.last_epoch(), waits, dataset, now_ns)
+        for name in (epoch, folder, rest):
+            source = sources.get(name)
+            if not isinstance(source, OrderSource):
+                continue
+            # Too short to tell is not wrong; the order of an epoch may also be found later in it.
+            judged = len(source.sequence.recent) == JUDGED or name != epoch
+            if (judged and source.sequence.diverged) or (name != epoch and self._is_over(source)):
+                self._board.drop(name)
+        guide = sources.get(epoch)
+        if isinstance(guide, OrderSource) and guide.sequence.follows:
+            return
+        if folder not in sources:
+            self._begin(folder, learning.directory_order(path), waits, dataset, now_ns)
+        if f"file {path}" not in sources:
+            self._begin(f"file {path}", learning.whole_file(path, dataset.block), waits, dataset, now_ns)
+        if folder not in sources and rest not in sources and self._visits % SET_EVERY == 0:
+            self._begin(rest, learning.rest_of_set(path, self._files.sizes, self.memory), waits, dataset, now_ns)
+
+    def _begin(self, name: str, sequence: Sequence | None, waits: Waits, dataset: Dataset, now_ns: int) -> None:
+        if sequence is not None and sequence.entries:
+            pace = Pace(Window(FIRST_WINDOW * dataset.block), waits, moved_ns=now_ns)
+            # A set comes in no order, so that nothing of it is nearer than the rest.
+            self._board.add(OrderSource(name, sequence, pace, unbounded=sequence.policy is Policy.RANDOM))
+
+    def _sweep(self) -> None:
+        """Forget orders that were guessed and are over."""
+        orders = [source for source in self._board.sources.values() if isinstance(source, OrderSource)]
+        for source in orders:
+            if source.policy not in (Policy.ORDER, Policy.EPOCH) and self._is_over(source):
+                self._board.drop(source.name)
+
+    def _is_over(self, source: OrderSource) -> bool:
+        left = source.begun or source.name in self._board.ledger.owners
+        return not left and source.sequence.next_step() is None
+
+
+def _names(path: str, dataset: Dataset) -> tuple[str, str, str]:
+    """Names of the orders in which a file may stand: of the last epoch, of its directory, the rest of a set."""
+    return f"epoch {dataset.storage.name}", f"directory {path.rpartition('/')[0]}", f"set {dataset.storage.name}"

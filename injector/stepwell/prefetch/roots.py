@@ -1,0 +1,67 @@
+"""Datasets in which may be read, and on which storage each lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stepwell.prefetch.mounts import Storage
+from stepwell.prefetch.protocol import Root
+
+
+@dataclass
+class Dataset:
+    """One root, and its storage; roots on one storage share what is learnt of it and of its readers."""
+
+    root: Root
+    storage: Storage
+
+    @property
+    def block(self) -> int:
+        """Bytes of a request."""
+        return self.storage.block(self.root)
+
+
+class Roots:
+    """All datasets, by directory."""
+
+    def __init__(self) -> None:
+        self.first = ""
+        self._datasets: dict[str, Dataset] = {}
+        self._beside: dict[str, Storage] = {}
+        """The storage of the last root in each directory: what lies beside it is likely on the same one."""
+        self._devices: dict[int, Storage] = {}
+
+    @property
+    def storages(self) -> list[Storage]:
+        """All storages, each once."""
+        return list({id(one.storage): one.storage for one in self._datasets.values()}.values())
+
+    def tell(self, root: Root) -> None:
+        """Add a root, or change its plan."""
+        self.first = self.first or root.path
+        known = self._datasets.get(root.path)
+        if known:
+            known.root = root
+        else:
+            storage = self._beside.get(_parent(root.path)) or Storage(root.path)
+            self._datasets[root.path] = Dataset(root, storage)
+            self._beside[_parent(root.path)] = storage
+
+    def described(self, path: str, device: int, read_ahead: int) -> None:
+        """Take in on which device a root lies, and how many bytes its kernel reads ahead at most."""
+        dataset = self._datasets[path]
+        dataset.storage = self._devices.setdefault(device, dataset.storage)
+        dataset.storage.read_ahead = read_ahead
+        self._beside[_parent(path)] = dataset.storage
+
+    def find(self, path: str) -> Dataset | None:
+        """Return the innermost dataset that a path lies in, or is."""
+        while path:
+            if path in self._datasets:
+                return self._datasets[path]
+            path = _parent(path)
+        return self._datasets.get("/")
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
