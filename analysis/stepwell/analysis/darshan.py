@@ -72,20 +72,24 @@ class CounterVerdict:
     evidence: Mapping[str, float]
 
 
+_ACCESSED = "SELECT DISTINCT file FROM runs WHERE trace = $1 AND count > 0"
+
+_SHARED = f"SELECT reader FROM readers WHERE trace = $1 AND comm = '{SHARED}'"
+
+
 def of_trace(store: Queryable, trace: int) -> list[CounterVerdict]:
     """Return the verdicts on the files of a Darshan log that it has counters of but no accesses, most bytes first."""
-    shared = {
-        row["reader"]
-        for row in rows(store, f"SELECT reader FROM readers WHERE trace = $1 AND comm = '{SHARED}'", trace)
-    }
     found = rows(
         store,
         """SELECT reader, file, path, module, counter, value FROM counters
-            WHERE trace = $1 AND module IN ('POSIX', 'STDIO')
-                AND file NOT IN (SELECT file FROM runs WHERE trace = $1 AND count > 0)
-            ORDER BY reader, file, module""",
+            WHERE trace = $1 AND module IN ('POSIX', 'STDIO') ORDER BY reader, file, module""",
         trace,
     )
+    if not found:
+        return []
+    accessed = {row["file"] for row in rows(store, _ACCESSED, trace)}
+    shared = {row["reader"] for row in rows(store, _SHARED, trace)}
+    found = [row for row in found if row["file"] not in accessed]
     counted = (
         Counted(reader, file, some[0]["path"], module, reader in shared, {row["counter"]: row["value"] for row in some})
         for (reader, file, module), group in groupby(found, lambda row: (row["reader"], row["file"], row["module"]))

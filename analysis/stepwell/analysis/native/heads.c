@@ -3,8 +3,17 @@
 #include <string.h>
 
 #include "map.h"
+#include "trace/record.h"
 
 #define NONE UINT32_MAX
+#define FARTHEST (INT64_MAX / SW_MOST_HEADS - 1) /* bytes: further heads are all as far */
+
+/* Once more for processors with wider vectors, chosen when the library is loaded; all that is called is in it. */
+#if defined(__x86_64__) && defined(__GLIBC__)
+#define FOR_PROCESSORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), flatten))
+#else
+#define FOR_PROCESSORS
+#endif
 
 typedef uint32_t marks __attribute__((vector_size(16)));
 
@@ -284,20 +293,24 @@ static uint32_t jump(struct sw_heads *s, uint64_t offset, uint64_t size, const s
 	return i;
 }
 
-/* The head nearest to an offset by where it ended; the distance is 0 when it reads on there. */
+/*
+ * The head nearest to an offset by where it ended, the first of several; the distance is 0 when it reads on there. Time
+ * goes here: so that compilers make vectors of it, a distance and its head are one number.
+ */
 static uint32_t nearest(const struct sw_heads *s, uint64_t offset, uint64_t *distance)
 {
-	uint64_t least = UINT64_MAX;
-	uint32_t found = NONE;
+	int64_t least = INT64_MAX;
+	uint32_t found;
 
-	for (uint32_t i = 0; i < s->live; i++) {
-		int64_t apart = (int64_t)(offset - s->end[i]);
-		uint64_t far = apart < 0 ? -(uint64_t)apart : (uint64_t)apart;
+	for (int64_t i = 0; i < s->live; i++) {
+		uint64_t apart = offset - s->end[i];
+		int64_t far = (int64_t)apart < 0 ? -apart : apart;
+		int64_t both = (uint64_t)(far < FARTHEST ? far : FARTHEST) * SW_MOST_HEADS + i;
 
-		found = far < least ? i : found;
-		least = far < least ? far : least;
+		least = both < least ? both : least;
 	}
-	*distance = least;
+	found = (uint64_t)least % SW_MOST_HEADS;
+	*distance = offset - s->end[found];
 	return found;
 }
 
@@ -500,7 +513,7 @@ static void add_rest(struct sw_heads *s, const struct sw_series *run, uint64_t c
 	lengthen(s, i, rest, bytes, limits);
 }
 
-void sw_heads_add(struct sw_heads *s, const struct sw_series *run, const struct sw_heads_limits *limits)
+FOR_PROCESSORS void sw_heads_add(struct sw_heads *s, const struct sw_series *run, const struct sw_heads_limits *limits)
 {
 	struct sw_evidence *e = &s->evidence;
 	double every_ns = run->count > 1 ? (double)run->span_ns / (double)(run->count - 1) : 0;
@@ -542,13 +555,13 @@ void sw_heads_add(struct sw_heads *s, const struct sw_series *run, const struct 
 		e->early_size[e->early] = run->requested;
 	}
 	if (count > 1 && ((uint64_t)run->stride == run->size || count > limits->expanded)) {
-		add_one(s, run->offset, run->size, run->start_ns, run->mapped, limits);
+		add_one(s, run->offset, run->size, run->start_ns, run->op == SW_MMAP, limits);
 		add_rest(s, run, count, tail, every_ns, limits);
 		return;
 	}
 	for (uint64_t i = 0; i < count; i++)
 		add_one(s, run->offset + i * (uint64_t)run->stride, i + 1 == count ? tail : run->size,
-			run->start_ns + (int64_t)(every_ns * (double)i), run->mapped, limits);
+			run->start_ns + (int64_t)(every_ns * (double)i), run->op == SW_MMAP, limits);
 }
 
 void sw_heads_end(struct sw_heads *s)

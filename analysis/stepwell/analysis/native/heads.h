@@ -23,6 +23,7 @@ enum sw_step {
 
 #define SW_CHAINS 8 /* chains by length: bucket k has [2^k, 2^(k+1)) accesses, the last one all above */
 #define SW_TOP 4
+#define SW_MOST_HEADS 256
 #define SW_EARLY 8
 #define SW_WINDOWS 8
 #define SW_SAMPLES 128 /* offsets kept of the whole stream, evenly over it; a power of two */
@@ -100,7 +101,7 @@ struct sw_evidence {
 };
 
 struct sw_heads_limits {
-	uint32_t heads; /* most heads of a stream, a multiple of 4 */
+	uint32_t heads; /* most heads of a stream, a multiple of 4, at most SW_MOST_HEADS */
 	uint32_t proven; /* accesses in a chain from which on it is none by chance */
 	uint32_t settled; /* accesses in a chain from which on it may have holes while others move */
 	uint32_t expanded; /* runs with a stride of at most so many accesses are looked at access by access */
@@ -152,14 +153,14 @@ struct sw_heads {
 struct sw_series {
 	uint64_t offset;
 	int64_t stride;
-	uint64_t count;
 	uint64_t requested;
 	uint64_t size;
 	uint64_t tail;
 	int64_t start_ns;
 	int64_t span_ns;
-	uint32_t mapped; /* by page faults */
-	uint32_t around;
+	uint32_t count;
+	uint8_t op;
+	uint8_t around; /* a range of pages that was mapped around a fault */
 };
 
 /* Bytes of the arrays of one stream. */

@@ -18,10 +18,13 @@
 #define NONE UINT32_MAX
 #define SLAB 512 /* streams whose memory is got at once */
 #define HUGE_PAGE (2 << 20)
-#define AHEAD 16 /* runs whose streams are fetched into the processor's cache together */
-/* Runs wait in parts, by their lane, so that the streams of those that are added one after the other fit the cache. */
+/*
+ * Runs wait in parts, by their lane, and a part is taken group by group: then the streams of one lane are in the cache,
+ * while all of them would not fit. What waits goes through memory twice, so it is small; one part fits the cache, too.
+ */
 #define PARTS 64
-#define PART_RUNS 8192
+#define PART_UNITS 16384
+#define GROUPS 256
 
 struct key {
 	int64_t who; /* thread; of a lane: reader */
@@ -52,17 +55,37 @@ struct table {
 	uint64_t mask;
 };
 
+/* A run that waits; of a single access it is all there is to know. */
 struct row {
-	struct sw_series run;
-	struct key key;
-	int64_t reader;
-	int64_t file;
+	int64_t thread, open, reader, file;
+	uint64_t offset;
+	int64_t start_ns;
+	uint32_t requested, size;
+	uint8_t op, around, group;
+	uint8_t longer; /* the unit that follows tells more */
+};
+
+/* What else there is to know of other runs; `requested` and `size` of the row say nothing then. */
+struct rest {
+	int64_t stride, span_ns;
+	uint64_t requested, size, tail;
+	uint32_t count;
+};
+
+union unit {
+	struct row row;
+	struct rest rest;
+	char line[64]; /* of the processor's cache */
+};
+
+struct part {
+	union unit units[PART_UNITS];
+	uint32_t used;
 };
 
 struct sw_streams {
 	struct sw_heads_limits limits;
-	struct row *parts[PARTS];
-	uint32_t waiting[PARTS];
+	struct part *parts[PARTS]; /* NULL as long as there were no runs */
 	uint32_t shard, shards; /* lanes are dealt out among as many tables */
 	uint32_t most; /* streams under way */
 	uint32_t short_accesses; /* a lane follows a stream until it has so many */
@@ -155,9 +178,9 @@ SW_API void sw_streams_free(struct sw_streams *t)
 	free(t);
 }
 
-static uint32_t find(const struct sw_streams *t, const struct key *key, uint64_t hashed)
+static uint32_t find(const struct sw_streams *t, const struct key *key)
 {
-	uint32_t slot = t->streams.heads[hashed & t->streams.mask];
+	uint32_t slot = t->streams.heads[hash(key) & t->streams.mask];
 
 	while (slot != NONE && !same(&at(t, slot)->key, key))
 		slot = at(t, slot)->chained;
@@ -336,13 +359,43 @@ static uint32_t begin_stream(struct sw_streams *t, const struct key *key, int64_
 	return slot;
 }
 
-static int add(struct sw_streams *t, const struct row *row)
+static struct sw_series series_of(const union unit *unit)
 {
-	uint32_t slot = find(t, &row->key, hash(&row->key)), lane;
+	const struct row *row = &unit->row;
+	struct sw_series run = {
+		.offset = row->offset,
+		.requested = row->requested,
+		.size = row->size,
+		.tail = row->size,
+		.start_ns = row->start_ns,
+		.count = 1,
+		.op = row->op,
+		.around = row->around,
+	};
+
+	if (row->longer) {
+		const struct rest *rest = &unit[1].rest;
+
+		run.stride = rest->stride;
+		run.requested = rest->requested;
+		run.size = rest->size;
+		run.tail = rest->tail;
+		run.span_ns = rest->span_ns;
+		run.count = rest->count;
+	}
+	return run;
+}
+
+static int add(struct sw_streams *t, const union unit *unit)
+{
+	const struct row *row = &unit->row;
+	struct key key = {.who = row->thread, .what = row->open, .kind = row->op};
+	struct sw_series run = series_of(unit);
+	uint32_t slot = find(t, &key), lane;
 	struct stream *stream;
 
 	if (slot == NONE)
-		slot = begin_stream(t, &row->key, row->reader, row->file);
+		slot = begin_stream(t, &key, row->reader, row->file);
 	if (slot == NONE)
 		return 0;
 	stream = at(t, slot);
@@ -350,56 +403,75 @@ static int add(struct sw_streams *t, const struct row *row)
 	lane = t->lanes[stream->lane].slot;
 	if (lane != NONE && stream->heads.evidence.accesses < t->short_accesses) {
 		at(t, lane)->recent = 1;
-		sw_heads_add(&at(t, lane)->heads, &row->run, &t->limits);
+		sw_heads_add(&at(t, lane)->heads, &run, &t->limits);
 	}
-	sw_heads_add(&stream->heads, &row->run, &t->limits);
+	sw_heads_add(&stream->heads, &run, &t->limits);
 	return 1;
 }
 
-static void fetch(const struct sw_streams *t, const struct stream *stream)
+/* The order in which a part's runs are taken: group by group, and in a group as they came. Returns how many. */
+static uint32_t arrange(const struct part *part, uint16_t *order)
 {
-	const char *heads = (const char *)stream->heads.last;
+	uint16_t place[GROUPS] = {0}, first = 0;
 
-	for (size_t line = 0; line < t->limits.heads * 16; line += 64)
-		__builtin_prefetch(heads + line);
-	/* A random access takes the place of the head whose turn it is. */
-	__builtin_prefetch(&stream->heads.chain[stream->heads.hand]);
-	__builtin_prefetch((const char *)&stream->heads.chain[stream->heads.hand] + 64);
+	for (uint32_t i = 0; i < part->used; i += 1 + part->units[i].row.longer)
+		place[part->units[i].row.group]++;
+	for (int group = 0; group < GROUPS; group++) {
+		first += place[group];
+		place[group] = first - place[group];
+	}
+	for (uint32_t i = 0; i < part->used; i += 1 + part->units[i].row.longer)
+		order[place[part->units[i].row.group]++] = i;
+	return first;
 }
 
-static int drain(struct sw_streams *t, uint32_t part)
+static int drain(struct sw_streams *t, struct part *part)
 {
-	const struct row *rows = t->parts[part];
-	uint64_t hashes[AHEAD];
+	uint16_t order[PART_UNITS];
+	uint32_t rows = arrange(part, order);
 
-	for (uint32_t first = 0; first < t->waiting[part]; first += AHEAD) {
-		uint32_t left = t->waiting[part] - first, count = left < AHEAD ? left : AHEAD;
-
-		for (uint32_t i = 0; i < count; i++) {
-			hashes[i] = hash(&rows[first + i].key);
-			__builtin_prefetch(&t->streams.heads[hashes[i] & t->streams.mask]);
-		}
-		for (uint32_t i = 0; i < count; i++) {
-			uint32_t slot = t->streams.heads[hashes[i] & t->streams.mask];
-
-			if (slot != NONE) {
-				__builtin_prefetch(at(t, slot));
-				__builtin_prefetch((char *)at(t, slot) + 64);
-				__builtin_prefetch(&at(t, slot)->heads.live);
-			}
-		}
-		for (uint32_t i = 0; i < count; i++) {
-			uint32_t slot = find(t, &rows[first + i].key, hashes[i]);
-
-			if (slot != NONE)
-				fetch(t, at(t, slot));
-		}
-		for (uint32_t i = 0; i < count; i++)
-			if (!add(t, &rows[first + i]))
-				return 0;
-	}
-	t->waiting[part] = 0;
+	for (uint32_t i = 0; i < rows; i++)
+		if (!add(t, &part->units[order[i]]))
+			return 0;
+	part->used = 0;
 	return 1;
+}
+
+static struct part *part_of(struct sw_streams *t, uint32_t number)
+{
+	if (!t->parts[number] && (t->parts[number] = aligned_alloc(sizeof(union unit), sizeof(struct part))))
+		t->parts[number]->used = 0;
+	return t->parts[number];
+}
+
+static void put(struct part *part, const struct sw_columns *c, size_t i, uint8_t group)
+{
+	int longer = c->count[i] > 1 || c->size[i] != c->tail[i] || c->span_ns[i] || c->requested[i] > UINT32_MAX ||
+		     (uint64_t)c->size[i] > UINT32_MAX;
+
+	part->units[part->used++].row = (struct row){
+		.thread = c->thread[i],
+		.open = c->open[i],
+		.reader = c->reader[i],
+		.file = c->file[i],
+		.offset = c->offset[i],
+		.start_ns = c->start_ns[i],
+		.requested = c->requested[i],
+		.size = c->size[i],
+		.op = c->op[i],
+		.around = (c->flags[i] & SW_FAULT_AROUND) != 0,
+		.group = group,
+		.longer = longer,
+	};
+	if (longer)
+		part->units[part->used++].rest = (struct rest){
+			.stride = c->stride[i],
+			.span_ns = c->span_ns[i],
+			.requested = c->requested[i],
+			.size = c->size[i],
+			.tail = c->tail[i],
+			.count = c->count[i],
+		};
 }
 
 /* Take those of `rows` runs that are this table's; of one stream they are in order. Returns how many streams can be
@@ -408,29 +480,17 @@ SW_API int64_t sw_streams_feed(struct sw_streams *t, const struct sw_columns *c,
 {
 	for (size_t i = 0; i < rows; i++) {
 		struct key lane = {.who = c->reader[i], .what = c->file[i], .kind = c->op[i]};
-		uint64_t hashed = hash(&lane) >> 32;
-		uint32_t part = hashed / t->shards % PARTS;
+		uint32_t hashed = hash(&lane) >> 32;
+		struct part *part;
 
 		if (hashed % t->shards != t->shard || !c->count[i])
 			continue;
-		if (!t->parts[part] && !(t->parts[part] = malloc(PART_RUNS * sizeof(struct row))))
+		hashed /= t->shards;
+		part = part_of(t, hashed % PARTS);
+		if (!part)
 			return -1;
-		t->parts[part][t->waiting[part]++] = (struct row){
-			.run = {.offset = c->offset[i],
-				.stride = c->stride[i],
-				.count = c->count[i],
-				.requested = c->requested[i],
-				.size = c->size[i],
-				.tail = c->tail[i],
-				.start_ns = c->start_ns[i],
-				.span_ns = c->span_ns[i],
-				.mapped = c->op[i] == SW_MMAP,
-				.around = c->flags[i] & SW_FAULT_AROUND},
-			.key = {c->thread[i], c->open[i], c->op[i]},
-			.reader = c->reader[i],
-			.file = c->file[i],
-		};
-		if (t->waiting[part] == PART_RUNS && !drain(t, part))
+		put(part, c, i, hashed / PARTS % GROUPS);
+		if (part->used + 2 > PART_UNITS && !drain(t, part))
 			return -1;
 	}
 	return (int64_t)t->done_count;
@@ -439,8 +499,8 @@ SW_API int64_t sw_streams_feed(struct sw_streams *t, const struct sw_columns *c,
 /* Give out all streams that are under way. Returns how many can be taken, or -1 without memory. */
 SW_API int64_t sw_streams_finish(struct sw_streams *t)
 {
-	for (uint32_t part = 0; part < PARTS; part++)
-		if (!drain(t, part))
+	for (int i = 0; i < PARTS; i++)
+		if (t->parts[i] && !drain(t, t->parts[i]))
 			return -1;
 	for (uint32_t slot = 0; slot < t->count; slot++)
 		if (at(t, slot)->used && !give_out(t, slot))
