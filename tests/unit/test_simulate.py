@@ -89,6 +89,17 @@ def test_samples_are_bounded_and_too_many_references_are_refused() -> None:
         references(runs, most=1 << 16)
 
 
+def test_half_of_the_blocks_have_all_of_their_references_in_order() -> None:
+    blocks = np.random.default_rng(3).integers(0, 1009, 10_007)
+    names = dict.fromkeys(("size", "tail"), blocks + 1)  # each block's accesses have a size of their own
+    whole = references(runs_of(blocks) | names)
+    half = whole.halved()
+    assert 480 < half.blocks < 530
+    assert half.infos.tolist() == whole.infos[np.isin(whole.infos, half.infos)].tolist()
+    assert len(set(zip(half.ids, half.infos, strict=True))) == half.blocks == half.ids.max() + 1
+    assert half.seen == whole.seen == 10_007
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [("4096", 4096), ("64KiB", 65536), ("64 k", 65536), ("1.5GiB", 3 << 29), ("2G", 2 << 30), ("500MB", 5 * 10**8),

@@ -10,6 +10,7 @@ preserve_insertion_order is on by default).  Stores on several machines give it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,13 +39,18 @@ class Consumer(Protocol):
 
 
 def scan(store: Queryable, trace: int, consumers: Iterable[Consumer]) -> None:
-    """Show each run of a trace that has accesses to every consumer."""
+    """Show each run of a trace that has accesses to every consumer, each in its thread while the next are fetched."""
     takers = list(consumers)
     query = store.in_order if isinstance(store, Distributed) else store.query
-    for batch in query(runs_sql(trace, {name for taker in takers for name in taker.columns})):
-        runs = columns_of(batch)
-        for taker in takers:
-            taker.feed(runs)
+    with ThreadPoolExecutor(len(takers), "scan") as threads:
+        feeding: list[Future[object]] = []
+        for batch in query(runs_sql(trace, {name for taker in takers for name in taker.columns})):
+            runs = columns_of(batch)
+            for fed in feeding:
+                fed.result()
+            feeding = [threads.submit(taker.feed, runs) for taker in takers]
+        for fed in feeding:
+            fed.result()
 
 
 def runs_sql(trace: int, names: Iterable[str]) -> str:

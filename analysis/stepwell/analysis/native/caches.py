@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +25,9 @@ OUTCOME = np.dtype(
 
 Numbers = np.ndarray[Any, Any]
 
+_TOO_MANY = -2
+"""As `FULL` in `references.c`."""
+
 
 @dataclass(frozen=True)
 class References:
@@ -42,6 +45,14 @@ class References:
         """Return how often reads refer to each block."""
         read: Numbers = np.bincount(self.ids[self.infos >> 30 == 0], minlength=self.blocks)
         return read[read > 0]
+
+    def halved(self) -> References:
+        """Return the references to half of the blocks, which a hash chooses."""
+        hashed = np.arange(self.blocks, dtype=np.uint32) * np.uint32(2654435769)  # Knuth's: 2^32 / the golden ratio
+        chosen = hashed < 1 << 31
+        kept = chosen[self.ids]
+        numbers = np.cumsum(chosen, dtype=np.uint32) - np.uint32(1)
+        return replace(self, ids=numbers[self.ids[kept]], infos=self.infos[kept], blocks=int(chosen.sum()))
 
     def simulate(self, policy: str, capacity: int) -> Any:
         """Return the outcome (`OUTCOME`) of a cache of `capacity` blocks.
@@ -104,6 +115,7 @@ class Collector:
         if not made:
             raise MemoryError
         self._all: ctypes.c_void_p | None = ctypes.c_void_p(made)
+        self._given_up = False
 
     def __enter__(self) -> Self:
         return self
@@ -114,28 +126,37 @@ class Collector:
         self._all = None
 
     def feed(self, runs: Mapping[str, Numbers]) -> None:
-        """Take the next runs.
+        """Take the next runs, unless there are more references than `most` already.
 
         Raises:
-            TooManyReferencesError: there are more references than `most`.
             MemoryError: there is not enough memory.
         """
+        if self._given_up:
+            return
         columns, held = columns_of(runs)
-        self._check(self._library.sw_references_feed(self._all, ctypes.byref(columns), ctypes.c_uint64(len(held[0]))))
+        code = self._library.sw_references_feed(self._all, ctypes.byref(columns), ctypes.c_uint64(len(held[0])))
+        if code == _TOO_MANY:
+            self._given_up = True
+        elif code:
+            raise MemoryError
 
     def finish(self) -> References:
-        """Return all references; raises as `feed`."""
+        """Return all references.
+
+        Raises:
+            TooManyReferencesError: there are more than `most`.
+            MemoryError: there is not enough memory.
+        """
         count, blocks, seen, late = ctypes.c_uint64(), ctypes.c_uint32(), ctypes.c_uint64(), ctypes.c_uint64()
-        self._check(self._library.sw_references_finish(self._all, *map(ctypes.byref, (count, blocks, seen, late))))
+        code = 0
+        if not self._given_up:
+            code = self._library.sw_references_finish(self._all, *map(ctypes.byref, (count, blocks, seen, late)))
+        if self._given_up or code == _TOO_MANY:
+            raise TooManyReferencesError
+        if code:
+            raise MemoryError
         ids, infos = (np.empty(count.value, np.uint32) for _ in range(2))
         self._library.sw_references_take(
             self._all, ctypes.c_void_p(ids.ctypes.data), ctypes.c_void_p(infos.ctypes.data)
         )
         return References(ids, infos, blocks.value, seen.value, late.value)
-
-    @staticmethod
-    def _check(code: int) -> None:
-        if code == -2:
-            raise TooManyReferencesError
-        if code:
-            raise MemoryError

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "trace/record.h"
+
 struct sw_run_columns {
 	const int64_t *file, *open;
 	const uint8_t *op;
@@ -22,6 +24,29 @@ struct sw_pending {
 	uint32_t file; /* as whoever asked numbers files */
 	uint8_t write;
 };
+
+/* A row, which is about file number `file`. */
+static inline struct sw_pending sw_pending_of(const struct sw_run_columns *runs, uint64_t row, uint32_t file)
+{
+	return (struct sw_pending){
+		.start_ns = runs->start_ns[row],
+		.span_ns = runs->span_ns[row],
+		.offset = (uint64_t)runs->offset[row],
+		.stride = runs->stride[row],
+		.size = (uint64_t)runs->size[row],
+		.tail = (uint64_t)runs->tail[row],
+		.open = runs->open[row],
+		.count = runs->count[row],
+		.file = file,
+		.write = runs->op[row] == SW_WRITE,
+	};
+}
+
+/* Whether a run is one access, within a block of 2^`shift` bytes. */
+static inline int sw_in_one_block(const struct sw_pending *run, unsigned int shift)
+{
+	return run->count == 1 && run->tail && run->offset >> shift == (run->offset + run->tail - 1) >> shift;
+}
 
 struct sw_access {
 	int64_t time_ns;

@@ -13,7 +13,6 @@
 #include "blocks.h"
 #include "order.h"
 #include "references.h"
-#include "trace/record.h"
 
 #define FULL (-2)
 
@@ -264,25 +263,24 @@ SW_API struct sw_references *sw_references_new(const int64_t *files, const int64
 	return all;
 }
 
+/* Whether a run can be left out, because it is a single access of a block that is not followed; counts it then. */
+static int unfollowed(struct sw_references *all, const struct sw_pending *run)
+{
+	if (all->threshold == UINT64_MAX || all->readahead || !sw_in_one_block(run, all->shift) ||
+	    sw_block_hash(sw_file_seed(all->file_ids[run->file]), run->offset >> all->shift) < all->threshold)
+		return 0;
+	all->seen += !run->write;
+	return 1;
+}
+
 SW_API int sw_references_feed(struct sw_references *all, const struct sw_run_columns *runs, uint64_t rows)
 {
 	for (uint64_t row = 0; row < rows; row++) {
 		uint32_t number = sw_number(&all->files, runs->file[row]);
-		struct sw_pending run = {
-			.start_ns = runs->start_ns[row],
-			.span_ns = runs->span_ns[row],
-			.offset = (uint64_t)runs->offset[row],
-			.stride = runs->stride[row],
-			.size = (uint64_t)runs->size[row],
-			.tail = (uint64_t)runs->tail[row],
-			.open = runs->open[row],
-			.count = runs->count[row],
-			.file = number,
-			.write = runs->op[row] == SW_WRITE,
-		};
+		struct sw_pending run = sw_pending_of(runs, row, number);
 		int bad;
 
-		if (number == SW_NO_NUMBER || !run.count)
+		if (number == SW_NO_NUMBER || !run.count || unfollowed(all, &run))
 			continue;
 		bad = sw_order_add(&all->order, &run);
 		if (bad)

@@ -6,7 +6,6 @@
 #include "blocks.h"
 #include "order.h"
 #include "shards.h"
-#include "trace/record.h"
 
 #define SCOPES 3 /* a file's own sample, its dataset's, the trace's */
 
@@ -130,20 +129,19 @@ static int visit(void *context, const struct sw_access *access)
 	return 0;
 }
 
-/* Whether all of a single access can be left out, because nobody samples its one block; counts it then. */
-static int unsampled(struct sw_reuse *reuse, const struct sw_reuse_file *file, uint64_t offset, uint64_t size,
-		     int write)
+/* Whether a run can be left out, because it is a single access of a block that nobody samples; counts it then. */
+static int unsampled(struct sw_reuse *reuse, const struct sw_pending *run)
 {
-	uint64_t block = offset >> reuse->limits.shift, hash;
+	const struct sw_reuse_file *file = &reuse->files[run->file];
+	uint64_t hash = sw_block_hash(sw_file_seed(file->id), run->offset >> reuse->limits.shift);
 
-	if (!size || (offset + size - 1) >> reuse->limits.shift != block)
+	if (!sw_in_one_block(run, reuse->limits.shift))
 		return 0;
-	hash = sw_block_hash(sw_file_seed(file->id), block);
 	for (int scope = 0; scope < SCOPES; scope++)
 		if (file->samples[scope] != SW_NO_NUMBER && hash < reuse->samples[file->samples[scope]].threshold)
 			return 0;
 	for (int scope = 0; scope < SCOPES; scope++)
-		if (file->samples[scope] != SW_NO_NUMBER && !write)
+		if (file->samples[scope] != SW_NO_NUMBER && !run->write)
 			reuse->samples[file->samples[scope]].references++;
 	return 1;
 }
@@ -152,21 +150,9 @@ SW_API int sw_reuse_feed(struct sw_reuse *reuse, const struct sw_run_columns *ru
 {
 	for (uint64_t row = 0; row < rows; row++) {
 		uint32_t number = sw_number(&reuse->numbers, runs->file[row]);
-		struct sw_pending run = {
-			.start_ns = runs->start_ns[row],
-			.span_ns = runs->span_ns[row],
-			.offset = (uint64_t)runs->offset[row],
-			.stride = runs->stride[row],
-			.size = (uint64_t)runs->size[row],
-			.tail = (uint64_t)runs->tail[row],
-			.count = runs->count[row],
-			.file = number,
-			.write = runs->op[row] == SW_WRITE,
-		};
+		struct sw_pending run = sw_pending_of(runs, row, number);
 
-		if (number == SW_NO_NUMBER || !run.count)
-			continue;
-		if (run.count == 1 && unsampled(reuse, &reuse->files[number], run.offset, run.tail, run.write))
+		if (number == SW_NO_NUMBER || !run.count || unsampled(reuse, &run))
 			continue;
 		if (sw_order_add(&reuse->order, &run))
 			return -1;

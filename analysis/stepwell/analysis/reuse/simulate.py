@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -80,15 +83,18 @@ def chosen_files(store: Queryable, trace: int, directory: str = "") -> pa.Table:
 def curve(store: Queryable, trace: int, files: pa.Table, block: int = 0) -> CacheCurve | None:
     """Return the miss-ratio curve of some files together, other policies included; None when nothing was read."""
     subjects = Subjects.of(store, trace, block=block, only=files["file"].to_numpy())
+    case = Case(subjects.block)
     with Reuse(subjects) as reuse:
-        scan(store, trace, [reuse])
+        references, halvings = _follow(store, trace, files, case, reuse)
         reuse.finish()
         curves = reuse.curves()
     if not curves:
         return None
+    while len(references.ids) > limits.CURVE_SIMULATED and references.blocks > 2 * limits.CURVE_BLOCKS:
+        references, halvings = references.halved(), halvings + 1
     whole = curves[-1]
     sizes = sorted({max(whole.unique_bytes >> shift, whole.block) for shift in range(limits.SIMULATED_SIZES)})
-    others = simulate(store, trace, files, Case(whole.block), sizes, limits.SIMULATED_POLICIES)
+    others = _outcomes(references, halvings, files, case, sizes, limits.SIMULATED_POLICIES)
     return replace(whole, policies=others)
 
 
@@ -126,30 +132,56 @@ def simulate(
         TooMuchError: there are too many blocks, even for sampling.
         MemoryError: there is not enough memory.
     """
-    shift = case.block.bit_length() - 1
-    total = {name: sum(files[name].to_pylist()) for name in ("accesses", "bytes", "waited", "wait_ns")}
     (about,) = rows(store, "SELECT accesses, bytes FROM traces WHERE trace = $1", trace)
     if float(about["bytes"]) / case.block > limits.HASHED:
         raise TooMuchError(case.block, float(about["bytes"]))
-    # A read that is not aligned touches a block more; readahead fetches some that nobody reads.
+    references, halvings = _follow(store, trace, files, case)
+    return _outcomes(references, halvings, files, case, sizes, policies)
+
+
+def _follow(
+    store: Queryable, trace: int, files: pa.Table, case: Case, reuse: Reuse | None = None
+) -> tuple[References, int]:
+    """Return the references to the blocks of some files, and log2 of how many blocks one is followed of.
+
+    All runs are shown to `reuse`, too, in the same pass, once.
+    """
     halvings = (case.sampling or 1).bit_length() - 1
     if not case.sampling:
-        expected = total["bytes"] / case.block + total["accesses"]
+        # A read that is not aligned touches a block more; readahead fetches some that nobody reads.
+        expected = sum(files["bytes"].to_pylist()) / case.block + sum(files["accesses"].to_pylist())
         halvings = max(0, int(np.ceil(np.log2(max(expected, 1) / limits.SIMULATED))))
     while True:
-        try:
-            references = _references(store, trace, files, case, shift, halvings)
-            break
-        except TooManyReferencesError:
-            halvings += 1
+        with Collector(
+            files["file"].to_numpy(),
+            files["size"].to_numpy(),
+            shift=case.block.bit_length() - 1,
+            halvings=halvings,
+            readahead=case.readahead,
+            waiting=limits.SIMULATED_WAITING,
+            most=limits.SIMULATED * (4 if not case.sampling else 64),
+        ) as collector:
+            scan(store, trace, [collector, reuse] if reuse else [collector])
+            try:
+                return collector.finish(), halvings
+            except TooManyReferencesError:
+                halvings, reuse = halvings + 1, None
+
+
+def _outcomes(
+    references: References, halvings: int, files: pa.Table, case: Case, sizes: Sequence[int], policies: Sequence[str]
+) -> tuple[Simulated, ...]:
+    total = {name: sum(files[name].to_pylist()) for name in ("accesses", "bytes", "waited", "wait_ns")}
     scale, total["references"] = _excess(references, halvings), references.seen
-    found = []
-    for policy in policies:
-        for size in sizes:
-            capacity = round((size >> shift) / 2**halvings * scale)
-            outcome = references.simulate(policy, max(1, min(capacity, 2**32 - 1)))
-            found.append(_told(outcome, case, policy, size, 1 << halvings, total, references.seen * scale))
-    return tuple(found)
+
+    def one(chosen: tuple[str, int]) -> Simulated:
+        policy, size = chosen
+        capacity = round((size // case.block) / 2**halvings * scale)
+        outcome = references.simulate(policy, max(1, min(capacity, 2**32 - 1)))
+        return _told(outcome, case, policy, size, 1 << halvings, total, references.seen * scale)
+
+    with ThreadPoolExecutor(min(limits.SIMULATED_AT_ONCE, os.cpu_count() or 1), "simulate") as threads:
+        return tuple(threads.map(one, product(policies, sizes)))
 
 
 def _excess(references: References, halvings: int) -> float:
@@ -158,20 +190,6 @@ def _excess(references: References, halvings: int) -> float:
     if not halvings or not len(uses):
         return 1.0
     return excess(float(uses.sum()) * 2**halvings, references.seen, float((uses.std() / uses.mean()) ** 2))
-
-
-def _references(store: Queryable, trace: int, files: pa.Table, case: Case, shift: int, halvings: int) -> References:
-    with Collector(
-        files["file"].to_numpy(),
-        files["size"].to_numpy(),
-        shift=shift,
-        halvings=halvings,
-        readahead=case.readahead,
-        waiting=limits.SIMULATED_WAITING,
-        most=limits.SIMULATED * (4 if not case.sampling else 64),
-    ) as collector:
-        scan(store, trace, [collector])
-        return collector.finish()
 
 
 def _told(

@@ -93,6 +93,16 @@ WORTH = 0.05
 SIMULATED = 1 << 24
 """References that are simulated at most; beyond, one block in 2, 4, 8 ... 200 bytes of memory for each block."""
 
+CURVE_SIMULATED = 1 << 21
+"""References that are simulated beside a curve, as long as there are so many of `CURVE_BLOCKS`: 80 ns each, for each
+size."""
+
+CURVE_BLOCKS = 1 << 16
+"""Blocks that are followed at least for that: four times as many as for a curve (`ReuseLimits.group_blocks`)."""
+
+SIMULATED_AT_ONCE = 4
+"""Caches that are simulated at the same time at most: each takes 12 bytes for each block."""
+
 SIMULATED_WAITING = 1 << 16
 """Runs that wait for their turn in time when caches are simulated: exact up to 6,500 runs/s, see `ReuseLimits`."""
 
