@@ -12,6 +12,8 @@ from tests.kernel.tool import Stepwell
 
 pytestmark = pytest.mark.kernel
 
+# It paces itself, as a program does that computes between its reads: a second in all, so that two runs last as long and
+# differ in what was asked for alone.
 READER = """
 import os, sys, time
 file, request, cold = os.open(sys.argv[1], os.O_RDONLY), int(sys.argv[2]), sys.argv[3] == "cold"
@@ -23,7 +25,7 @@ if cold:
 for piece in range(0, size, 65536):
     for offset in range(piece, min(piece + 65536, size), request):
         os.pread(file, request, offset)
-    while time.monotonic() < begun + 1.0 * piece / size:  # a second at least: two runs last as long
+    while time.monotonic() < begun + 1.0 * piece / size:
         time.sleep(0.001)
 """
 

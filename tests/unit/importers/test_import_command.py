@@ -8,10 +8,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from tests.kernel.tool import wait_until
 from tests.unit.importers.bringing import stepwell
 from tests.unit.importers.test_import_hostile import WHOLE
 
@@ -122,11 +122,11 @@ def test_a_killed_import_leaves_nothing_that_is_taken_for_a_trace(place: Path, t
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     for how in (signal.SIGINT, signal.SIGKILL):
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as importing:
-            deadline = time.monotonic() + 60
-            while not any(path.stat().st_size > 1 << 20 for path in left(place)):
-                assert time.monotonic() < deadline
-                assert importing.poll() is None
-                time.sleep(0.001)
+            wait_until(
+                lambda: importing.poll() is not None or any(path.stat().st_size > 1 << 20 for path in left(place)),
+                "no spool file",
+            )
+            assert importing.poll() is None
             (spool,) = left(place)
             with spool.open() as file, pytest.raises(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

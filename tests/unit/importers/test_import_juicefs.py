@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.kernel.tool import wait_until
 from tests.unit.importers.bringing import bring
 from tests.unit.importers.fuzzing import attempt
 
@@ -169,15 +169,15 @@ def test_juicefs_itself(tmp_path: Path, store: Store) -> None:
     options = ["--no-usage-report", "--cache-dir", f"{tmp_path}/cache"]
     with subprocess.Popen([JUICEFS, "mount", *options, meta, str(mount)], **quiet) as daemon:  # type: ignore[call-overload]
         try:
-            until((mount / ".accesslog").exists)
+            wait_until((mount / ".accesslog").exists, "no mount")
             with copied.open("wb") as out, subprocess.Popen(["cat", mount / ".accesslog"], stdout=out) as cat:
                 try:
-                    until(lambda: (mount.stat(), copied.stat().st_size)[1] > 0)
+                    wait_until(lambda: (mount.stat(), copied.stat().st_size)[1] > 0, "no log")
                     with (mount / "a").open("wb", buffering=0) as file:
                         file.write(b"x" * 8191)
                     with (mount / "a").open("rb", buffering=0) as file:
                         file.read()
-                    until(lambda: (mount.stat(), copied.read_bytes().count(b" release ("))[1] >= 2)
+                    wait_until(lambda: (mount.stat(), copied.read_bytes().count(b" release ("))[1] >= 2, "no release")
                 finally:
                     cat.kill()
         finally:
@@ -188,12 +188,3 @@ def test_juicefs_itself(tmp_path: Path, store: Store) -> None:
     assert sum(size for *_, size in written) == 8191
     assert {row[0] for row in brought.accesses()} == {"/a"}
     assert brought.rows("SELECT sum(size) FROM accesses WHERE trace = $trace AND op = 'read'")[0][0] == 8191
-
-
-def until(condition: object) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if condition():  # type: ignore[operator]
-            return
-        time.sleep(0.05)
-    raise AssertionError("did not happen in time")
