@@ -11,7 +11,6 @@ import shlex
 import struct
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -19,44 +18,31 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from stepwell.collectors.importers.errors import InputError
+from stepwell.collectors.importers.bounds import LARGEST, LARGEST_SIZE, LARGEST_TIME, encoded, outside, within
+from stepwell.collectors.importers.gathered import Gathered
+from stepwell.collectors.importers.threads import Thread, Threads
 from stepwell.collectors.native.joiner import OWNED, Joiner, Place
 from stepwell.trace.definition import (
     COUNTER,
     EVENT,
     EXEC,
     OPEN,
-    THREAD,
-    THREAD_END,
     UNKNOWN_ID,
     UNKNOWN_NS,
     EventKind,
     Op,
     OpenFlag,
 )
-from stepwell.trace.layout import DTYPES
 from stepwell.trace.spool import SpoolWriter
 
 Integers = int | npt.NDArray[Any]
 """One number for all accesses of a batch, or an integer array with one each."""
-
-LARGEST = 2**63 - 1
-"""Linux's largest file offset (loff_t); no access ends above it."""
-
-LARGEST_SIZE = 2**62
-"""Bytes of one access: more than any call transfers, and what sums are computed with exactly enough."""
-
-LARGEST_TIME = 2**62 - 1
-"""Nanoseconds; the year 2116 on a clock that counts from 1970."""
 
 MAX_PATH_BYTES = 1 << 15
 """Of a longer path the start is left out, and said to be missing."""
 
 MAX_COMMAND_BYTES = 2048
 """As in a recorded trace."""
-
-MAX_THREADS = 1 << 20
-"""All threads are in memory while a trace is imported and ingested; more are no trace of one job."""
 
 OPENED = 1 << 18
 """Open files that `opened` remembers; one forgotten is opened anew, which splits its stream."""
@@ -68,34 +54,7 @@ SKIPPED = "skipped: "
 """What the reasons begin with in the trace's `degraded`."""
 
 _TOGETHER = 1 << 14
-"""Accesses, and records of other kinds, that are gathered before they are written."""
-
-_TEXT_TOGETHER = 1 << 22
-"""Bytes of their texts that are gathered; a block of the spool file has at most 64 MiB."""
-
-
-@dataclass
-class _Thread:
-    pid: int
-    tid: int
-    ppid: int
-    uid: int
-    comm: bytes
-    start_ns: int | None
-    process: int
-    accesses: int = 0
-    end_ns: int | None = None
-    status: int | None = None
-    cpu: tuple[int, int] = (UNKNOWN_NS, UNKNOWN_NS)
-
-
-@dataclass
-class _Gathered:
-    """Records of one kind on their way; the member `start_ns` may be None until it is written."""
-
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    texts: list[bytes] = field(default_factory=list)
-    text_bytes: int = 0
+"""Accesses that are gathered before they are joined."""
 
 
 class TraceWriter:
@@ -128,8 +87,8 @@ class TraceWriter:
         self._spool = spool
         self._meta = {"version": version("stepwell")} | meta
         self._joiner = Joiner(spool.write)
-        self._threads: list[_Thread] = []
-        self._gathered = {kind: _Gathered() for kind in (EXEC.kind, OPEN.kind, EVENT.kind, COUNTER.kind)}
+        self._threads = Threads()
+        self._gathered = Gathered(spool)
         self._pending: list[tuple[int, ...]] = []
         self._opens = 0
         self._opened: OrderedDict[tuple[int | str, int | str], int] = OrderedDict()
@@ -209,14 +168,12 @@ class TraceWriter:
         Raises:
             InputError: there are more threads than `MAX_THREADS`.
         """
-        if len(self._threads) == MAX_THREADS:
-            raise InputError(f"more than {MAX_THREADS:,} threads in one trace; import its processes apart")
-        number = len(self._threads) + 1
+        number = self._threads.next
         pid, tid, ppid = (one if 0 <= one < 2**32 else 0 for one in (pid, tid, ppid))
         identity = process if process is not None else 0 if pid else number
         start_ns = None if start_ns is None else self._when(start_ns)
-        made = _Thread(pid, tid or pid, ppid, uid, _bytes(comm)[:16], start_ns, identity % 2**63)
-        self._threads.append(made)
+        made = Thread(pid, tid or pid, ppid, uid, encoded(comm)[:16], start_ns, identity % 2**63)
+        self._threads.add(made)
         if command:
             self.program(number, command, comm, start_ns=start_ns)
         return number
@@ -226,10 +183,10 @@ class TraceWriter:
     ) -> None:
         """Say that a thread's process began a program (execve); `command` as for `thread`."""
         words = _words(command) if isinstance(command, str) else command
-        name = _bytes(comm or (words[0].rsplit("/", 1)[-1] if words else ""))[:16]
-        self._threads[thread - 1].comm = name
-        text = b"".join(_bytes(word).replace(b"\0", b" ") + b"\0" for word in words)[:MAX_COMMAND_BYTES]
-        self._gather(EXEC.kind, (EXEC.kind, thread, self._when(start_ns), name), text)
+        name = encoded(comm or (words[0].rsplit("/", 1)[-1] if words else ""))[:16]
+        self._threads[thread].comm = name
+        text = b"".join(encoded(word).replace(b"\0", b" ") + b"\0" for word in words)[:MAX_COMMAND_BYTES]
+        self._gathered.add(EXEC.kind, (EXEC.kind, thread, self._when(start_ns), name), text)
 
     def end_thread(
         self,
@@ -249,7 +206,7 @@ class TraceWriter:
             user_ns: its processor time in user mode; None when unknown.
             system_ns: its processor time in the kernel; None when unknown.
         """
-        of = self._threads[thread - 1]
+        of = self._threads[thread]
         of.end_ns = self._when(end_ns) if end_ns is not None else None
         of.status = status
         of.cpu = (UNKNOWN_NS if user_ns is None else user_ns, UNKNOWN_NS if system_ns is None else system_ns)
@@ -279,19 +236,19 @@ class TraceWriter:
             state: bits of `OpenFlag`: `BEFORE` when the opening itself was not seen, `DELETED`, ...
         """
         self._opens += 1
-        text = _bytes(path).replace(b"\0", b"\\x00")
+        text = encoded(path).replace(b"\0", b"\\x00")
         if len(text) > MAX_PATH_BYTES:
             text, state = text[-MAX_PATH_BYTES:], state | OpenFlag.TRUNCATED_PATH
         if not text:
             text, state = b"", state | OpenFlag.NO_PATH
         components = b"\0".join(reversed(text.split(b"/")))
         ino = 0 if text else self._opens  # what nothing names is a file of its own
-        latency_ns = _within(latency_ns, LARGEST_TIME)
+        latency_ns = within(latency_ns, LARGEST_TIME)
         when = self._when(start_ns, latency_ns)
         # kind thread open start latency ino size mtime dev generation magic flags state reserved
-        self._gather(
+        self._gathered.add(
             OPEN.kind,
-            (OPEN.kind, thread, self._opens, when, latency_ns, ino, _within(size), 0, 0, 0, 0, flags % 2**32, state, 0),
+            (OPEN.kind, thread, self._opens, when, latency_ns, ino, within(size), 0, 0, 0, 0, flags % 2**32, state, 0),
             components,
         )
         return self._opens
@@ -388,8 +345,8 @@ class TraceWriter:
         start: Integers = self._last_ns if start_ns is None else start_ns
         given = np.broadcast_arrays(thread, open, op, offset, size, requested, start, latency_ns, flags, place)
         thread_, open_, op_, offset_, size_, requested_, start_, latency_, flags_, place_ = map(np.atleast_1d, given)
-        bad = _outside(offset_, LARGEST) | _outside(size_, LARGEST_SIZE) | _outside(requested_, 2**64 - 1)
-        bad |= _outside(start_, LARGEST_TIME) | _outside(latency_, LARGEST_TIME)
+        bad = outside(offset_, LARGEST) | outside(size_, LARGEST_SIZE) | outside(requested_, 2**64 - 1)
+        bad |= outside(start_, LARGEST_TIME) | outside(latency_, LARGEST_TIME)
         bad |= offset_.astype(np.uint64) + size_.astype(np.uint64) > np.uint64(LARGEST)
         good = ~bad
         self.skip(OUT_OF_RANGE, int(bad.sum()))
@@ -405,7 +362,7 @@ class TraceWriter:
         if start_ns is not None:
             starts = made["start_ns"]
             self._seen(int(starts.min()), int((starts + made["latency_ns"]).max()))
-        made["seq"] = self._numbers(made["thread"])
+        made["seq"] = self._threads.numbers(made["thread"])
         if seq is not None:
             made["seq"] = np.broadcast_to(seq, good.shape)[good]
         self._joiner.add(made)
@@ -434,11 +391,13 @@ class TraceWriter:
             latency_ns: time the call took; 0 when unknown.
             value: truncate: new size; error: errno; rename: flags of renameat2.
         """
-        text = _bytes(path)[:MAX_PATH_BYTES].replace(b"\0", b"\\x00")
+        text = encoded(path)[:MAX_PATH_BYTES].replace(b"\0", b"\\x00")
         value = max(-(2**63), min(value, LARGEST))
-        latency_ns = _within(latency_ns, LARGEST_TIME)
+        latency_ns = within(latency_ns, LARGEST_TIME)
         when = self._when(start_ns, latency_ns)
-        self._gather(EVENT.kind, (EVENT.kind, thread, kind, op, open, when, latency_ns, value, len(text), 0), text)
+        self._gathered.add(
+            EVENT.kind, (EVENT.kind, thread, kind, op, open, when, latency_ns, value, len(text), 0), text
+        )
 
     def close(self, thread: int, open: int, *, start_ns: int | None = None, latency_ns: int = 0) -> None:  # noqa: A002
         """Say that an open file was closed."""
@@ -453,10 +412,12 @@ class TraceWriter:
             module: the tool's module that counted, such as POSIX.
             values: by the counters' own names, in the units that these imply.
         """
-        name = _bytes(module)[:255]
+        name = encoded(module)[:255]
         for counter, value in values.items():
             bits = int.from_bytes(struct.pack("<d", value), "little")
-            self._gather(COUNTER.kind, (COUNTER.kind, thread, open, bits, len(name), 0), name + _bytes(counter)[:255])
+            self._gathered.add(
+                COUNTER.kind, (COUNTER.kind, thread, open, bits, len(name), 0), name + encoded(counter)[:255]
+            )
 
     # ---- the end ----
 
@@ -464,11 +425,10 @@ class TraceWriter:
         """End all runs and write the end of the trace; nothing can be added afterwards."""
         self._flush_pending()
         self._joiner.end()
-        for kind in self._gathered:
-            self._flush(kind)
+        self._gathered.flush()
         first = self._first_ns or 0
         origin = first if self._origin_ns is None else min(self._origin_ns, first)
-        self._write_threads(origin)
+        self._threads.write(self._spool.write, origin, max(self._last_ns, origin))
         if self._first_ns is None:
             self.limit("times are not known: order alone is")
         if self._epoch_ns is not None:
@@ -483,36 +443,7 @@ class TraceWriter:
         )
         self._spool.meta(**self._meta)
 
-    def _write_threads(self, origin: int) -> None:
-        threads = np.zeros(len(self._threads), DTYPES[THREAD.kind])
-        ends = np.zeros(len(self._threads), DTYPES[THREAD_END.kind])
-        last = max(self._last_ns, origin)
-        for index, of in enumerate(self._threads):
-            number = index + 1
-            start = origin if of.start_ns is None else max(of.start_ns, origin)
-            threads[index] = (
-                THREAD.kind, number, of.pid, of.tid, of.ppid, of.uid, start, of.process, 0, 0, 0, of.comm,
-            )  # fmt: skip
-            ends[index] = (
-                THREAD_END.kind, number, last if of.end_ns is None else of.end_ns, *of.cpu, 0, of.accesses,
-                of.status is not None, (of.status or 0) % 2**16, of.comm,
-            )  # fmt: skip
-        for kind, records in ((THREAD.kind, threads), (THREAD_END.kind, ends)):
-            for begin in range(0, len(records), _TOGETHER):
-                self._spool.write(kind, records[begin : begin + _TOGETHER])
-
     # ---- within ----
-
-    def _numbers(self, threads: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Count the accesses of each thread on, and return each access's number."""
-        order = np.argsort(threads, kind="stable")
-        found, firsts, counts = np.unique(threads[order], return_index=True, return_counts=True)
-        numbers = np.empty(len(threads), np.uint64)
-        for thread, first, count in zip(found.tolist(), firsts.tolist(), counts.tolist(), strict=True):
-            of = self._threads[thread - 1]
-            numbers[order[first : first + count]] = np.arange(of.accesses, of.accesses + count, dtype=np.uint64)
-            of.accesses += count
-        return numbers
 
     def _flush_pending(self) -> None:
         if not self._pending:
@@ -522,7 +453,7 @@ class TraceWriter:
         for name, column in zip(names, zip(*self._pending, strict=True), strict=True):
             made[name] = np.array(column, OWNED[name])
         self._pending = []
-        made["seq"] = self._numbers(made["thread"])
+        made["seq"] = self._threads.numbers(made["thread"])
         self._joiner.add(made)
 
     def _when(self, start_ns: int | None, latency_ns: int = 0) -> int | None:
@@ -536,44 +467,8 @@ class TraceWriter:
 
     def _seen(self, first: int, last: int) -> None:
         if self._first_ns is None or first < self._first_ns:
-            self._first_ns = first
+            self._first_ns = self._gathered.first_ns = first
         self._last_ns = max(self._last_ns, last)
-
-    def _gather(self, kind: int, row: tuple[Any, ...], text: bytes) -> None:
-        gathered = self._gathered[kind]
-        gathered.rows.append(row)
-        gathered.texts.append(text)
-        gathered.text_bytes += len(text)
-        if len(gathered.rows) == _TOGETHER or gathered.text_bytes >= _TEXT_TOGETHER:
-            self._flush(kind)
-
-    def _flush(self, kind: int) -> None:
-        gathered = self._gathered[kind]
-        self._gathered[kind] = _Gathered()
-        self._write(kind, gathered, self._first_ns or 0)
-
-    def _write(self, kind: int, gathered: _Gathered, unknown_ns: int) -> None:
-        if gathered.rows:
-            rows = [tuple(unknown_ns if value is None else value for value in row) for row in gathered.rows]
-            self._spool.write(kind, np.array(rows, DTYPES[kind]), gathered.texts)
-
-
-def _outside(values: npt.NDArray[Any], largest: int) -> npt.NDArray[np.bool_]:
-    """Tell which integers are below 0 or above `largest`."""
-    if values.dtype.kind == "u":
-        return values > np.uint64(largest)
-    return (values < 0) | (values > min(largest, LARGEST))
-
-
-def _within(value: int, largest: int = LARGEST) -> int:
-    return max(0, min(value, largest))
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a pair of UTF-16, as JSON may have
-        return text.encode("utf-8", "backslashreplace")
 
 
 def _words(command: str) -> list[str]:
