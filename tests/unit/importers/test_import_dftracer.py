@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from tests.unit.importers.bringing import bring
 from tests.unit.importers.fuzzing import attempt
 
-from stepwell.collectors.importers import InputError
-from stepwell.collectors.importers.dftracer import CUT, ESTIMATED, FAILED, OTHER, STDIO
+from stepwell.collectors.importers import Import, InputError
+from stepwell.collectors.importers.dftracer import CUT
+from stepwell.collectors.importers.dftracer.events import ESTIMATED, FAILED, OTHER, STDIO
 from stepwell.store import Store
+from stepwell.trace.spool import Spool
 
 FILES = Path(__file__).with_name("files")
 
@@ -29,6 +31,11 @@ def written(directory: Path, *lines: object, tail: str = "\n") -> Path:
     texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
     path.write_text("\n".join(texts) + tail)
     return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("many")
 
 
 NAME = event("FH", category="dftracer", name="/d/a", value="fa")
@@ -171,3 +178,56 @@ def test_a_compressed_file_of_empty_lines_is_refused_at_once(tmp_path: Path, sto
     path.write_bytes(gzip.compress(b"[\n" + b"\n" * (3 << 20)))
     with pytest.raises(InputError, match=r"line 1,048,576: 1,048,576 bytes of nothing but empty lines"):
         bring(store, path)
+
+
+PLAIN = st.fixed_dictionaries(
+    {
+        "name": names | st.sampled_from(["write", "pwrite", "fwrite", "stat", "fsync", "preadv"]),
+        "cat": st.sampled_from(["POSIX", "POSIX", "POSIX", "STDIO", "dftracer", "TRAIN"]),
+        "pid": st.integers(1, 2),
+        "tid": st.integers(1, 3),
+        "ts": st.integers(1, 10**15),
+        "dur": st.integers(0, 1000),
+        "args": st.fixed_dictionaries(
+            {"hhash": st.sampled_from("hg")},
+            optional={
+                "fhash": st.sampled_from(["fa", "fb", "null"]),
+                "fname": st.just("/d/b"),
+                "ret": st.integers(-2, 9000),
+                "count": st.integers(0, 9000),
+                "size": st.integers(0, 3),
+                "offset": st.integers(-1, 2**63 - 1),
+                "whence": st.integers(0, 2),
+                "flags": st.sampled_from([0, 1, 0o2001]),
+                "mode": st.sampled_from(["a+", "r", 438]),
+            },
+        ),
+    }
+)
+ODD = st.sampled_from(["[", "", '{"a":[{"b":1},{"c":2}]}', '{"name":"read","cat":"POSIX","args":{"ret":1e3}}'])
+
+
+@given(st.lists(st.tuples(PLAIN, st.integers(1, 40)), min_size=1, max_size=12), st.lists(ODD, max_size=2))
+@settings(max_examples=60)
+def test_many_lines_at_once_say_what_each_says(
+    folder: Path, some: list[tuple[dict[str, object], int]], odd: list[str]
+) -> None:
+    """With a space before the last brace, which DFTracer never writes, the same events are taken one by one."""
+    ordered = [({key: one[key] for key in sorted(one, key="args".__eq__)}, often) for one, often in some]
+    events = [json.dumps({"id": i} | one) for one, often in ordered for i in range(often)]
+    many = events * (30_000 // len("".join(events)) + 1)
+    one_by_one, at_once = folder / "spaced.pfw", folder / "plain.pfw"
+    for path, plain in ((one_by_one, False), (at_once, True)):
+        lines = [line if plain else line[:-1] + " }" for line in [json.dumps(NAME), *many]]
+        path.write_text("\n".join([*lines, *odd, *lines]))
+    assert records(at_once) == records(one_by_one)
+
+
+def records(path: Path) -> list[object]:
+    """What an import writes, but for the names of the file."""
+    with Import(path, path.parent) as bringing:
+        written = bringing.write()
+        with Spool(bringing.spool) as spool:
+            blocks = [block for block in spool.blocks() if not block.meta]
+    texts = [block.texts.to_pylist() for block in blocks if block.texts is not None]
+    return [written, texts, *((block.kind, block.records.tobytes()) for block in blocks)]

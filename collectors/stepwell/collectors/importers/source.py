@@ -152,33 +152,43 @@ class Input:
                 self._tell(read)
                 yield piece
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        r"""Yield (number from 1, line without its \n or \r\n), decompressed.
+    def blocks(self) -> Iterator[tuple[int, bytes]]:
+        r"""Yield (number of the first from 1, whole lines with \n between and after them), decompressed.
 
         Raises:
             InputError: as `chunks`; or a line is longer than `MAX_LINE_BYTES` or holds a NUL byte; or there is nothing
                 but empty lines for a MiB, which a small compressed file may hold millions of.
         """
         rest = b""
-        self._line = 0
+        number = 1
         for piece in self.chunks():
-            if len(piece) == _CHUNK and not piece.strip():
+            if len(piece) == _CHUNK and piece.isspace():
                 raise self.fail(
-                    f"{_CHUNK:,} bytes of nothing but empty lines; this is no trace, or a damaged one",
-                    line=self._line + 1,
+                    f"{_CHUNK:,} bytes of nothing but empty lines; this is no trace, or a damaged one", line=number
                 )
-            *whole, rest = (rest + piece).split(b"\n")
-            if b"\0" in piece or len(whole[0] if whole else rest) > MAX_LINE_BYTES:
-                for line in whole:
-                    yield self._checked(line)
-            else:
-                for line in whole:
-                    self._line += 1
-                    yield self._line, line.removesuffix(b"\r")
-            if len(rest) > MAX_LINE_BYTES:
-                self._checked(rest)
+            text = rest + piece
+            end = text.rfind(b"\n") + 1
+            whole, rest = text[:end], text[end:]
+            if b"\0" in whole or max(whole.find(b"\n"), len(rest)) > MAX_LINE_BYTES:
+                yield from self._until_bad(number, text)
+            if whole:
+                yield number, whole.replace(b"\r\n", b"\n") if b"\r" in whole else whole
+                number += whole.count(b"\n")
+        if b"\0" in rest:
+            yield from self._until_bad(number, rest)
         if rest:
-            yield self._checked(rest)
+            yield number, rest.removesuffix(b"\r") + b"\n"
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        r"""Yield (number from 1, line without its \n or \r\n), decompressed.
+
+        Raises:
+            InputError: as `blocks`.
+        """
+        self._line = 0
+        for first, text in self.blocks():
+            for self._line, line in enumerate(text[:-1].split(b"\n"), first):
+                yield self._line, line
 
     def text_lines(self) -> Iterator[tuple[int, str]]:
         """Yield (number, line) as text; bytes that are not UTF-8 come as surrogates, which `TraceWriter` takes."""
@@ -201,13 +211,18 @@ class Input:
         if (now.st_size, now.st_mtime_ns) != (self._facts.st_size, self._facts.st_mtime_ns):
             raise self.fail("the file changed while it was read; import it when nobody writes it", byte=now.st_size)
 
-    def _checked(self, line: bytes) -> tuple[int, bytes]:
-        self._line += 1
-        if len(line) > MAX_LINE_BYTES:
-            raise self.fail(f"a line of more than {MAX_LINE_BYTES:,} bytes; this is no trace, or a damaged one")
-        if b"\0" in line:
-            raise self.fail("a NUL byte in the line; this is no text, or the file was damaged (a crash, a full disk)")
-        return self._line, line.removesuffix(b"\r")
+    def _until_bad(self, number: int, text: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines before the first that no text has, and raise the error of that one."""
+        lines = text.split(b"\n")
+        for place, line in enumerate(lines):
+            what = "a NUL byte in the line; this is no text, or the file was damaged (a crash, a full disk)"
+            if len(line) > MAX_LINE_BYTES:
+                what = f"a line of more than {MAX_LINE_BYTES:,} bytes; this is no trace, or a damaged one"
+            elif b"\0" not in line:
+                continue
+            if place:
+                yield number, b"".join(line.removesuffix(b"\r") + b"\n" for line in lines[:place])
+            raise self.fail(what, line=number + place)
 
     def _raw(self) -> Iterator[bytes]:
         self._file.seek(0)

@@ -1,0 +1,106 @@
+"""DFTracer's .pfw and .pfw.gz: one JSON object a line, in Chrome's trace event format.
+
+`blocks.py` parses many plain lines at once, `events.py` says what events mean, one by one or by the block.
+https://dftracer.readthedocs.io tells of the format; what is here was checked against traces of DFTracer 2.2.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from stepwell.collectors.importers.dftracer.blocks import parsed
+from stepwell.collectors.importers.dftracer.events import LIMITS, Events
+from stepwell.collectors.importers.source import Input
+from stepwell.collectors.importers.writer import TraceWriter
+
+CUT = "last lines that are cut: the program was killed, or the file is still written"
+
+_FEWEST = 1 << 13
+"""Bytes of lines that are not worth a block: taking each by itself costs less than looking whether all are plain."""
+
+
+def sniff(head: bytes, name: str) -> bool:
+    """A file that is called *.pfw or *.pfw.gz, or in whose first lines DFTracer names itself."""
+    return name.endswith((".pfw", ".pfw.gz")) or b'"cat":"dftracer"' in head
+
+
+def read(source: Input, trace: TraceWriter) -> None:
+    """Tell the trace every call on a file.
+
+    Raises:
+        InputError: a line, other than the last, is no JSON object.
+    """
+    for sentence in LIMITS:
+        trace.limit(sentence)
+    trace.epoch(0)
+    events = Events(trace)
+    for _, text in source.blocks():  # a forked process may use a name that another part of the file tells
+        for line in text.split(b"\n") if b'"FH"' in text else ():
+            if b'"FH"' in line and (event := _object(line)):
+                events.take(event)
+    file = _File(source, events)
+    for number, text in source.blocks():
+        file.take(number, text)
+    if file.broken is not None:
+        if not file.seen:
+            raise source.fail("no JSON object; is this DFTracer's .pfw?", line=file.broken)
+        trace.skip(CUT)
+
+
+class _File:
+    """Takes the lines of a file: many at once where they are plain, one by one where they are not.
+
+    Attributes:
+        seen: whether there was an event.
+        broken: number of a line that is none, after which nothing has come.
+    """
+
+    def __init__(self, source: Input, events: Events) -> None:
+        self.seen = False
+        self.broken: int | None = None
+        self._source = source
+        self._events = events
+
+    def take(self, number: int, text: bytes) -> None:
+        """Take the next lines, of which the first has a number."""
+        if len(text) < _FEWEST or self.broken is not None or text.count(b"\n") == 1:
+            self._each(number, text.split(b"\n"))
+        elif block := parsed(text, self._events.unit_ns):
+            lines: list[bytes] = []
+
+            def event(row: int) -> dict[str, Any]:
+                lines.extend(() if lines else text.split(b"\n"))
+                return _object(lines[row]) or {}
+
+            self._events.take_block(block, event)
+            self.seen = True
+        else:
+            half = text.rfind(b"\n", 0, len(text) // 2) + 1 or text.index(b"\n") + 1
+            self.take(number, text[:half])
+            self.take(number + text.count(b"\n", 0, half), text[half:])
+
+    def _each(self, number: int, lines: list[bytes]) -> None:
+        for at, line in enumerate(lines, number):
+            if line.strip().rstrip(b",") in {b"", b"[", b"]"}:
+                continue
+            if self.broken is not None:
+                raise self._source.fail("no JSON object; correct the line, or delete it", line=self.broken)
+            event = _object(line)
+            if event is None:
+                self.broken = at
+            else:
+                self._events.take(event)
+                self.seen = True
+
+
+_DECODE = json.JSONDecoder().raw_decode
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    text = line.strip().rstrip(b",").decode("utf-8", "surrogateescape")
+    try:
+        event, end = _DECODE(text)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and end == len(text) else None
