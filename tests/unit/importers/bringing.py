@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from stepwell.collectors.importers import Import, TraceWriter, Written
 from stepwell.store import Store, ingest
-from stepwell.trace.spool import SpoolWriter
+from stepwell.trace.spool import Spool, SpoolWriter
 
 
 class Brought(NamedTuple):
@@ -33,6 +33,16 @@ def bring(store: Store, path: Path, format_name: str | None = None) -> Brought:
     with Import(path, path.parent, format_name) as bringing:
         written = bringing.write()
         return Brought(store, ingest(store, bringing.spool).trace, written)
+
+
+def records(path: Path, format_name: str | None = None) -> list[object]:
+    """What an import writes, but for the names of the file."""
+    with Import(path, path.parent, format_name) as bringing:
+        written = bringing.write()
+        with Spool(bringing.spool) as spool:
+            blocks = [block for block in spool.blocks() if not block.meta]
+    texts = [block.texts.to_pylist() for block in blocks if block.texts is not None]
+    return [written, texts, *((block.kind, block.records.tobytes()) for block in blocks)]
 
 
 def told(store: Store, spool: Path, tell: Callable[[TraceWriter], None], **meta: Any) -> Brought:

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.importers.bringing import bring
+from tests.unit.importers.bringing import bring, records
 from tests.unit.importers.fuzzing import attempt
 
-from stepwell.collectors.importers import Import, InputError
+from stepwell.collectors.importers import InputError
 from stepwell.collectors.importers.dftracer import CUT
 from stepwell.collectors.importers.dftracer.events import ESTIMATED, FAILED, OTHER, STDIO
 from stepwell.store import Store
-from stepwell.trace.spool import Spool
 
 FILES = Path(__file__).with_name("files")
 
@@ -221,13 +220,3 @@ def test_many_lines_at_once_say_what_each_says(
         lines = [line if plain else line[:-1] + " }" for line in [json.dumps(NAME), *many]]
         path.write_text("\n".join([*lines, *odd, *lines]))
     assert records(at_once) == records(one_by_one)
-
-
-def records(path: Path) -> list[object]:
-    """What an import writes, but for the names of the file."""
-    with Import(path, path.parent) as bringing:
-        written = bringing.write()
-        with Spool(bringing.spool) as spool:
-            blocks = [block for block in spool.blocks() if not block.meta]
-    texts = [block.texts.to_pylist() for block in blocks if block.texts is not None]
-    return [written, texts, *((block.kind, block.records.tobytes()) for block in blocks)]

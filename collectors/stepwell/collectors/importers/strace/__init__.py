@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from stepwell.collectors.importers.source import Input
 from stepwell.collectors.importers.strace.calls import Calls
-from stepwell.collectors.importers.strace.lines import looks_like, parsed
+from stepwell.collectors.importers.strace.lines import looks_like
 from stepwell.collectors.importers.writer import TraceWriter
 
 
@@ -28,5 +28,5 @@ def read(source: Input, trace: TraceWriter) -> None:
     """
     calls = Calls(trace)
     for _, line in source.text_lines():
-        calls.take(parsed(line, source))
+        calls.take(line, source)
     calls.end()

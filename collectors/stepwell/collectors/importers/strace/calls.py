@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from stepwell.collectors.importers.source import Input
 from stepwell.collectors.importers.strace.files import HANDLERS, Files, Made
-from stepwell.collectors.importers.strace.lines import Begun, Call, Ended, Line, Superseded, arguments
+from stepwell.collectors.importers.strace.lines import (
+    Begun,
+    Call,
+    Ended,
+    Line,
+    Plain,
+    Superseded,
+    arguments,
+    parsed,
+    plain,
+)
 from stepwell.collectors.importers.strace.tasks import FORKS, Tasks
 from stepwell.collectors.importers.writer import TraceWriter
 
@@ -11,7 +22,7 @@ NO_BEGINNING = "ends of calls whose beginnings are not in the log"
 
 LIMITS = (
     "mmap: page faults are not seen",
-    "io_uring and libaio are not seen",
+    "io_uring is not seen: it reads and writes without system calls of its own",
     "regular files are told by their paths: named pipes outside /dev, /proc and /sys count as files",
     "processor time, page cache hits and whether a thread slept are not in the log",
     "strace slows each system call down by 20 to 200 us, which times between accesses have in them",
@@ -29,8 +40,17 @@ class Calls:
         for sentence in LIMITS:
             trace.limit(sentence)
 
-    def take(self, line: Line) -> None:
-        """Take the next line."""
+    def take(self, text: str, source: Input) -> None:
+        """Take the next line.
+
+        Raises:
+            InputError: it is none of strace's.
+        """
+        common = plain(text)
+        if common is None or not self._plain(common):
+            self._take(parsed(text, source))
+
+    def _take(self, line: Line) -> None:
         match line:
             case Begun():
                 self._tasks.begin(self._tasks.find(line.tid, line.time_ns), line)
@@ -47,6 +67,21 @@ class Calls:
             for file in table.files.values():
                 self._files.number(file)
 
+    def _plain(self, call: Plain) -> bool:
+        """Take a call on an open file that is known; return False if it is not, or more must be known of it."""
+        task = self._tasks.find(call.tid, call.time_ns)
+        if not self._files.plain(task, call):
+            return False
+        self._tasks.finish(task)
+        self._timed(call.time_ns, is_latency_missing=call.took_ns is None)
+        return True
+
+    def _timed(self, start_ns: int | None, *, is_latency_missing: bool) -> None:
+        if start_ns is not None:
+            self._trace.epoch(0)
+            if is_latency_missing:
+                self._trace.limit("latencies are not known: use strace -T")
+
     def _call(self, call: Call) -> None:
         task = self._tasks.find(call.tid, call.time_ns, goes_on=call.arguments is None)
         given, start_ns = call.arguments, call.time_ns
@@ -56,10 +91,7 @@ class Calls:
                 self._trace.skip(NO_BEGINNING)
                 return
             given, start_ns = begun.arguments + call.rest, begun.time_ns
-        if start_ns is not None:
-            self._trace.epoch(0)
-            if call.took_ns is None and call.result is not None:
-                self._trace.limit("latencies are not known: use strace -T")
+        self._timed(start_ns, is_latency_missing=call.took_ns is None and call.result is not None)
         if call.name in FORKS:
             if call.result is not None and call.result > 0:
                 self._tasks.forked(task, given, call.result, start_ns)

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from stepwell.collectors.importers.strace.lines import Call, descriptor, integer, pointed, string, strings
+from stepwell.collectors.importers.strace.lines import (
+    Call,
+    Plain,
+    arguments,
+    descriptor,
+    integer,
+    pointed,
+    string,
+    strings,
+)
 from stepwell.collectors.importers.strace.tasks import NO_FILES, OpenFile, Task
 from stepwell.collectors.importers.writer import TraceWriter
 from stepwell.trace.definition import EventKind, Op, OpenFlag, RunFlag
@@ -17,7 +26,9 @@ from stepwell.trace.definition import EventKind, Op, OpenFlag, RunFlag
 NO_FILE = "accesses to pipes, sockets, devices, directories, /proc and /sys"
 NO_PATH = "accesses through descriptors whose path is not known: use strace -y"
 NO_END = "appending writes to files whose size is not known"
-ASYNC = "calls of io_uring and libaio, whose accesses strace does not tell whole"
+URING = "calls of io_uring: strace does not tell which accesses they made"
+AIO = "accesses of libaio that strace did not print whole"
+AIO_LIMIT = "libaio: accesses are told when they were submitted, as asked for; when and how they ended is not known"
 ESTIMATED = "offsets estimated: the descriptor was open before the log began, and is taken to have been at 0"
 
 _RETRIED = frozenset({"EAGAIN", "EINTR", "EWOULDBLOCK"})
@@ -26,11 +37,26 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _STAT = re.compile(r"(?:st|stx)_mode=S_IF(?P<kind>[A-Z]+)\b.*?(?:st|stx)_size=(?P<size>\d{1,18})\b")
 _Value = TypeVar("_Value")
 
+_PLAIN = {
+    "read": (Op.READ, False),
+    "write": (Op.WRITE, False),
+    "pread64": (Op.READ, True),
+    "pwrite64": (Op.WRITE, True),
+}
+"""The operation of a call that `lines.plain` knows, and whether it names an offset."""
+
+_SUBMITTED = {
+    **dict.fromkeys(("IOCB_CMD_PREAD", "IOCB_CMD_PREADV"), Op.READ),
+    **dict.fromkeys(("IOCB_CMD_PWRITE", "IOCB_CMD_PWRITEV"), Op.WRITE),
+}
+_NO_TRANSFERS = frozenset({"IOCB_CMD_FSYNC", "IOCB_CMD_FDSYNC", "IOCB_CMD_POLL", "IOCB_CMD_NOOP"})
+"""What libaio does."""
+
 _REMEMBERED = 1 << 16
 """Paths whose size or former name is remembered."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Made:
     """A system call that was made: by whom, its end, its arguments, and when it began."""
 
@@ -90,9 +116,7 @@ class Files:
 
     def vector(self, made: Made, op: Op, offset: int | None = None) -> None:
         """A read or write of several buffers."""
-        buffers = _STRING.sub("", made.argument(1))
-        asked = sum(map(int, _IOVEC.findall(buffers)))
-        self._access(made, made.argument(0), op, asked if not buffers.endswith("...]") else None, offset)
+        self._access(made, made.argument(0), op, _iovec(_STRING.sub("", made.argument(1))), offset)
 
     def vector_at(self, made: Made, op: Op) -> None:
         """The same at an offset."""
@@ -121,7 +145,22 @@ class Files:
             if code is not None and made.call.error not in _RETRIED:
                 self._event(made, EventKind.ERROR, open=self.number(file), op=op, value=code)
             return
-        flags = 0
+        asked = result if asked is None else max(asked, result)
+        self._moved(made.task.thread, file, op, asked, offset, result, made.start_ns, made.took_ns)
+
+    def _moved(
+        self,
+        thread: int,
+        file: OpenFile,
+        op: Op,
+        asked: int,
+        offset: int | None,
+        size: int,
+        start_ns: int | None,
+        took_ns: int,
+        flags: int = 0,
+    ) -> None:
+        """Tell of an access at an offset, or at the position, which it moves."""
         if offset is None:
             if op is Op.WRITE and file.appends:
                 if file.path not in self._sizes:
@@ -133,26 +172,62 @@ class Files:
                 self._trace.estimate(ESTIMATED)
                 flags = RunFlag.ESTIMATED_OFFSET
             offset = file.position
-            file.position += result
-        number = self.number(file)
+            file.position += size
+        number = file.number or self.number(file)
         if op is Op.WRITE and file.path in self._sizes:
-            self._sizes[file.path] = max(self._sizes[file.path], offset + result)
+            self._sizes[file.path] = max(self._sizes[file.path], offset + size)
         self._trace.access(
-            made.task.thread,
-            number,
-            op,
-            offset,
-            result,
-            requested=result if asked is None else max(asked, result),
-            start_ns=made.start_ns,
-            latency_ns=made.took_ns,
-            flags=flags,
-        )
+            thread, number, op, offset, size,
+            requested=asked, start_ns=start_ns, latency_ns=took_ns, flags=flags,
+        )  # fmt: skip
 
-    def asynchronous(self, made: Made) -> None:
+    def plain(self, task: Task, call: Plain) -> bool:
+        """Take a call on an open file that is known by its path; return False, and do nothing, if it is not."""
+        file = task.table.files.get(call.descriptor)
+        if file is None or file.path != call.path or not file.is_file:
+            return False
+        took_ns = call.took_ns or 0
+        if call.name == "close":
+            if call.asked is not None or call.result:
+                return False
+            self._closed(task, task.table.drop(call.descriptor), call.time_ns, took_ns)
+            return True
+        op, has_offset = _PLAIN[call.name]
+        if call.asked is None or has_offset is (call.offset is None):
+            return False
+        asked = max(call.asked, call.result)
+        self._moved(task.thread, file, op, asked, call.offset, call.result, call.time_ns, took_ns)
+        return True
+
+    def submit(self, made: Made) -> None:
+        """io_submit(2): accesses at their offsets. What ends them names addresses that this call does not tell."""
+        blocks = arguments(made.argument(2)[1:-1])[: max(made.result, 0)]
+        told = sum(self._submitted(made, block) for block in blocks)
+        if made.result > 0:
+            self._trace.limit(AIO_LIMIT)
+            self._trace.skip(AIO, made.result - told)
+
+    def _submitted(self, made: Made, block: str) -> bool:
+        """Take one control block of libaio; return whether it told all."""
+        told = dict(part.split("=", 1) for part in arguments(block[1:-1]) if "=" in part)
+        op = _SUBMITTED.get(told.get("aio_lio_opcode", ""))
+        if op is None:
+            return told.get("aio_lio_opcode", "") in _NO_TRANSFERS
+        buffers, offset = _STRING.sub("", told.get("aio_buf", "")), integer(told.get("aio_offset", ""))
+        size = integer(told.get("aio_nbytes", "")) if "aio_nbytes" in told else _iovec(buffers)
+        if size is None or offset is None:
+            return False
+        file = self._entry(made.task, told.get("aio_fildes", ""))
+        if file is None or not file.is_file:
+            self._trace.skip(NO_PATH if file is None else NO_FILE)
+            return True
+        self._moved(made.task.thread, file, op, size, offset, size, made.start_ns, 0, RunFlag.ASYNC)
+        return True
+
+    def uring(self, made: Made) -> None:
         """Count what cannot be told."""
         if made.result > 0:
-            self._trace.skip(ASYNC)
+            self._trace.skip(URING)
 
     # ---- descriptors ----
 
@@ -218,7 +293,7 @@ class Files:
         """Close a descriptor."""
         own = descriptor(made.argument(0))
         if own is not None and made.result == 0 and self._entry(made.task, made.argument(0)):
-            self._closed(made, made.task.table.drop(own.number))
+            self._closed(made.task, made.task.table.drop(own.number), made.start_ns, made.took_ns)
 
     def close_range(self, made: Made) -> None:
         """Close descriptors from one to another."""
@@ -230,7 +305,7 @@ class Files:
             if "CLOSE_RANGE_CLOEXEC" in made.argument(2):
                 table.closed_by_exec.add(own)
             else:
-                self._closed(made, table.drop(own))
+                self._closed(made.task, table.drop(own), made.start_ns, made.took_ns)
 
     def seek(self, made: Made) -> None:
         """lseek(2): its result is the position."""
@@ -342,11 +417,12 @@ class Files:
         return file.path == path
 
     def _set(self, made: Made, own: int, file: OpenFile, *, closed_by_exec: bool) -> None:
-        self._closed(made, made.task.table.set(own, file, closed_by_exec=closed_by_exec))
+        ended = made.task.table.set(own, file, closed_by_exec=closed_by_exec)
+        self._closed(made.task, ended, made.start_ns, made.took_ns)
 
-    def _closed(self, made: Made, file: OpenFile | None) -> None:
+    def _closed(self, task: Task, file: OpenFile | None, start_ns: int | None, took_ns: int) -> None:
         if file is not None and self.number(file):
-            self._trace.close(made.task.thread, file.number, start_ns=made.start_ns, latency_ns=made.took_ns)
+            self._trace.close(task.thread, file.number, start_ns=start_ns, latency_ns=took_ns)
 
     def _path(self, made: Made, directory: int | None, place: int) -> str | None:
         """Return the path that an argument is, after the directory it is relative to as far as that is known."""
@@ -394,6 +470,11 @@ def _remember(known: dict[str, _Value], path: str, value: _Value) -> None:
     known[path] = value
 
 
+def _iovec(buffers: str) -> int | None:
+    """Return the bytes of several buffers; None where strace did not print them all."""
+    return None if buffers.endswith("...]") else sum(map(int, _IOVEC.findall(buffers)))
+
+
 def _result(made: Made) -> tuple[int, str | None] | None:
     """Return the descriptor that a call made, and its path where -y told it."""
     made_one = descriptor(f"{made.result}{made.call.said}")
@@ -428,7 +509,8 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("sendfile", "sendfile64"), lambda files, made: files.copy(made, Op.SENDFILE, (1, 2, 0, -1, 3))),
     "copy_file_range": lambda files, made: files.copy(made, Op.COPY, (0, 1, 2, 3, 4)),
     "splice": lambda files, made: files.copy(made, Op.SPLICE, (0, 1, 2, 3, 4)),
-    **dict.fromkeys(("io_uring_enter", "io_submit"), Files.asynchronous),
+    "io_submit": Files.submit,
+    "io_uring_enter": Files.uring,
     "open": lambda files, made: files.open(made, 0, 1),
     **dict.fromkeys(("openat", "openat2"), lambda files, made: files.open(made, 1, 2, 0)),
     "creat": Files.create,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from stepwell.collectors.importers.source import Input, nanoseconds, number, printable
 
@@ -20,6 +21,13 @@ _EXIT = re.compile(r"\+\+\+ (?:exited with (?P<code>\d+)|killed by (?P<signal>\w
 _SUPERSEDED = re.compile(r"\+\+\+ superseded by execve in pid (?P<by>\d+) \+\+\+$")
 _NOTICE = re.compile(r"--- .* ---$|(?:strace: )?Process \d+ (?:attached|detached)|strace: | ?<unfinished \.\.\.>$")
 
+_PLAIN = re.compile(
+    r"(?:(\d{1,9}) +)?(?:(\d{1,10})\.(\d{6}) )?(read|write|pread64|pwrite64|close)"
+    r"\((\d{1,9})<(/[^<>\\\"]*)(?<!\(deleted\))>"
+    r'(?:, "(?:[^"\\]++|\\.)*+"(?:\.\.\.)?, (\d{1,18})(?:, (\d{1,18}))?)?'
+    r"\) += (\d{1,18})(?: <(\d{1,9})\.(\d{6})>)?",
+    re.ASCII,
+)
 _TOKEN = re.compile(
     r'"[^"\\]*(?:\\.[^"\\]*)*"(?:\.\.\.)?'  # a string
     r"|(?<=[\dD])<(?:[^<>\\]|\\.|<[^<>]*>|->)*>"  # what -y says of a descriptor; -yy nests it
@@ -33,7 +41,7 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))", re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "f": "\f", "a": "\a", "b": "\b", "e": "\x1b"}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Line:
     """What every line has: the thread, None where strace did not say it, and the time, None without -ttt."""
 
@@ -41,7 +49,7 @@ class Line:
     time_ns: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Begun(Line):
     """A system call that begins here and ends on another line."""
 
@@ -49,7 +57,7 @@ class Begun(Line):
     arguments: str
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Call(Line):
     """A system call's end; `arguments` is None when its beginning is on another line, and `rest` what follows there."""
 
@@ -69,21 +77,35 @@ class Call(Line):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Ended(Line):
     """A thread's end; `status` is a wait status."""
 
     status: int
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Superseded(Line):
     """The process's first thread has ended because thread `by` calls execve, which goes on under its number."""
 
     by: int
 
 
-@dataclass(frozen=True)
+class Plain(NamedTuple):
+    """A whole call that went well, on a descriptor that -y told the path of, and takes what it says as it stands."""
+
+    tid: int | None
+    time_ns: int | None
+    name: str
+    descriptor: int
+    path: str
+    asked: int | None
+    offset: int | None
+    result: int
+    took_ns: int | None
+
+
+@dataclass(slots=True)
 class Descriptor:
     """A descriptor as an argument or a result: its number, and its path where -y told one."""
 
@@ -96,6 +118,25 @@ def looks_like(line: str) -> bool:
     rest = line[_prefix(line).end() :]
     call = _CALL.match(rest)
     return bool(call and (_RESULT.match(rest, call.end()) or _UNFINISHED.search(rest)))
+
+
+def plain(line: str) -> Plain | None:
+    """Return what a line says that is one of the most common; None for all that need `parsed`."""
+    found = _PLAIN.fullmatch(line)
+    if found is None:
+        return None
+    tid, seconds, part, name, number, path, asked, offset, result, took, took_part = found.groups()
+    return Plain(
+        int(tid) if tid else None,
+        int(seconds) * 1_000_000_000 + int(part) * 1_000 if seconds else None,
+        name,
+        int(number),
+        path,
+        int(asked) if asked else None,
+        int(offset) if offset else None,
+        int(result),
+        int(took) * 1_000_000_000 + int(took_part) * 1_000 if took else None,
+    )
 
 
 def parsed(line: str, source: Input) -> Line:
