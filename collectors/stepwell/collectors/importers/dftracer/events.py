@@ -139,6 +139,9 @@ class Events:
             rows.append(row)
             opens.append(known.number)
             offsets.append(at if at <= LARGEST else -1)
+        stdio = {call for call, (category, _) in enumerate(block.calls) if category == "STDIO"}
+        if stdio and any(call in stdio and key is not None for call, key in zip(block.call, block.file, strict=True)):
+            self._trace.limit(STDIO)
         if not rows:
             return
         calls = np.array(block.call)[rows]
@@ -156,8 +159,6 @@ class Events:
             latency_ns=latencies[rows],
             flags=flags,
         )
-        if any(block.calls[call][0] == "STDIO" for call in np.unique(calls).tolist()):
-            self._trace.limit(STDIO)
 
     def _whose(self, block: Block, row: int, whose: list[tuple[int, int] | None]) -> tuple[int, int]:
         """Return the thread of a row and its process, and note it for the block."""
