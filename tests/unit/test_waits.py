@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from tests.unit.recordings import MS, T0, Recording
 
 from stepwell.analysis.waits import Process, Team, Waits, waits
@@ -34,10 +37,10 @@ def studied(recording: Recording, duration: int) -> Waits:
 
 def fetches(
     recording: Recording, file: int, thread: int = 1, *, begin: int = 0, count: int = COUNT, factor: float = 1,
-    work_ns: int = 0, latency_ns: int = LATENCY_NS, scale: int = 1,
+    work_ns: int = 0, latency_ns: int = LATENCY_NS, scale: int = 1, requests: NDArray[np.int64] = SIZES,
 ) -> int:  # fmt: skip
     """Write reads by one thread, one after the other, that all waited; return when the last one ended."""
-    sizes = SIZES[np.arange(count) % len(SIZES)]
+    sizes = requests[np.arange(count) % len(requests)]
     took = ((latency_ns + sizes * 10**9 // BYTES_S) * factor).astype(np.int64) * scale
     at = begin + np.concatenate([[0], np.cumsum(took + work_ns * scale)[:-1]])
     recording.run(
@@ -145,15 +148,22 @@ def test_syncs_and_writes_that_wait_are_writing(recording: Recording) -> None:
     assert (one.account.write_ns, one.verdict.bound) == (COUNT * MS // 2 + 10 * MS, "write")
 
 
-def workers(recording: Recording, shares: dict[int, int], consumer_cpu: int = 0) -> int:
+def workers(
+    recording: Recording,
+    shares: dict[int, int],
+    consumer_cpu: int = 0,
+    *,
+    sets: Mapping[int, bytes] = MappingProxyType({}),
+    requests: Mapping[int, NDArray[np.int64]] = MappingProxyType({}),
+) -> int:
     """Write a consumer with the number 1 and workers that are its children; return when all have ended."""
     last = 0
     recording.add(THREAD, thread=1, pid=1001, tid=1001, ppid=7, start_ns=T0, process_start_ns=3, comm=b"train")
     for number, count in shares.items():
         pid = 1000 + number
         recording.add(THREAD, thread=number, pid=pid, tid=pid, ppid=1001, start_ns=T0, process_start_ns=3, comm=b"load")
-        recording.open(number, b"/data/set/%d" % number, size=count << 20, thread=number)
-        end = fetches(recording, number, number, count=count)
+        recording.open(number, b"%s/%d" % (sets.get(number, b"/data/set"), number), size=count << 20, thread=number)
+        end = fetches(recording, number, number, count=count, requests=requests.get(number, SIZES))
         recording.add(THREAD_END, thread=number, end_ns=T0 + end, exited=1, comm=b"load")
         last = max(last, end)
     recording.add(THREAD_END, thread=1, end_ns=T0 + last, user_ns=consumer_cpu, exited=1)
@@ -185,6 +195,31 @@ def test_one_worker_with_most_of_the_work_is_an_imbalance(recording: Recording) 
     even = end * (4 * COUNT + 3 * 59) / 4 / (4 * COUNT)
     assert one.uneven_ns == pytest.approx(end - even, rel=0.02)
     assert one.verdict.bound == "imbalance"
+
+
+@pytest.mark.parametrize(
+    ("sets", "requests"),
+    [
+        ({7: b"/archive/index"}, {}),
+        ({}, {7: SIZES // 13}),
+    ],
+    ids=["another dataset", "smaller reads"],
+)
+def test_a_process_with_another_job_is_no_worker_that_has_too_much_to_do(
+    recording: Recording, sets: dict[int, bytes], requests: dict[int, NDArray[np.int64]]
+) -> None:
+    end = workers(recording, {2: 59, 3: 59, 5: 59, 7: 4 * COUNT}, sets=sets, requests=requests)
+    found = studied(recording, end)
+    assert [team(found, pid).pids for pid in (1002, 1007)] == [(1002, 1003, 1005), (1007,)]
+    assert [one.straggler for one in found.teams] == [None, None]
+    assert {one.consumer for one in found.teams} == {1}
+    assert "imbalance" not in {one.verdict.bound for one in found.teams}
+
+
+def test_workers_whose_requests_differ_by_little_from_one_to_the_next_are_one_team(recording: Recording) -> None:
+    requests = {number: SIZES // part for number, part in ((3, 3), (5, 9), (7, 27))}
+    end = workers(recording, dict.fromkeys((2, 3, 5, 7), COUNT), requests=requests)
+    assert team(studied(recording, end), 1002).pids == (1002, 1003, 1005, 1007)
 
 
 def beside_each_other(recording: Recording, slow: int, *, factor: float) -> int:

@@ -112,5 +112,13 @@ STRAGGLER_SHARE = 0.15
 TEAM_SHARE = 0.05
 """Share of the largest member's bytes or stall below which a thread is no member of a team of readers."""
 
+ALIKE_REQUESTS = 4.0
+"""Factor between the mean requests of two processes from which on they do not do the same job: workers that share one
+differ by the sizes of their files, and by a last, short request a file."""
+
+ALIKE_ORDER = 0.5
+"""Difference between the shares of bytes that two processes read along, from which on they do not do the same: nothing
+lies between reading along and reading anywhere but what mixes both."""
+
 TAIL = 10.0
 """Factor over the median time of fetches of the same size, from which on a fetch is in the tail."""

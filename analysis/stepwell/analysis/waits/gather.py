@@ -92,10 +92,10 @@ class _Study:
         stalled = self._spread(self.data, "asleep_ns") + self._spread(
             self.opens, "slow_ns", pc.invert(self.opens["software"])
         )
-        members = teams(self.described, self.threads, moved, stalled + self._asynchronous())
+        reader_uses = self._uses({row["reader"]: row["reader"] for row in self.described})
+        members = teams(self.described, self.threads, moved, stalled + self._asynchronous(), reader_uses)
         of_reader = {reader: number for number, team in enumerate(members) for reader in team.readers}
         team_uses = self._uses(of_reader)
-        reader_uses = self._uses({row["reader"]: row["reader"] for row in self.described})
         processes = [self._process(row, reader_uses.get(row["reader"], ())) for row in self.described]
         found = [
             self._team(team, course(team, self.threads, pids), team_uses.get(number, ()))

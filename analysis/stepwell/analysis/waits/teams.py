@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from stepwell.analysis.ask import Row
 from stepwell.analysis.thresholds import waits as limits
 from stepwell.analysis.waits.accounts import Ints, Threads
+from stepwell.analysis.waits.model import Use
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,17 @@ class Course:
     uneven: int
 
 
-def teams(described: list[Row], threads: Threads, moved: Ints, stalled: Ints) -> list[Members]:
-    """Return the teams: processes of one name and parent, with those of their threads that count.
+def teams(
+    described: list[Row], threads: Threads, moved: Ints, stalled: Ints, uses: Mapping[int, Sequence[Use]]
+) -> list[Members]:
+    """Return the teams: processes of one name and parent that do the same, with those of their threads that count.
 
     Args:
         described: the processes, with `reader`, `pid`, `ppid`, `comm` and `command`.
         threads: all threads.
         moved: bytes of data that each thread transferred.
         stalled: time that each waited for data.
+        uses: what each process did with each dataset.
     """
     reads = (moved > 0) | (stalled > 0)
     active = set(threads.reader[reads].tolist())
@@ -55,14 +61,51 @@ def teams(described: list[Row], threads: Threads, moved: Ints, stalled: Ints) ->
             alike = (row["ppid"], row["comm"], "" if row["ppid"] in by_pid else row["command"])
             groups.setdefault(alike, []).append(row["reader"])
     found = []
-    for (ppid, *_), readers in groups.items():
-        among = reads & np.isin(threads.reader, readers)
-        least = limits.TEAM_SHARE
-        lanes = among & (
-            (moved >= least * max(moved[among].max(), 1)) | (stalled >= least * max(stalled[among].max(), 1))
-        )
-        parent = by_pid.get(ppid) if isinstance(ppid, int) else None
-        found.append(Members(tuple(sorted(readers)), lanes, None if parent in readers else parent))
+    for (ppid, *_), siblings in groups.items():
+        main = {reader: max(uses.get(reader, ()), key=lambda use: use.bytes, default=None) for reader in siblings}
+        for readers in jobs(main):
+            among = reads & np.isin(threads.reader, readers)
+            least = limits.TEAM_SHARE
+            lanes = among & (
+                (moved >= least * max(moved[among].max(), 1)) | (stalled >= least * max(stalled[among].max(), 1))
+            )
+            parent = by_pid.get(ppid) if isinstance(ppid, int) else None
+            found.append(Members(tuple(sorted(readers)), lanes, None if parent in siblings else parent))
+    return found
+
+
+def jobs(main: Mapping[int, Use | None]) -> list[list[int]]:
+    """Return processes by what they do: those that read, or write, the same dataset in the same way.
+
+    Requests and order are compared with the nearest of those that belong together, so that no class has a bound that
+    parts two that are almost alike.
+
+    Args:
+        main: what each process mostly does; None for those that transfer nothing.
+    """
+    kinds: dict[object, dict[int, Use]] = {}
+    for reader, use in main.items():
+        if use is not None:
+            kind = (use.dataset, use.direction, 2 * use.mapped > use.accesses)
+            kinds.setdefault(kind, {})[reader] = use
+    nothing = [reader for reader, use in main.items() if use is None]
+    found = [nothing] if nothing else []
+    for of in kinds.values():
+        requests = {reader: log2(max(use.request, 1)) for reader, use in of.items()}
+        for some in _parted(requests, log2(limits.ALIKE_REQUESTS)):
+            found += _parted({reader: of[reader].consecutive for reader in some}, limits.ALIKE_ORDER)
+    return found
+
+
+def _parted(values: Mapping[int, float], gap: float) -> list[list[int]]:
+    """Return who belongs together: in the order of their values, a gap that is too wide parts them."""
+    found: list[list[int]] = []
+    last = -inf
+    for reader in sorted(values, key=lambda reader: values[reader]):
+        if values[reader] > last + gap:
+            found.append([])
+        found[-1].append(reader)
+        last = values[reader]
     return found
 
 
