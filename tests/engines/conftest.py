@@ -20,7 +20,7 @@ NUMBER = 53
 
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory of traces: 1 has all kinds of values, 2 has nothing in it."""
+    """Return a directory of traces: 1 has all kinds of values, 2 has nothing in it, another machine's 1 becomes 3."""
     place = tmp_path_factory.mktemp("engines")
     full = Recording(place / "full.spool", coverage=["a 'quoted' gap"])
     _ordinary(full)
@@ -35,6 +35,14 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Store.open(store, "r") as opened:
         for trace in (1, 2):
             export(opened, trace, place / f"exports/of trace's {trace}")
+    (place / "other").mkdir()
+    other = Recording(place / "other/other.spool")
+    other.thread(1)
+    other.open(1, b"/data/other")
+    other.run(1, at=np.arange(NUMBER), count=[3, 5] * (NUMBER // 2) + [7], stride=4096, seq=8 * np.arange(NUMBER))
+    other.end(13 * MS)
+    with Store.open(other.stored(), "r") as opened:
+        export(opened, 1, place / "exports/other machine's 1")
     return place / "exports"
 
 

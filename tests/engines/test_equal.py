@@ -78,3 +78,11 @@ def test_patterns_found_on_several_machines_are_those_found_on_one(duckdb: Parqu
     assert len(one) == len(several)
     for left, right in zip(one, several, strict=True):
         assert left == right
+
+
+def test_another_machines_trace_with_the_same_number_has_one_of_its_own(
+    duckdb: ParquetStore, spark: SparkStore
+) -> None:
+    assert duckdb.meta(3)["uuid"] == spark.meta(3)["uuid"] == "other"
+    assert duckdb.rows("SELECT trace, count(*) FROM accesses WHERE trace = 3 GROUP BY trace") == [(3, 215)]
+    same(classify(duckdb, 3), classify(spark, 3), "")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,9 @@ def test_sql_means_what_it_means_in_duckdb(duckdb: ParquetStore, spark: SparkSto
     assert spark.query(sql).read_all().equals(duckdb.query(sql).read_all())
 
 
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
+
+
 def test_nothing_is_left_when_spark_has_ended(exports: Path, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from stepwell.store.spark import SparkStore\n"
@@ -47,14 +51,42 @@ def test_nothing_is_left_when_spark_has_ended(exports: Path, tmp_path: Path) -> 
         "    print(store.query('select 7 as x').read_all().to_pylist())\n"
         "children = Path('/proc/self/task/%d/children' % __import__('os').getpid()).read_text(); assert not children"
     )
-    environment = {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin", "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
     done = subprocess.run(
         [sys.executable, "-c", program, exports],
         cwd=tmp_path,
-        env=environment,
+        env=ENVIRONMENT | {"TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "[{'x': 7}]\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_when_a_signal_ends_it_amid_a_query(exports: Path, tmp_path: Path, how: signal.Signals) -> None:
+    program = (
+        "import sys; from pathlib import Path; from stepwell.store.spark import SparkStore\n"
+        "with SparkStore.through('local[2]', Path(sys.argv[1])) as store:\n"
+        "    print('ready', flush=True)\n"
+        "    while True:\n"
+        "        store.query('select sum(count) as n from runs').read_all()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, exports],
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as asking:
+        try:
+            assert asking.stdout
+            assert asking.stdout.readline() == "ready\n"
+            (place,) = tmp_path.iterdir()
+            asking.send_signal(how)
+            assert asking.wait(60) == (143 if how == signal.SIGTERM else -signal.SIGINT)
+        finally:
+            asking.kill()
+    assert not place.exists()
     assert list(tmp_path.iterdir()) == []

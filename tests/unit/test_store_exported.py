@@ -60,13 +60,43 @@ def test_nothing_can_be_written_or_read_elsewhere(stored: Path, tmp_path: Path) 
         assert runs.read_bytes() == before
 
 
+@pytest.fixture
+def machines(tmp_path: Path) -> Path:
+    """Exports of three machines, each of which called its trace 1; the accesses of each are another prime number."""
+    for name, accesses in (("far", 11), ("near", 13), ("there", 17)):
+        (tmp_path / name).mkdir()
+        recording = Recording(tmp_path / name / f"{name}.spool")
+        recording.thread(1)
+        recording.open(1, b"/data/" + name.encode())
+        recording.run(1, count=accesses, stride=4096)
+        recording.end(1000)
+        with Store.open(recording.stored(), "r") as opened:
+            export(opened, 1, tmp_path / "machines" / name)
+    return tmp_path / "machines"
+
+
+COUNTS = """SELECT trace, path, sum(count)::BIGINT FROM runs JOIN files USING (trace, file) JOIN traces USING (trace)
+    GROUP BY ALL ORDER BY trace"""
+
+
+def test_traces_of_several_machines_with_one_number_are_numbered_on(machines: Path, tmp_path: Path) -> None:
+    expected = [(1, "/data/far", 11), (2, "/data/near", 13), (3, "/data/there", 17)]
+    with ParquetStore.of(machines) as store:
+        assert store.rows(COUNTS) == expected
+        assert [store.meta(number)["uuid"] for number in (1, 2, 3)] == ["far", "near", "there"]
+        assert store.rows("SELECT count(*) FROM accesses WHERE trace = 2") == [(13,)]
+        export(store, 3, tmp_path / "again")
+    with ParquetStore.of(tmp_path / "again") as store:
+        assert store.rows(COUNTS) == expected[2:]
+
+
 def test_what_cannot_be_opened_says_why(stored: Path, tmp_path: Path) -> None:
     assert stored.exists()
     traces, one = tmp_path / "traces", tmp_path / "traces" / "it's one"
     with pytest.raises(NoTraceError, match="stepwell export"):
         ParquetStore.of(tmp_path / "nowhere")
     shutil.copytree(one, traces / "two")
-    with pytest.raises(StoreError, match="both hold a trace 1"):
+    with pytest.raises(StoreError, match="both hold the same trace"):
         ParquetStore.of(traces)
     (traces / "two" / "runs.parquet").unlink()
     with pytest.raises(StoreCorruptError, match=r"lacks runs\.parquet"):

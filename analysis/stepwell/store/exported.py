@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,25 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Exported:
-    """One exported trace: its number, its directory, and what the recorder said of it."""
+    """One exported trace: its number, its directory, what the recorder said of it, and its number in the files."""
 
     trace: int
     directory: Path
     recorder: dict[str, Any]
+    stored: int
 
 
 def exported(directory: Path) -> list[Exported]:
     """Return the traces in a directory that is one exported trace or holds several, by number.
 
+    Each has the number that it had where it was exported.  Of several with one number, as stores of several machines
+    have them, the first by the name of its directory keeps it, and the others follow after all that there are.
+
     Raises:
         NoTraceError: there is none.
         StoreCorruptError: a manifest is damaged, or one of its files is missing.
         StoreNewerError: one was exported by a newer Stepwell.
-        StoreError: one was exported by an older Stepwell, or two have the same number.
+        StoreError: one was exported by an older Stepwell, or the same trace is there twice.
     """
     own = directory / MANIFEST
     manifests = [own] if own.exists() else sorted(directory.glob(f"*/{MANIFEST}"))
@@ -38,15 +43,18 @@ def exported(directory: Path) -> list[Exported]:
         raise NoTraceError(
             f"there are no traces in {directory}; write one with `stepwell export TRACE -o {directory}/NAME`"
         )
+    read = [_read(manifest) for manifest in manifests]
     found: dict[int, Exported] = {}
-    for manifest in manifests:
-        one = _read(manifest)
-        if one.trace in found:
+    by_uuid: dict[str, Exported] = {}
+    following = count(max(one.stored for one in read) + 1)
+    for one in read:
+        twin = by_uuid.setdefault(str(one.recorder.get("uuid", one.directory)), one)
+        if twin is not one:
             raise StoreError(
-                f"{found[one.trace].directory} and {one.directory} both hold a trace {one.trace}; "
-                "keep exports of different stores in different directories"
+                f"{twin.directory} and {one.directory} both hold the same trace; move one of them out of {directory}"
             )
-        found[one.trace] = one
+        number = next(following) if one.stored in found else one.stored
+        found[number] = replace(one, trace=number)
     return [found[trace] for trace in sorted(found)]
 
 
@@ -54,7 +62,8 @@ def _read(manifest: Path) -> Exported:
     try:
         read = json.loads(manifest.read_bytes())
         version, tables = int(read["schema_version"]), read["tables"]
-        one = Exported(int(read["trace"]), manifest.parent, dict(read["recorder"]))
+        number = int(read["trace"])
+        one = Exported(number, manifest.parent, dict(read["recorder"]), number)
         missing = [table["file"] for table in tables.values() if not (manifest.parent / table["file"]).is_file()]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreCorruptError(f"{manifest} is damaged; export the trace again") from error

@@ -66,9 +66,12 @@ class ParquetStore(Store):
         ])  # fmt: skip
         types = column_types()
         for view in FROM_FILES:
-            files = ", ".join(_quoted(str(one.directory / f"{view.name}.parquet")) for one in traces)
-            columns = ", ".join(f'"{name}"::{types[view.name][name]} AS "{name}"' for name in view.columns)
-            run(f"CREATE VIEW {view.name} AS SELECT {columns} FROM read_parquet([{files}])")
+            parts = []
+            for number, files in by_number(traces, view.name):
+                named = {name: f'"{name}"' for name in view.columns} | ({"trace": str(number)} if number else {})
+                columns = ", ".join(f'{said}::{types[view.name][name]} AS "{name}"' for name, said in named.items())
+                parts.append(f"SELECT {columns} FROM read_parquet([{', '.join(map(_quoted, files))}])")
+            run(f"CREATE VIEW {view.name} AS {' UNION ALL '.join(parts)}")
         for name, sql in STORED.items():
             run(f"CREATE VIEW {name} AS {sql}")
         run("CREATE VIEW stored.trace AS SELECT * FROM traces JOIN stored.meta USING (trace)")
@@ -91,6 +94,13 @@ class ParquetStore(Store):
     def unanalysed(self, version: int) -> list[int]:  # noqa: ARG002
         """Return no traces: verdicts are those that were exported."""
         return []
+
+
+def by_number(traces: list[Exported], view: str) -> list[tuple[int | None, list[str]]]:
+    """Return the files of a view: those whose traces have the numbers in them (None), and each of the others apart."""
+    named = [(one, str((one.directory / f"{view}.parquet").absolute())) for one in traces]
+    as_stored = [file for one, file in named if one.trace == one.stored]
+    return [(None, as_stored), *((one.trace, [file]) for one, file in named if one.trace != one.stored)]
 
 
 def empty_store() -> duckdb.DuckDBPyConnection:

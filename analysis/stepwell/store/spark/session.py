@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
@@ -25,6 +29,10 @@ LOCAL_MEMORY = 4 << 30
 """Most bytes of Java's heap when Spark runs on this machine alone; its own default of 1 GiB fails at 10 M runs."""
 
 
+STOP_SECONDS = 20
+"""How long Java may take to end by itself, when a job was broken off; it then is killed."""
+
+
 @contextmanager
 def session(master: str) -> Iterator[SparkSession]:
     """Start Spark; everything it writes is below one temporary directory, gone at the end.
@@ -35,17 +43,33 @@ def session(master: str) -> Iterator[SparkSession]:
     Raises:
         StoreError: there is no Java that Spark can run on, or the master cannot be reached.
     """
-    place = Path(tempfile.mkdtemp(prefix="stepwell-spark."))
     logging.getLogger("SQLQueryContextLogger").disabled = True
-    try:
-        with _environment(place):
-            spark = _start(master, place)
+    with _terminated_in_order():
+        place = Path(tempfile.mkdtemp(prefix="stepwell-spark."))
         try:
+            with _environment(place):
+                spark = _start(master, place)
             yield spark
         finally:
-            _stop(spark)
+            _stop()
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _terminated_in_order() -> Iterator[None]:
+    """Let SIGTERM end this process as SIGINT does: by an exception, so that what is to be left behind is nothing."""
+
+    def terminated(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield  # somebody else looks after it
+        return
+    signal.signal(signal.SIGTERM, terminated)
+    try:
+        yield
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _start(master: str, place: Path) -> SparkSession:
@@ -79,16 +103,22 @@ def _start(master: str, place: Path) -> SparkSession:
         ) from error
 
 
-def _stop(spark: SparkSession) -> None:
+def _stop() -> None:
     """Stop Spark and wait until its Java process has ended, which otherwise lives as long as this one."""
     gateway = SparkContext._gateway
-    spark.stop()
     if gateway is None:
         return
-    gateway.shutdown()
+    with suppress(Py4JError, OSError):  # the call that a signal broke off may have left no way to ask for it
+        if SparkContext._active_spark_context is not None:
+            SparkContext._active_spark_context.stop()
+        gateway.shutdown()
     process = gateway.proc
     process.stdin.close()
-    process.wait()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
     SparkContext._gateway = SparkContext._jvm = None
 
 

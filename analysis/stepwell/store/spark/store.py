@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +13,8 @@ import duckdb
 import pyarrow as pa
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import lit
 from pyspark.sql.pandas.types import from_arrow_schema
 from sqlglot.errors import SqlglotError
 
@@ -23,6 +25,7 @@ from stepwell.store.parquet import (
     FROM_FILES,
     STORED,
     ParquetStore,
+    by_number,
     column_types,
     empty_store,
     refuse_all_but_queries,
@@ -70,11 +73,15 @@ class SparkStore(ParquetStore):
     def _register(self, traces: list[Exported]) -> None:
         types = column_types()
         for view in FROM_FILES:
-            files = [str((one.directory / f"{view.name}.parquet").absolute()) for one in traces]
-            frame = self._spark.read.schema(_schema(types[view.name])).parquet(*files)
-            frame.createOrReplaceTempView(view.name)
+            frames = []
+            for number, files in by_number(traces, view.name):
+                frame = self._spark.read.schema(_schema(types[view.name])).parquet(*files)
+                frame = frame.selectExpr("*", f"_metadata.row_index AS {ROW}")
+                frames.append(frame.withColumn("trace", lit(number).cast("bigint")) if number else frame)
+            numbered = reduce(DataFrame.unionByName, frames)
+            numbered.drop(ROW).createOrReplaceTempView(view.name)
             if view.name == "runs":
-                frame.selectExpr("*", f"_metadata.row_index AS {ROW}").createOrReplaceTempView(NUMBERED)
+                numbered.createOrReplaceTempView(NUMBERED)
         computed = [(view.name, view.sql) for view in VIEWS if view.name in COMPUTED]
         for name, sql in [*STORED.items(), *computed]:
             self._spark.sql(to_spark(sql)).createOrReplaceTempView(name.replace(".", "_"))
