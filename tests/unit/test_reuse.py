@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.truth.reuse import FAMILIES, Blocks, disturbed, lru_distances, runs_of
-from tests.unit.recordings import MS, Recording
+from tests.unit.recordings import MS, T0, Recording
 
 from stepwell.analysis import classify
 from stepwell.analysis.native.reuse import FILE, NO_SAMPLE, Samples
@@ -18,6 +18,7 @@ from stepwell.analysis.reuse.curve import knee, miss_ratios
 from stepwell.analysis.reuse.decide import Verdict, decide
 from stepwell.analysis.thresholds.reuse import ReuseLimits
 from stepwell.store import Store
+from stepwell.trace.definition import OPEN
 
 
 def sampled(batches: list[dict[str, Any]], limits: ReuseLimits | None = None) -> Samples:
@@ -152,3 +153,32 @@ def test_patterns_tell_reuse(tmp_path: Path) -> None:
     assert (once["reuse"], once["reuse_period"]) == ("once", None)
     assert json.loads(loop["evidence"])["reuse"]["uses_per_block"] == 3
     assert rows["workload", "cat x"]["reuse"] == rows["dataset", "/data"]["reuse"]
+
+
+def test_streams_have_the_reuse_of_files_that_they_alone_read_or_that_is_nobodys(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "trace.spool")
+    for thread in (1, 2):
+        recording.thread(thread, end=1000 * MS)
+    own, shared, parted = 1, 3, 5
+    recording.open(own, b"/data/loop", size=101 * 4096)
+    for number, path in ((shared, b"shared\0data\0"), (parted, b"parted\0data\0")):
+        for thread in (1, 2):
+            same = {"ino": number, "dev": 7, "size": 997 * 4096}
+            recording.add(OPEN, path, thread=thread, open=number + thread - 1, start_ns=T0, **same)
+    for epoch in range(3):
+        recording.run(own, at=epoch * 10 * MS, count=101, stride=4096, span_ns=9 * MS, seq=101 * epoch)
+    for thread in (1, 2):
+        at = (40 + 10 * thread) * MS
+        recording.run(shared + thread - 1, thread, at=at, count=997, stride=4096, span_ns=9 * MS, seq=1009)
+        half = (thread - 1) * 499 * 4096
+        recording.run(parted + thread - 1, thread, at=at, offset=half, count=498, stride=4096, span_ns=9 * MS, seq=3001)
+    recording.end(1000 * MS)
+    with Store.open(recording.stored(), "r") as store:
+        found = classify(store, 1).to_pylist()
+    streams = [(row["path"], row["reuse"], row["reuse_period"]) for row in found if row["scope"] == "stream"]
+    assert sorted(streams, key=str) == [
+        ("/data/loop", "looping", 101 * 4096),
+        *[("/data/parted", "once", None)] * 2,
+        *[("/data/shared", "unknown", None)] * 2,
+    ]
+    assert {row["reuse"] for row in found if (row["scope"], row["path"]) == ("file", "/data/shared")} == {"looping"}

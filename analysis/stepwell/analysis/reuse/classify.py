@@ -18,6 +18,7 @@ from stepwell.analysis.reuse.decide import Verdict, decide
 from stepwell.analysis.reuse.model import CacheCurve, CurvePoint
 from stepwell.analysis.scan import Runs
 from stepwell.analysis.thresholds import reuse as limits
+from stepwell.trace.format import percent
 from stepwell.trace.format import size as in_words
 
 _GIB = 1 << 30
@@ -193,11 +194,11 @@ def _points(sizes: Any, misses: Any, amount: float) -> tuple[CurvePoint, ...]:
 
 def _reason(sizes: Any, misses: Any, best: int | None) -> str:
     if best is None:
-        return f"no cache serves more than {1 - float(misses.min()):.1%} of what is read: it is hardly read again"
+        return f"no cache serves more than {percent(1 - float(misses.min()))} of what is read: it is hardly read again"
     beyond = float(misses[best] - misses.min())
     return (
-        f"{in_words(float(sizes[best]))} serve {1 - float(misses[best]):.1%}; the "
-        f"{in_words(float(sizes[-1] - sizes[best]))} beyond, up to all that is read, serve {beyond:.1%} more"
+        f"{in_words(float(sizes[best]))} serve {percent(1 - float(misses[best]))}; the "
+        f"{in_words(float(sizes[-1] - sizes[best]))} beyond, up to all that is read, serve {percent(beyond)} more"
     )
 
 
@@ -218,17 +219,36 @@ def _as_all(verdict: Verdict, dataset: Verdict | None) -> Verdict:
 
 
 def with_reuse(patterns: pa.Table, found: dict[tuple[str, str], Verdict]) -> pa.Table:
-    """Return rows of the view `patterns` with what is known of reuse; of writes nothing is said."""
+    """Return rows of the view `patterns` with what is known of reuse; of writes nothing is said.
+
+    A stream has its file's where that must be its own: no byte of the file was used twice, or nobody else read it.
+    """
+    rows = patterns.select(["scope", "subject", "path", "op", "accesses", "evidence"]).to_pylist()
+    files: dict[str, set[str]] = {}
+    accesses: dict[str, int] = {}
+    for row in rows:
+        if row["scope"] == "file" and row["op"] != "write" and row["path"]:
+            files.setdefault(row["path"], set()).add(row["subject"])
+            accesses[row["path"]] = accesses.get(row["path"], 0) + row["accesses"]
+
+    def known(row: dict[str, Any]) -> Verdict | None:
+        if row["op"] == "write":
+            return None
+        if row["scope"] != "stream":
+            return found.get((row["scope"], "" if row["scope"] == "workload" else row["subject"]))
+        named = files.get(row["path"], set())
+        verdict = found.get(("file", next(iter(named)))) if len(named) == 1 else None
+        is_its_own = verdict and (verdict.reuse == "once" or row["accesses"] == accesses[row["path"]])
+        return verdict if is_its_own else None
+
     reuse, period, evidence = [], [], []
-    columns = (patterns[name].to_pylist() for name in ("scope", "subject", "op", "evidence"))
-    for scope, subject, op, said in zip(*columns, strict=True):
-        key = (scope, "" if scope == "workload" else subject)
-        verdict = None if op == "write" else found.get(key)
+    for row in rows:
+        verdict, said = known(row), row["evidence"]
         reuse.append(verdict.reuse if verdict else "unknown")
         period.append(verdict.period if verdict else None)
         if verdict:
             shown = asdict(verdict)["evidence"] | {"confidence": verdict.confidence}
-            said = json.dumps(json.loads(said) | {"reuse": shown}, separators=(",", ":"))  # noqa: PLW2901
+            said = json.dumps(json.loads(said) | {"reuse": shown}, separators=(",", ":"))
         evidence.append(said)
     made = {"reuse": pa.array(reuse, pa.string()), "reuse_period": pa.array(period, pa.int64())}
     made["evidence"] = pa.array(evidence, pa.string())
