@@ -57,7 +57,7 @@ Ctrl-C."""
 @click.option(
     "--concurrency", type=click.IntRange(1, _MOST), default=32, show_default=True, help="Reads on their way at once."
 )
-@click.option("--block-size", "block", type=Octets(), default="1MiB", show_default=True, help="Bytes of a read.")
+@click.option("--block-size", "block", type=Octets(), default="4MiB", show_default=True, help="Bytes of a read.")
 @click.option(
     "--order",
     type=click.Choice(["name", "popularity", "trace"]),

@@ -18,6 +18,8 @@ class File:
     """Absolute directory without symbolic links."""
     path: str
     """Relative to it."""
+    about: tuple[int, int] | None = None
+    """Size and inode, where they were known for nothing."""
 
     @property
     def name(self) -> str:
@@ -42,7 +44,8 @@ def find(targets: tuple[Path, ...]) -> list[File]:
                 os.close(os.open(top, os.O_RDONLY | os.O_DIRECTORY))
                 each: Iterator[File] = (File(str(top), path) for path in _below(str(top), "", top.stat().st_dev))
             else:
-                each = iter([File(str(top.parent), top.name)])
+                status = top.stat()
+                each = iter([File(str(top.parent), top.name, (status.st_size, status.st_ino))])
             for file in each:
                 found.setdefault(file.name, file)
         except OSError as error:

@@ -44,7 +44,6 @@ class _State:
     """Pieces that are to come or on their way."""
     told: bool = False
     """Its size is known."""
-    failed: bool = False
 
 
 @dataclass
@@ -66,11 +65,14 @@ class Work:
         count: how many.
         block: bytes of a piece.
         known: what was read before, by file.
+        about: size and inode of files that need not tell them with their first piece.
     """
 
-    def __init__(self, count: int, block: int, known: dict[int, Known]) -> None:
+    def __init__(
+        self, count: int, block: int, known: dict[int, Known], about: dict[int, tuple[int, int]] | None = None
+    ) -> None:
         self.tally = Tally()
-        self._block, self._known = block, known
+        self._block, self._known, self._about = block, known, about or {}
         self._files: Iterator[int] = iter(range(count))
         self._ready: deque[Piece] = deque()
         self._states: dict[int, _State] = {}
@@ -104,31 +106,38 @@ class Work:
         state.open -= 1
         if error:
             self.tally.failed.setdefault(piece.file, error)
-            state.failed = True
-        elif not state.told:
+        if not error and not state.told:
             state.told = True
-            self._told(piece, state, size, inode)
-        if not state.open:
+            self._open(piece.file, state, size, inode, piece.offset)
+        elif not state.open:
             del self._states[piece.file]
             self.tally.files += 1
 
     def _begin(self, number: int) -> None:
         known = self._known.get(number)
-        if known and known.covers(0, known.size):
+        if number in self._about:
+            self._open(number, _State(known, open=0, told=True), *self._about[number])
+        elif known and known.covers(0, known.size):
             self.tally.files += 1
             self.tally.known_bytes += known.size
-            return
-        first = next(self._missing(number, known), Piece(number, 0, self._block)) if known else None
-        self._states[number] = _State(known)
-        self._ready.append(first or Piece(number, 0, self._block))
+        else:
+            first = next(self._missing(number, known), None) if known else None
+            self._states[number] = _State(known)
+            self._ready.append(first or Piece(number, 0, self._block))
 
-    def _told(self, piece: Piece, state: _State, size: int, inode: int) -> None:
+    def _open(self, number: int, state: _State, size: int, inode: int, come: int = -1) -> None:
+        """Make the pieces of a file whose size has become known, but for the one at `come`."""
         known = state.known if state.known and (state.known.size, state.known.inode) == (size, inode) else None
         now = Known(size, inode, known.read if known else ())
         self.tally.known_bytes += sum(high - low for low, high in now.read)
-        rest = [one for one in self._missing(piece.file, now) if one.offset != piece.offset]
+        rest = [one for one in self._missing(number, now) if one.offset != come]
         state.open += len(rest)
         self._ready.extendleft(reversed(rest))
+        if state.open:
+            self._states[number] = state
+        else:
+            self._states.pop(number, None)
+            self.tally.files += 1
 
     def _missing(self, number: int, known: Known) -> Iterator[Piece]:
         for offset in range(0, known.size, self._block):

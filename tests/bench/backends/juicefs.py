@@ -1,0 +1,71 @@
+"""JuiceFS, with its metadata in SQLite and its objects on the slow storage."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.backends.mounts import check, fill_probe, serving
+from tests.storage.slow import Control
+
+JUICEFS = Path(sys.executable).with_name("juicefs")
+
+
+@dataclass(frozen=True)
+class JuiceFS:
+    """A volume below a directory: `objects` is what the slow storage shows at `slow`, `point` is the volume's mount."""
+
+    work: Path
+
+    @property
+    def objects(self) -> Path:
+        return self.work / "objects"
+
+    @property
+    def slow(self) -> Path:
+        return self.work / "slow"
+
+    @property
+    def point(self) -> Path:
+        return self.work / "juicefs"
+
+    @classmethod
+    def made(cls, work: Path, fill: Callable[[Path], object]) -> JuiceFS:
+        """Format a volume and let its files be written, at full speed."""
+        volume = cls(work)
+        for directory in (volume.objects, volume.slow, volume.point):
+            directory.mkdir(parents=True)
+        storage = ["--storage", "file", "--bucket", f"{volume.objects}/", "--trash-days", "0"]
+        subprocess.run([JUICEFS, "format", *storage, volume._meta, "bench"], check=True, capture_output=True)
+        with volume._serving("--cache-dir", str(work / "filling")):
+            fill_probe(volume.point)
+            fill(volume.point)
+            subprocess.run(["sync", "--file-system", volume.point], check=True)
+        shutil.rmtree(work / "filling")
+        return volume
+
+    @contextlib.contextmanager
+    def mounted(self, storage: Control, *flags: str) -> Iterator[Path]:
+        """Mount it with nothing in its cache, its objects on the slow storage, which is mounted already."""
+        cache = self.work / "cache"
+        shutil.rmtree(cache, ignore_errors=True)
+        with self._serving("--read-only", "--cache-dir", str(cache), "--bucket", f"{self.slow}/", *flags):
+            check(self.point, storage)
+            yield self.point
+
+    def warmup(self, parallel: int, path: Path) -> list[str]:
+        """Return its own command to fetch a file into its cache."""
+        return [str(JUICEFS), "warmup", "--threads", str(parallel), str(path)]
+
+    @property
+    def _meta(self) -> str:
+        return f"sqlite3://{self.work}/meta.db"
+
+    def _serving(self, *flags: str) -> contextlib.AbstractContextManager[None]:
+        argv = [str(JUICEFS), "mount", "--no-usage-report", "--backup-meta", "0", *flags, self._meta, str(self.point)]
+        return serving(argv, self.point, "fuse.juicefs", self.work / "juicefs.log")
