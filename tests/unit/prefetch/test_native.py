@@ -6,6 +6,8 @@ import errno
 import os
 import resource
 import select
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,3 +178,26 @@ def test_opens_are_told_by_inotify(root: Path) -> None:
     with pytest.raises(FileNotFoundError):
         inotify.watch(str(root / "absent"))
     os.close(inotify.descriptor)
+
+
+WITHOUT_CACHESTAT = """
+import ctypes, struct, sys
+sys.path[:0] = {path!r}
+# seccomp: system call 451 does not exist, all others do
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, 451), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7FFF0000)]
+table = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in code))
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code), ctypes.addressof(table)))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+from pathlib import Path
+from tests.unit.prefetch.test_native import SIZE, Kind, Workers
+workers = Workers(Path({root!r}))
+print(workers("file", 0, SIZE, Kind.LOOK).resident, workers("file", 40_960, 131_072).brought,
+      workers("file", 0, 131_072).resident, workers("file", 0, SIZE, Kind.LOOK).resident)
+"""
+
+
+def test_older_kernels_are_asked_by_mincore(root: Path) -> None:
+    program = WITHOUT_CACHESTAT.format(path=sys.path, root=str(root))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "131072", "90112", "172032"]
