@@ -51,7 +51,7 @@ def test_yaml_and_json_are_one_plan_as_the_schema_says(store: Path) -> None:
     (target,) = found.targets
     assert (target.path, target.workload) == ("/data/set", "cat x")
     assert target.gain is not None
-    assert (target.policy, target.stride_bytes, target.in_flight) == ("strided", 1 << 20, 2)
+    assert (target.policy, target.stride_bytes, target.in_flight) == ("strided", 1 << 20, 3)
     assert target.inputs
 
 

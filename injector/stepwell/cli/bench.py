@@ -103,7 +103,7 @@ def bench(
         found = find(data, time.monotonic() + _OPENING * seconds)
         with opened(found, time.monotonic() + _OPENING * seconds) as files:
             result = measure(
-                path,
+                path.resolve(),  # as traces name it
                 _filesystem(data),
                 files,
                 limits,

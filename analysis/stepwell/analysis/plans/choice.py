@@ -42,12 +42,20 @@ def choose(matter: Matter, memory_bytes: int) -> Choice:
         return Choice("backward", "it is read from its end to its start", covered)
     if along:
         return Choice("sequential", "it is read along the file", Span(1.0, 1.0))
+    again = "; if the next run reads in the same order, `stepwell run --order-from TRACE` knows it"
+    if pattern in {"random", "mixed", "unknown"} and use.file_bytes > limits.MOST_FETCHED * use.bytes:
+        return Choice(
+            "none",
+            f"it is read here and there, {size(use.bytes)} of {size(use.file_bytes)}: which bytes come next is not"
+            f" known{again}",
+        )
     if pattern in {"random", "mixed", "unknown"} and use.file_bytes <= memory_bytes:
         return Choice("random", f"it is read here and there, and all of it ({size(use.file_bytes)}) fits the memory")
     if pattern == "random":
         return Choice(
             "none",
-            f"it is read at random over {size(use.file_bytes)}, more than the memory budget of {size(memory_bytes)}",
+            f"it is read at random over {size(use.file_bytes)}, more than the memory budget of {size(memory_bytes)}"
+            f"{again}",
         )
     return Choice("none", "how it is read has no order that could be followed")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stepwell.analysis.advice.drawn import Matter
+from stepwell.analysis.advice.gains import trips
 from stepwell.analysis.advice.model import Span
 from stepwell.analysis.advice.reads import read_ahead
 from stepwell.analysis.plans.model import Gain, Setting
@@ -112,7 +113,7 @@ class JuiceFS:
             )
         if case.policy != "sequential":
             return
-        ahead = case.sizes.in_flight * case.sizes.block_bytes // case.heads
+        ahead = min(self._under_way(case) // case.heads, limits.JUICEFS_MOST)
         if ahead > limits.JUICEFS_READAHEAD:
             yield self._option(
                 case,
@@ -130,6 +131,13 @@ class JuiceFS:
                 f"read-ahead of {case.heads} heads takes {size(buffered)}, and only 80 % of the buffer of"
                 f" {size(limits.JUICEFS_BUFFER)}",
             )
+
+    @staticmethod
+    def _under_way(case: Case) -> int:
+        """Return the bytes that must be under way, by Little's law: what readers take while a block comes, twice."""
+        assert case.matter.storage is not None
+        block_ns = trips(case.matter.storage)[1].ns(limits.JUICEFS_BLOCK)
+        return round(limits.AHEAD * case.sizes.demand_bytes_s * block_ns / 1e9)
 
     def _option(self, case: Case, name: str, value: str, reason: str) -> Setting:
         return Setting(

@@ -22,7 +22,8 @@ from stepwell.trace.format import duration, size, throughput
 
 MODEL = (
     "time of a request = latency + bytes / rate; requests under way = what readers take a second x time of a request /"
-    " block (Little's law); at least the storage gives the rate seen, beside all else; at most nobody waits"
+    " block (Little's law); at least the storage gives the rate seen, beside all else, for four fifths of the time;"
+    " at most nobody waits"
 )
 """How gains are predicted, in words."""
 
@@ -97,7 +98,7 @@ def _one(matter: Matter, budget: Budget, bench: Bench | None) -> _Planned:
     if chosen.policy == "none":
         return _Planned(_alone(matter, chosen.why), case)
     won = ahead(matter.team, matter.use, matter.storage)
-    hidden = Span(won.low * chosen.covered.low, won.high * chosen.covered.high)
+    hidden = Span(won.low * chosen.covered.low * limits.ACTING, won.high * chosen.covered.high)
     predicted = gain(speedup(matter.team, hidden))
     if predicted.high_permille < limits.WORTH_PERMILLE:
         percents = (predicted.high_permille - 1000) / 10
@@ -107,7 +108,6 @@ def _one(matter: Matter, budget: Budget, bench: Bench | None) -> _Planned:
 
 
 def _target(matter: Matter, storage: Storage, chosen: Choice, found: Sizes, predicted: Gain) -> Target:
-    curve = next((one for one in matter.facts.curves if one.dataset == matter.use.dataset), None)
     stride = matter.pattern.stride if chosen.policy == "strided" and matter.pattern else None
     return Target(
         path=matter.use.dataset,
@@ -120,11 +120,18 @@ def _target(matter: Matter, storage: Storage, chosen: Choice, found: Sizes, pred
         in_flight=found.in_flight,
         window_bytes=found.window_bytes,
         stride_bytes=stride or None,
-        cache_bytes=curve.sizes[knee(curve.sizes, curve.misses)] if curve and curve.sizes else None,
+        cache_bytes=_cache(matter),
         gain=predicted,
         model=MODEL,
         inputs=_figures(matter, storage, found),
     )
+
+
+def _cache(matter: Matter) -> int | None:
+    """Return the size of a cache at the knee of the dataset's curve, None where the smallest one does as well."""
+    curve = next((one for one in matter.facts.curves if one.dataset == matter.use.dataset), None)
+    at = knee(curve.sizes, curve.misses) if curve and curve.sizes else 0
+    return curve.sizes[at] if curve and at else None
 
 
 def _alone(matter: Matter, reason: str) -> Target:

@@ -30,8 +30,9 @@ class Sizes:
 def sizes(matter: Matter, storage: Storage, policy: str, budget: Budget, bench: Bench | None = None) -> Sizes:
     """Return the settings that keep readers from waiting, inside a budget.
 
-    A block is at the knee of latency + bytes / rate, and no larger than what is read.  Little's law gives how many must
-    be under way: what readers take a second x time of a request / block.  A window is what is under way, twice.
+    A block is at the knee of latency + bytes / rate, and no larger than what is read, or what one trip brings.
+    Little's law gives how many must be under way: what readers take a second x time of a request / block.  A window is
+    what is under way, twice.
 
     Args:
         matter: what is read.
@@ -41,10 +42,11 @@ def sizes(matter: Matter, storage: Storage, policy: str, budget: Budget, bench: 
         bench: what was measured of it on purpose, if it was.
     """
     # Two blocks fit the memory: one that is used while the other comes.
-    block = min(_block(matter, storage, policy), budget.memory_bytes // limits.AHEAD // costs.PAGE * costs.PAGE)
-    if bench and bench.request_bytes:  # the mount takes larger ones apart, one after the other
-        block = min(block, _pages(bench.request_bytes))
-    request_ns = max(1.0, trips(storage)[1].ns(block))
+    most_block = budget.memory_bytes // limits.AHEAD // costs.PAGE * costs.PAGE
+    block = min(_block(matter, storage, policy), _one_trip(matter, storage, bench), most_block)
+    # Of a request that read-ahead had begun, readers wait for a part only, and that is what the model was fitted to.
+    begun = limits.PIPELINED if policy == "sequential" and not matter.unbuffered and bench is None else 1
+    request_ns = max(1.0, trips(storage)[1].ns(block) * begun)
     demand = _demand(matter, storage)
     wanted = math.ceil(demand * request_ns / 1e9 / block * limits.MARGIN)
     if bench or storage.scales is False or storage.throttle:  # more would only queue
@@ -64,11 +66,23 @@ def sizes(matter: Matter, storage: Storage, policy: str, budget: Budget, bench: 
 
 
 def _block(matter: Matter, storage: Storage, policy: str) -> int:
-    if policy in {"strided", "random"}:
+    if policy == "strided":
         pattern = matter.pattern
         return _pages((pattern and pattern.request_size) or matter.use.request)
     whole = _pages(matter.use.file_bytes // max(matter.use.files, 1))
-    return min(enough_bytes(storage, limits.KNEE), limits.MOST_BLOCK, whole)
+    return min(enough_bytes(storage, limits.KNEE), whole)
+
+
+def _one_trip(matter: Matter, storage: Storage, bench: Bench | None) -> int:
+    """Return the most bytes that come in one trip through the page cache.
+
+    Linux takes larger reads apart into windows of read-ahead, one after the other (mm/readahead.c,
+    force_page_cache_ra), so that a larger block would cost several times the latency.
+    """
+    if bench and bench.method == "buffered":
+        return _pages(bench.request_bytes or max((cell.block_bytes for cell in bench.cells), default=costs.READ_AHEAD))
+    seen = max((one.size for one in storage.sizes if one.fetches >= costs.FEW), default=0)
+    return max(costs.READ_AHEAD, 0 if matter.unbuffered else _pages(seen))
 
 
 def _pages(octets: int) -> int:

@@ -22,8 +22,14 @@ rate: below it requests cost mostly latency, above it twice the bytes save less 
 MOST_BLOCK = 4 << 20
 """Largest block of a request, in bytes.  Default 4 MiB: beyond, more at once gives the same rate and comes earlier."""
 
-MARGIN = 1.25
-"""Factor on the concurrency that Little's law demands.  Default 1.25: latencies vary."""
+MARGIN = 2.0
+"""Factor on the concurrency that Little's law demands.  Default 2, as in the prefetch engine: half of the requests may
+take longer than the model says.  What a plan allows too little of cannot be made up for, what is not needed is not
+used."""
+
+PIPELINED = 2
+"""Windows of Linux's read-ahead that are under way at once for a reader along a file, so that it waits for a request
+for about this part of the request's time (mm/readahead.c, ondemand_readahead: async_size)."""
 
 AHEAD = 2
 """Windows' worth of what is under way that is kept ahead.  Default 2: one under way while the other is used, as in
@@ -31,6 +37,14 @@ Linux's readahead (mm/readahead.c, async_size)."""
 
 DETECTED = 8
 """Accesses of a stream after which its head is followed.  Default 8: what the prefetch engine needs."""
+
+ACTING = 0.8
+"""Share of the time in which a plan is carried out at least.  Default 0.8: `stepwell run` rests for a fifth of a short
+run to see what it gains (`steer.ACTING_NS`, `LONGEST_WITHOUT_NS`)."""
+
+MOST_FETCHED = 5
+"""Bytes that are fetched for each byte asked for, at most, where it is not known which ones are.  Default 5: the
+project's own bar for random reads."""
 
 SEVERAL = 2
 """Files from which on their order matters."""
@@ -46,6 +60,9 @@ JUICEFS_BLOCK = 4 << 20
 
 JUICEFS_READAHEAD = 8 * JUICEFS_BLOCK
 """Most that JuiceFS reads ahead in one session, by default (pkg/vfs/reader.go, NewDataReader: BlockSize * 8)."""
+
+JUICEFS_MOST = 32 * JUICEFS_BLOCK
+"""Most read-ahead of a session that is proposed.  Default 128 MiB: a client's memory is others', too."""
 
 JUICEFS_SESSIONS = 2
 """Sessions, heads that are read ahead of, for each open file in JuiceFS (pkg/vfs/reader.go, readSessions)."""
