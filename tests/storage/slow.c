@@ -75,13 +75,17 @@ static void describe(const struct fuse_in_header *in)
 	reply(in, tree_describe(in->nodeid, &out.attr), &out, sizeof(out));
 }
 
-static void open_file(const struct fuse_in_header *in)
+static void open_file(const struct fuse_in_header *in, const struct fuse_open_in *asked)
 {
 	struct fuse_open_out out = {.open_flags = control->settings.direct ? FOPEN_DIRECT_IO : FOPEN_KEEP_CACHE};
 	int error, fd;
 
 	control->counters.opens++;
 	take(control->settings.open_us);
+	if (control->settings.refuse_direct && asked->flags & O_DIRECT) {
+		reply(in, EINVAL, NULL, 0);
+		return;
+	}
 	error = tree_open(in->nodeid, 0, &fd);
 	out.fh = fd;
 	reply(in, error, &out, sizeof(out));
@@ -150,7 +154,7 @@ static void serve(const struct fuse_in_header *in, char *data)
 		describe(in);
 		break;
 	case FUSE_OPEN:
-		open_file(in);
+		open_file(in, argument);
 		break;
 	case FUSE_READ:
 		read_file(in, asked, data);

@@ -35,6 +35,7 @@
 	EACH(die_at)          \
 	EACH(valid_ms)        \
 	EACH(direct)          \
+	EACH(refuse_direct)   \
 	EACH(servers)         \
 	EACH(request_bytes)   \
 	EACH(readahead_bytes) \

@@ -67,6 +67,8 @@ class Settings:
     """How long the kernel believes names and attributes; less, and changes of the source are seen."""
     direct: int = 0
     """1: nothing is kept in the page cache, every read comes here."""
+    refuse_direct: int = 0
+    """1: files cannot be opened with O_DIRECT, as on some file systems."""
     servers: int = 128
     """Requests that are served at once. Fixed at the beginning, as those that follow."""
     request_bytes: int = 1 << 20

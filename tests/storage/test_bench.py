@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import signal
 from pathlib import Path
@@ -75,6 +76,23 @@ def test_places_read_twice_leave_doubt_and_more_data_does_not(
     # There are 14 granules of 4 MiB to read from.
     assert [(cell["reads"], cell["repeated"]) for cell in both["cells"]] == [(8, 0), (9, 3)]
     assert (once["certain"], once["doubts"], once["read_bytes"]) == (True, [], 7 * 4096)
+
+
+def test_without_direct_reads_only_what_is_in_no_cache_is_read(
+    stepwell: Stepwell, storage: Storage, source: Path, mount: Path
+) -> None:
+    with storage(refuse_direct=1) as control, (mount / "3").open("rb") as file:
+        for number in range(7):
+            (mount / str(number)).read_bytes()
+        control.reset()
+        # What is mapped and touched cannot be evicted.
+        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE):
+            found = measured(stepwell, str(mount), "--block-size", "64KiB", "--concurrency", "1,3", "--time", "0.3")
+        log = control.reads()
+    assert found["method"] == "buffered"
+    assert int(log["size"].sum()) == found["read_bytes"] > 0
+    assert (source / "3").stat().st_ino not in set(log["inode"].tolist())
+    assert any("because others use them" in doubt for doubt in found["doubts"])
 
 
 def test_reads_that_fail_are_counted_and_left_out(stepwell: Stepwell, storage: Storage, mount: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from stepwell.analysis.storage.model import VERSION
 from stepwell.bench.errors import BenchError
 from stepwell.bench.files import Files
 from stepwell.bench.native.library import PLACE, Measurement
-from stepwell.bench.places import Places
+from stepwell.bench.places import Drawn, Places
+from stepwell.prefetch.native.library import resident_pages
 
 BLOCKS = tuple(4096 << power for power in range(0, 13, 2))
 """Block sizes, in bytes.  Default: 4 KiB to 16 MiB in steps of 4."""
@@ -58,6 +60,10 @@ class _State:
     status: str = "complete"
     left_out: int = 0
     """Combinations that time or bytes did not suffice for."""
+    in_use: int = 0
+    """Places that stayed in the page cache, because others use them, and were not read."""
+    untold: bool = False
+    """The kernel does not tell what is in the page cache."""
     too_large: set[int] = field(default_factory=set)
     """Block sizes that no file has."""
     kept: list[Measurement] = field(default_factory=list)
@@ -123,6 +129,8 @@ def _cell(files: Files, places: Places, state: _State, cell: tuple[int, int, int
     if not len(drawn.file):
         state.too_large.add(block)
         return True
+    if not files.direct:
+        drawn = _uncached(files, drawn, block, state)
     where = np.zeros(len(drawn.file), PLACE)
     where["fd"], where["offset"] = np.asarray(files.descriptors)[drawn.file], drawn.offset
     deadline = time.monotonic_ns() + slot
@@ -152,10 +160,27 @@ def _cell(files: Files, places: Places, state: _State, cell: tuple[int, int, int
             places.mark(block, drawn.granule[mask])
         if done:
             running.end()
+            if not files.direct:  # others' data is worth more in memory than ours
+                for one in where[mask]:
+                    os.posix_fadvise(int(one["fd"]), int(one["offset"]), block, os.POSIX_FADV_DONTNEED)
         else:
             state.kept.append(running)
             state.status = "hung"
     return done
+
+
+def _uncached(files: Files, drawn: Drawn, block: int, state: _State) -> Drawn:
+    """Return the places that are not in the page cache, now that they were asked to leave it, each once."""
+    drawn = drawn.only(np.sort(np.unique(drawn.granule, return_index=True)[1]))
+    gone = np.ones(len(drawn.file), bool)
+    for number, (file, offset) in enumerate(zip(drawn.file.tolist(), drawn.offset.tolist(), strict=True)):
+        descriptor = files.descriptors[file]
+        os.posix_fadvise(descriptor, offset, block, os.POSIX_FADV_DONTNEED)
+        left = resident_pages(descriptor, offset, block)
+        state.untold |= left is None
+        gone[number] = not left
+    state.in_use += int((~gone).sum())
+    return drawn.only(gone)
 
 
 def _result(path: Path, filesystem: str, files: Files, state: _State, elapsed_ns: int) -> Bench:
@@ -197,6 +222,13 @@ def _doubts(filesystem: str, state: _State, cached: int, *, keeps: bool) -> Iter
             f"{_UNSURE}{repeated:,} of {total:,} reads were of places read before, which the file system's client may "
             f"have kept; {_MORE}"
         )
+    if state.untold:
+        yield (
+            f"{_UNSURE}O_DIRECT does not work there, and the kernel does not tell this user what is in the page cache; "
+            "measure as the files' owner"
+        )
+    if state.in_use:
+        yield f"{state.in_use:,} places stay in the page cache, because others use them, and were not read"
     if filesystem in {"tmpfs", "ramfs"}:
         yield f"{_UNSURE}{filesystem} is memory, not storage"
     failed = sum(int((one.bytes < 0).sum()) for one in state.reads)

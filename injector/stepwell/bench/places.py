@@ -25,6 +25,10 @@ class Drawn(NamedTuple):
     granule: NDArray[np.int64]
     """For `Places.mark`."""
 
+    def only(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Drawn:
+        """Return some of the places."""
+        return Drawn(self.file[chosen], self.offset[chosen], self.repeated[chosen], self.granule[chosen])
+
 
 class Places:
     """The places of some files.

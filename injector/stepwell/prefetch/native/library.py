@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int32, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -53,6 +53,8 @@ def library() -> ctypes.CDLL:
     native.sw_pool_take.argtypes = [c_void_p, c_void_p, c_uint32]
     native.sw_pool_take.restype = c_uint32
     native.sw_open_directory.argtypes = [c_char_p, c_char_p]
+    native.sw_resident_pages.argtypes = [c_int, c_uint64, c_uint64]
+    native.sw_resident_pages.restype = c_int64
     return native
 
 
@@ -109,6 +111,12 @@ def open_directory(root: str, path: str) -> int:
         OSError: it cannot be opened.
     """
     return _checked(library().sw_open_directory(os.fsencode(root), os.fsencode(path)), path)
+
+
+def resident_pages(descriptor: int, offset: int, size: int) -> int | None:
+    """Return how many pages of a range of a file are in the page cache; None when the kernel does not tell."""
+    pages: int = library().sw_resident_pages(descriptor, offset, size)
+    return pages if pages >= 0 else None
 
 
 def _checked(code: int, path: str) -> int:

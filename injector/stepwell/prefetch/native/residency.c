@@ -56,7 +56,7 @@ static int64_t by_mincore(int fd, uint64_t offset, uint64_t size)
 	return found;
 }
 
-int64_t sw_resident_pages(int fd, uint64_t offset, uint64_t size)
+__attribute__((visibility("default"))) int64_t sw_resident_pages(int fd, uint64_t offset, uint64_t size)
 {
 	struct range range = {offset, size};
 	struct counts counts;
