@@ -33,6 +33,7 @@ PROMISED = {
     "12-replay-on-other-storage.sh": ["planned 26 issued 26\n", "94139 one\n94139 two\n"],
     "13-plan-what-to-do.sh": ["mode: auto\n  memory_bytes: 67108864\n", "  policy: none\n", "plan from trace 1"],
     "15-measure-and-warm.sh": ["2 files, 6 combinations, complete\n", "2 files, 8482747 bytes, 0 failed\n"],
+    "15-run-ahead.sh": ["the same bytes\n", '"requests","action"\n0,"none"\n'],
 }
 """What each prints, in this order."""
 

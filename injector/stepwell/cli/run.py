@@ -45,8 +45,8 @@ MOST = 2 << 30
 MIN_MEMORY = 64 << 20
 """Bytes; less holds not even one window of a fast reader."""
 
-IN_FLIGHT = 32
-"""Requests at once, without --in-flight."""
+IN_FLIGHT = 64
+"""Requests at once, without --in-flight; half of them to begin with."""
 
 
 @click.command(
@@ -174,19 +174,18 @@ def _session(
     place: Place, plan: Plan, order_from: str | None, under: Path | None, cleanup: contextlib.ExitStack
 ) -> Session:
     """Start the engine, which knows its datasets from the plan, from the order, or learns them from what is opened."""
-    roots = [target.path for target in plan.targets]
+    planned = [target.path for target in plan.targets if target.policy != "none"]
+    roots = [str(under)] if under and not plan.targets else []
     options: list[str] = []
     if order_from:
         file = Path(order_from)
         if file.exists():
-            roots += of_file(file, under or Path.cwd())
+            roots = of_file(file, under or Path.cwd())
         else:
             directory = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="stepwell-order."))
             file = Path(directory) / "order.arrow"
             with place.reading() as store:
-                roots += of_trace(store, trace_number(store, order_from), file)
-        options += [f"--root={root}" for root in roots] + [f"--order={file}"]
-    elif under and not roots:
-        roots = [str(under)]
-        options = [f"--root={under}"]
-    return Session(Engine(options), Feed(own_namespace(), tuple(roots)), plan, order_from)
+                roots = of_trace(store, trace_number(store, order_from), file)
+        options = [*(f"--root={root}" for root in roots), f"--order={file}"]
+    feed = Feed(own_namespace(), (*planned, *roots))
+    return Session(Engine(options), feed, plan, roots, order_from)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from stepwell.analysis.plans import Plan
 from stepwell.analysis.verdicts import Deeds, Window
 from stepwell.prefetch.errors import PrefetchError
-from stepwell.prefetch.protocol import Mode, Status
+from stepwell.prefetch.protocol import Message, Mode, Root, Status
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
 from stepwell.steer.feed import KINDS, Feed
+from stepwell.steer.tune import Tuning
 from stepwell.steer.turns import Turns
 from stepwell.trace.spool import Spool
 
@@ -53,13 +55,16 @@ class Session:
 
     interval = INTERVAL
 
-    def __init__(self, engine: Engine, feed: Feed, plan: Plan, order: str | None = None) -> None:
+    def __init__(
+        self, engine: Engine, feed: Feed, plan: Plan, roots: Iterable[str] = (), order: str | None = None
+    ) -> None:
         """Take over a running engine.
 
         Args:
             engine: the engine; it is closed by `finish`.
             feed: makes messages of records.
             plan: its budgets, and its datasets if they are known.
+            roots: further directories in which it may read.
             order: where the known order came from that the engine has been given.
         """
         self._budget = plan.budget
@@ -73,7 +78,9 @@ class Session:
         self._failure = ""
         self._last = (0, 0, 0)
         self._waiting = True
-        engine.tell([Mode(act=False), *messages(plan)])
+        self._tuning = Tuning(plan.budget)
+        self._roots: dict[str, Root] = {}
+        self._tell([Mode(act=False), *messages(plan), *map(Root, roots)])
 
     def begin(self, spool: Path, origin_ns: int) -> None:
         """Follow a spool file whose recording has begun; `origin_ns` is the start of the trace, CLOCK_MONOTONIC."""
@@ -93,14 +100,32 @@ class Session:
         acting = self._turns.acting
         self._turns.step(*self._last)
         try:
-            self._engine.tell(told)
+            if self._tuning.step(*self._last, acting=acting):
+                self._tell(list(self._roots.values()))
+            self._tell(told)
             if self._turns.acting is not acting:
-                self._engine.tell([Mode(act=self._turns.acting)])
-            self._engine.listen()
-            if self._engine.status:
-                self._done.see(self._engine.status.heads)
+                self._tell([Mode(act=self._turns.acting)])
+            self._listen()
         except PrefetchError as error:
             self._failure = str(error)
+
+    def _tell(self, messages: Iterable[Message]) -> None:
+        """Tell the engine, datasets with the setting that is tried at the moment."""
+        tuned: list[Message] = []
+        for message in messages:
+            if isinstance(message, Root):
+                self._roots[message.path] = message
+                tuned.append(self._tuning.set(message))
+            else:
+                tuned.append(message)
+        self._engine.tell(tuned)
+
+    def _listen(self) -> None:
+        self._engine.listen()
+        if status := self._engine.status:
+            self._done.see(status.heads)
+            if self._tuning.tuner is None and status.totals.requests:
+                self._tuning.start(max(status.mounts, key=lambda mount: mount.request_ns))
 
     def finish(self) -> Outcome:
         """End the engine, and return what was done and measured."""

@@ -30,3 +30,11 @@ LONGEST_ACTING_NS = 256 * SECOND_NS
 SETTLING_NS = SECOND_NS // 2
 """Time in ns after the end of acting that is not measured.  Default 0.5 s: what had been fetched is read meanwhile.  A
 reader that has more ahead of it does not wait for its storage, and the effect comes out smaller than it is."""
+
+TUNING_NS = SECOND_NS
+"""Length in ns of a window in which a setting of block size and concurrency is tried.  Default 1 s: fifty requests to
+storage of 20 ms, one after the other; a search takes 28 windows at the most."""
+
+LEAST_BLOCK, MOST_BLOCK = 1 << 16, 1 << 22
+"""Bytes of a request between which is tuned.  Default 64 KiB, half of what Linux reads ahead at most, and 4 MiB, the
+largest that the engine asks for at once."""
