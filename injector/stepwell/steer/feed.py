@@ -73,24 +73,26 @@ class Feed:
         """Return what happened since the last call, in order of time.
 
         Args:
-            blocks: the records that have come since, in order.
-            open_runs: the runs that are open after them, of RUN's numpy type.
+            blocks: the records that have come since, in order, up to the open runs or further.
+            open_runs: the runs that were open a moment ago, of RUN's numpy type.
             waiting: whether readers wait for their storage.
         """
         told: list[tuple[int, Message]] = []
+        ended = [open_runs["start_ns"][:0]]
         room = most = MOST_RUNS if waiting else FEW_RUNS
         # Blocks that were written together are in no order of time: runs can stand before the opening of their file.
         for block in sorted(blocks, key=lambda one: KINDS[one.kind]):
             if block.kind in {RUN.kind, RUN_SHORT.kind}:
                 reads = self._reads(block.records)
                 self.meter.ended(reads)
+                ended.append(reads["start_ns"])
                 last = reads[-room:] if room else reads[:0]
                 room -= len(last)
                 told += [self._run(run) for run in last]
             else:
                 told += self._happened(block)
         reads = self._reads(open_runs)
-        self.meter.open(reads)
+        self.meter.open(reads[~np.isin(reads["start_ns"], np.concatenate(ended))])
         told += [self._run(run) for run in reads[-most:]]
         return [message for _, message in sorted(told, key=lambda one: one[0])]
 

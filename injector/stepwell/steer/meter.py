@@ -12,7 +12,7 @@ Records = np.ndarray[Any, np.dtype[np.void]]
 class Meter:
     """Sums over runs that read: bytes, and nanoseconds asleep meanwhile.
 
-    A run that ends is for up to a tenth of a second in neither kind of runs; the sums never go back meanwhile.
+    The sums never go back, even where a run that ends is in neither kind for a moment.
 
     Attributes:
         octets: bytes up to now.

@@ -35,6 +35,9 @@ class Recorder(Protocol):
     def open_runs(self) -> np.ndarray[Any, np.dtype[np.void]]:
         """Return the runs that are open now."""
 
+    def catch_up(self) -> None:
+        """Bring all runs that have ended into the spool file."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -90,8 +93,9 @@ class Session:
         """Look at the readers once; what goes wrong with the engine ends acting, and nothing else."""
         if self._spool is None or self._failure:
             return
-        blocks = list(self._spool.follow(KINDS))  # before the open runs, so that no run is in both
-        told = self._feed.tell(blocks, recorder.open_runs(), waiting=self._waiting)
+        runs = recorder.open_runs()
+        recorder.catch_up()  # now all that came before the open runs is in the file
+        told = self._feed.tell(self._spool.follow(KINDS), runs, waiting=self._waiting)
         now_ns = time.monotonic_ns() - self._origin_ns
         meter = self._feed.meter
         before_ns, _, waited_before = self._last

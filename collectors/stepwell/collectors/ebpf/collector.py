@@ -181,6 +181,10 @@ class Collector:
         count = _load().sw_collector_open_runs(self._handle, runs.ctypes.data, len(runs))
         return runs[:count]
 
+    def catch_up(self) -> None:
+        """Bring all that was sent until now into the spool file, which else takes up to 50 ms."""
+        _load().sw_collector_catch_up(self._handle)
+
     def meta(self, values: dict[str, Any]) -> None:
         """Append facts about the trace to the spool file.
 

@@ -181,6 +181,13 @@ static void *drain(void *context)
 	return NULL;
 }
 
+void sw_collector_catch_up(struct sw_collector *c)
+{
+	pthread_mutex_lock(&c->lock);
+	sw_drain(c, 0); /* what cannot be written now stays in the ring, for the thread */
+	pthread_mutex_unlock(&c->lock);
+}
+
 int sw_drain_start(struct sw_collector *c, char *error)
 {
 	if (pthread_create(&c->drain, NULL, drain, c))

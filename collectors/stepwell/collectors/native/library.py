@@ -95,6 +95,8 @@ def library() -> ctypes.CDLL:
     native.sw_collector_features.restype = c_uint32
     native.sw_collector_start.argtypes = [c_void_p, c_char_p]
     native.sw_collector_totals.argtypes = [c_void_p, POINTER(Totals)]
+    native.sw_collector_catch_up.argtypes = [c_void_p]
+    native.sw_collector_catch_up.restype = None
     native.sw_collector_open_runs.argtypes = [c_void_p, c_void_p, c_size_t]
     native.sw_collector_open_runs.restype = c_long
     native.sw_collector_meta.argtypes = [c_void_p, c_char_p, c_size_t]
