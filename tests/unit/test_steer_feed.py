@@ -127,3 +127,28 @@ def test_open_runs_are_told_as_they_grow_and_add_to_what_was_read(recording: Rec
     assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17, 22)
     assert feed.tell([], NONE_OPEN, waiting=True) == []
     assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17, 22), "a run ends: for a moment in neither"
+
+
+def test_a_run_that_ends_meanwhile_is_told_as_it_was_and_as_it_ended_and_counted_once(recording: Recording) -> None:
+    recording.open(1, b"/d/f")
+    recording.run(1, at=MS, count=5, size=10, tail=10, span_ns=4 * MS, wait_ns=9)
+    recording.run(1, at=6 * MS, offset=4096, size=10, tail=10)
+    recording.end(0)
+    growing = np.zeros(1, DTYPES[RUN.kind])
+    values = {
+        "thread": 1,
+        "open": 1,
+        "count": 2,
+        "size": 10,
+        "tail": 10,
+        "start_ns": T0 + MS,
+        "span_ns": MS,
+        "wait_ns": 5,
+    }
+    for name, value in values.items():
+        growing[name] = value
+    feed = Feed(0)
+    with Spool(recording.path) as spool:
+        told = feed.tell(spool.follow(KINDS), growing, waiting=True)
+    assert [(run.offset, run.count) for run in told if isinstance(run, Run)] == [(0, 2), (0, 5), (4096, 1)]
+    assert (feed.meter.octets, feed.meter.waited_ns) == (60, 9)
