@@ -32,8 +32,8 @@ PROMISED = {
     "11-compare-two-runs.sh": ["accesses: 1025 then 65 real\n"],
     "12-replay-on-other-storage.sh": ["planned 26 issued 26\n", "94139 one\n94139 two\n"],
     "13-plan-what-to-do.sh": ["mode: auto\n  memory_bytes: 67108864\n", "  policy: none\n", "plan from trace 1"],
+    "14-run-ahead.sh": ["the same bytes\n", '"requests","action"\n0,"none"\n'],
     "15-measure-and-warm.sh": ["2 files, 6 combinations, complete\n", "2 files, 8482747 bytes, 0 failed\n"],
-    "15-run-ahead.sh": ["the same bytes\n", '"requests","action"\n0,"none"\n'],
 }
 """What each prints, in this order."""
 

@@ -114,7 +114,7 @@ def test_open_runs_are_told_as_they_grow_and_add_to_what_was_read(recording: Rec
         "count": 2,
         "size": 10,
         "tail": 7,
-        "start_ns": T0,
+        "start_ns": T0 + 1,
         "wait_ns": 5,
     }.items():
         growing[name] = value
