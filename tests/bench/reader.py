@@ -3,14 +3,25 @@
 python tests/bench/reader.py chunks DIRECTORY SIZE      whole files with O_DIRECT: a header, then SIZE at a time
 python tests/bench/reader.py workers DIRECTORY NUMBER   whole files by NUMBER processes
 python tests/bench/reader.py along DIRECTORY SIZE       whole files through the page cache, SIZE at a time
+
+What the benchmark of plans records works a millisecond after each piece, and prints how many seconds it took:
+
+python tests/bench/reader.py along-working DIRECTORY SIZE   the first file, SIZE at a time
+python tests/bench/reader.py steps DIRECTORY STRIDE         64 KiB of the first file every STRIDE bytes
+python tests/bench/reader.py named DIRECTORY EPOCHS         whole files by name; no epoch finds them in memory
+python tests/bench/reader.py shuffled DIRECTORY EPOCHS      the same, in a new order in every epoch
 """
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import multiprocessing
 import os
+import random
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 HEADER = 4096
@@ -60,5 +71,57 @@ def along(directory: Path, size: int) -> None:
         os.close(fd)
 
 
+def _work() -> None:
+    """Compute for about a millisecond of processor time."""
+    hashlib.sha256(_WORKED_ON).digest()
+
+
+_WORKED_ON = bytes(1 << 20)
+
+
+def _timed(pieces: Iterator[object]) -> None:
+    began = time.perf_counter()
+    for _ in pieces:
+        _work()
+    print(time.perf_counter() - began)
+
+
+def along_working(directory: Path, size: int) -> None:
+    with (directory / "0").open("rb", buffering=0) as file:
+        _timed(iter(lambda: file.read(size), b""))
+
+
+def steps(directory: Path, stride: int) -> None:
+    fd = os.open(directory / "0", os.O_RDONLY)
+    _timed(os.pread(fd, 65_536, at) for at in range(0, os.fstat(fd).st_size, stride))
+    os.close(fd)
+
+
+def named(directory: Path, epochs: int) -> None:
+    _timed(_epochs(_files(directory), epochs, None))
+
+
+def shuffled(directory: Path, epochs: int) -> None:
+    _timed(_epochs(_files(directory), epochs, random.Random(7)))
+
+
+def _epochs(files: list[Path], epochs: int, shuffler: random.Random | None) -> Iterator[bytes]:
+    """Yield the files' bytes, epoch by epoch; afterwards they leave the memory, as of a set larger than it."""
+    for _ in range(epochs):
+        if shuffler:
+            shuffler.shuffle(files)
+        for path in files:
+            yield path.read_bytes()
+        for path in files:
+            fd = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
+
+
+KINDS = {
+    "chunks": chunks, "workers": workers, "along": along, "along-working": along_working, "steps": steps,
+    "named": named, "shuffled": shuffled,
+}  # fmt: skip
+
 if __name__ == "__main__":
-    {"chunks": chunks, "workers": workers, "along": along}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))
+    KINDS[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,7 +1,7 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [speed]
-        [replay] [gains] [orders] [patterns] [reuse] [engines] [warm] [prefetch]
+        [replay] [gains] [planning] [orders] [patterns] [reuse] [engines] [warm] [prefetch]
 
 Without names all parts run, for about 20 minutes; `--quick` only shows that they do.  Tables of medians, with lowest
 and highest, are printed; build/bench/results.json has the same figures.  A quiet machine gives the truest ones: load
@@ -30,6 +30,7 @@ from tests.bench.ingest import ingest
 from tests.bench.orders import orders
 from tests.bench.overhead import overhead
 from tests.bench.patterns import patterns
+from tests.bench.planning import planning
 from tests.bench.prefetch import prefetch
 from tests.bench.replay import replay
 from tests.bench.reuse import reuse
@@ -48,6 +49,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
         size,
         replay,
         gains,
+        planning,
         speed,
         orders,
         patterns,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.unit.acts import acted
 from tests.unit.recordings import MS, T0, Recording
 
 from stepwell.analysis import ANALYSIS_VERSION, classify
@@ -32,6 +33,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     empty.stored()
     with Store.open(store, "w") as opened:
         opened.set_patterns(1, classify(opened, 1), ANALYSIS_VERSION)
+        opened.set_acts(1, *acted("/data/set1"))
     with Store.open(store, "r") as opened:
         for trace in (1, 2):
             export(opened, trace, place / f"exports/of trace's {trace}")

@@ -6,11 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.unit.acts import carried, verdict
 
 from stepwell.analysis.ask import Queryable, ask
 from stepwell.analysis.patterns import classify
+from stepwell.analysis.plans import plans
 from stepwell.analysis.portable import Values, questions
 from stepwell.analysis.summary import summarize
+from stepwell.analysis.verdicts import verdicts
 from stepwell.store import VIEWS, ParquetStore
 from stepwell.store.spark import SparkStore
 
@@ -63,6 +66,11 @@ def test_a_trace_with_nothing_in_it_is_summed_up_alike(duckdb: ParquetStore, spa
     of_duckdb = summarize(duckdb, 2, heat_rows=7, most_pictures=3)
     assert of_duckdb == summarize(spark, 2, heat_rows=7, most_pictures=3)
     assert of_duckdb.totals.accesses == 0
+
+
+def test_what_was_done_is_told_alike(duckdb: ParquetStore, spark: SparkStore) -> None:
+    assert plans(duckdb, 1) == plans(spark, 1) == carried("/data/set1")
+    assert verdicts(duckdb, 1) == verdicts(spark, 1) == (verdict(),)
 
 
 def test_patterns_found_on_several_machines_are_those_found_on_one(duckdb: ParquetStore, spark: SparkStore) -> None:
