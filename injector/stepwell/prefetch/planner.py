@@ -145,6 +145,8 @@ class Planner:
                 self._account(flight.request, done)
                 self._bucket.take(done.brought - flight.request.size)
                 one = self.ledger.come(done.number, done.brought, now_ns)
+                if one and one.passed and not one.wanted:
+                    self.board.abandoned.append(one)
                 source = self.board.sources.get(one.owner) if one else None
                 if source:
                     if done.brought or done.resident:

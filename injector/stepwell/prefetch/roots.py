@@ -50,7 +50,11 @@ class Roots:
     def described(self, path: str, device: int, read_ahead: int) -> None:
         """Take in on which device a root lies, and how many bytes its kernel reads ahead at most."""
         dataset = self._datasets[path]
-        dataset.storage = self._devices.setdefault(device, dataset.storage)
+        if device not in self._devices:
+            # What was taken for the storage of its neighbours may be known to be another device.
+            taken = any(one is dataset.storage for one in self._devices.values())
+            self._devices[device] = Storage(path) if taken else dataset.storage
+        dataset.storage = self._devices[device]
         dataset.storage.read_ahead = read_ahead
         self._beside[_parent(path)] = dataset.storage
 

@@ -36,6 +36,7 @@ class World:
     most_in_flight: int = 0
     listings: dict[str, list[str]] = field(default_factory=dict)
     broken: dict[str, int] = field(default_factory=dict)
+    hanging: set[str] = field(default_factory=set)
     waited_ns: int = 0
     demand: int = 0
 
@@ -77,8 +78,8 @@ class World:
         self.plan()
 
     def settle(self) -> None:
-        """Until nothing is on its way."""
-        while self._flying:
+        """Until nothing is on its way but what hangs."""
+        while any(request.path not in self.hanging for _, _, request in self._flying):
             self.pass_to(self._flying[0][0])
 
     def read(self, stream: str, access: Access, reader: str = "1") -> None:
@@ -135,6 +136,8 @@ class World:
 
     def _takes(self, request: Request) -> int:
         pages = _pages(request.path, request.offset, request.size)
+        if request.path in self.hanging:
+            return 1 << 60
         cached = request.kind in (Kind.LOOK, Kind.DROP) or all(page in self.cache for page in pages)
         return 20_000 if cached else self.latency_ns
 
@@ -150,6 +153,8 @@ class World:
             brought = length - there if request.kind in (Kind.READ, Kind.WILLNEED) and not error else 0
             if not error and request.kind in (Kind.READ, Kind.WILLNEED):
                 self.cache.update(pages)
+            if request.kind is Kind.DROP:
+                self.cache.difference_update(pages)
             took = self._takes(request) if not brought else self.latency_ns
             done.append(Done(request.number, brought, there, size, took, error, (1, hash(request.path))))
         if done:

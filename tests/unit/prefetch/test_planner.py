@@ -426,3 +426,42 @@ def test_an_epoch_goes_over_the_datasets_of_one_storage() -> None:
     assert [head.why for head in found.heads if head.policy is Policy.EPOCH] == [
         "epoch 2 repeats the order of the last one"
     ]
+
+
+def test_a_storage_that_hangs_is_asked_nothing_new_and_others_are() -> None:
+    paths = names(31)
+    world = World(dict.fromkeys(paths, BLOCK) | {"/e/other": 1 << 30}, hanging={paths[2]}, budget=Budget(in_flight=5))
+    world.tell(Root("/e"))
+    world.planner.described("/d", 1, BLOCK)
+    world.planner.described("/e", 2, BLOCK)
+    world.tell(Order(tuple(Entry(path) for path in paths[:11])))
+    world.settle()
+    assert len(world.requests) == 11
+    world.pass_to(world.now + 11_000 * MS)
+    world.tell(Order(tuple(Entry(path) for path in paths[11:])))
+    world.pass_to(world.now + 1000 * MS)
+    found = status(world)
+    assert len([one for one in world.requests if one.kind is not Kind.LOOK]) == 11
+    assert (found.in_flight, found.mounts[0].hung, found.mounts[1].hung) == (1, 1, 0)
+    assert found.why == "1 requests to /d hang"
+    world.read_all(sequential("/e/other", 31 * BLOCK))
+    assert world.demand == 3
+
+
+def test_while_memory_is_short_nothing_comes_in_and_what_is_useless_goes() -> None:
+    world = World({FILE: 1 << 30})
+    world.tell(Open(FILE, "1", world.now))
+    world.read_all(sequential(FILE, 31 * BLOCK))
+    world.settle()
+    before, ahead = len(world.requests), status(world).totals.ahead_bytes
+    world.planner.pressure(0, "memory is short")
+    world.read_all(list(sequential(FILE, 33 * BLOCK))[31:])
+    # What is read makes room for as much, not for more.
+    assert status(world).totals.ahead_bytes <= ahead
+    world.tell(Close(FILE, "1", world.now))
+    world.pass_to(world.now + 2000 * MS)
+    world.tell(Mode(act=True))
+    dropped = [one for one in world.requests[before:] if one.kind is Kind.DROP]
+    assert sum(one.size for one in dropped) == status(world).totals.wasted_bytes > 0
+    assert not any(page >= 33 * BLOCK // PAGE for _, page in world.cache)
+    assert status(world).why == "memory is short"
