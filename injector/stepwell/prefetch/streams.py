@@ -20,8 +20,7 @@ TRUST = 3
 """Accesses in line before a sequential or backward head is believed: two may meet by chance in a small file."""
 
 TRUST_STRIDED = 4
-"""Accesses in line before a stride is believed: among random ones in 1,000 places, three are in line at every fiftieth
-access, four at every thousandth."""
+"""Accesses in line before a stride is believed: of random ones in 1,000 places one in 500 is then taken for a head."""
 
 YOUNG = 2 * MOST_HEADS
 """Accesses of the stream after which a head that is not yet long is given up: all heads have had two turns."""
@@ -166,8 +165,8 @@ class Separator:
 
     @property
     def is_random(self) -> bool:
-        """Whether three of four of at least 32 recent accesses fitted no head."""
-        return self.recent >= 32 and 4 * self.lone >= 3 * self.recent
+        """Whether half of at least 32 recent accesses fitted no head; in small files many do by chance."""
+        return self.recent >= 32 and 2 * self.lone >= self.recent
 
     def _count(self, accesses: int) -> None:
         self.seen += accesses
@@ -202,13 +201,9 @@ class Separator:
         self.strays.append((offset, size, self.seen))
 
     def _in_line(self, offset: int, size: int, middle: tuple[int, int, int]) -> bool:
-        """Whether a stray lies as far before `middle` as this access behind it, in the file and in time alike."""
+        """Whether an earlier stray lies as far before `middle` as this access behind it."""
         start, length, when = middle
-        apart = self.seen - when
         return any(
-            stray[0] + offset == 2 * start != 2 * offset
-            and stray[1] == length == size
-            and 4 * abs(when - stray[2] - apart) <= apart + 4
-            and stray[2] < when
+            stray[0] + offset == 2 * start != 2 * offset and stray[1] == length == size and stray[2] < when
             for stray in self.strays
         )

@@ -61,6 +61,9 @@ def test_what_is_asked_for_comes_and_nothing_else(root: Path, kind: Kind) -> Non
     answer = workers("file", 40_960, 131_072, kind)
     assert (answer.brought, answer.resident, answer.file_size, answer.error) == (131_072, 0, SIZE, 0)
     assert workers("file", 0, SIZE, Kind.LOOK).resident == 131_072
+    # Where a file begins, the kernel would read ahead by itself.
+    assert workers("file", 0, 4096, kind).brought == 4096
+    assert workers("file", 0, SIZE, Kind.LOOK).resident == 131_072 + 4096
     stat = (root / "file").stat()
     assert (answer.dev, answer.ino) == (stat.st_dev, stat.st_ino)
 

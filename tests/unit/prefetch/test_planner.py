@@ -461,6 +461,7 @@ def test_while_memory_is_short_nothing_comes_in_and_what_is_useless_goes() -> No
     world.tell(Close(FILE, "1", world.now))
     world.pass_to(world.now + 2000 * MS)
     world.tell(Mode(act=True))
+    world.settle()
     dropped = [one for one in world.requests[before:] if one.kind is Kind.DROP]
     assert sum(one.size for one in dropped) == status(world).totals.wasted_bytes > 0
     assert not any(page >= 33 * BLOCK // PAGE for _, page in world.cache)
