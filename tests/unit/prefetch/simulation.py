@@ -37,6 +37,7 @@ class World:
     listings: dict[str, list[str]] = field(default_factory=dict)
     broken: dict[str, int] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)
+    inodes: dict[str, int] = field(default_factory=dict)
     waited_ns: int = 0
     demand: int = 0
 
@@ -156,7 +157,8 @@ class World:
             if request.kind is Kind.DROP:
                 self.cache.difference_update(pages)
             took = self._takes(request) if not brought else self.latency_ns
-            done.append(Done(request.number, brought, there, size, took, error, (1, hash(request.path))))
+            identity = (1, self.inodes.get(request.path, 0))
+            done.append(Done(request.number, brought, there, size, took, error, identity))
         if done:
             self.planner.complete(done, self.now)
 

@@ -466,3 +466,73 @@ def test_while_memory_is_short_nothing_comes_in_and_what_is_useless_goes() -> No
     assert sum(one.size for one in dropped) == status(world).totals.wasted_bytes > 0
     assert not any(page >= 33 * BLOCK // PAGE for _, page in world.cache)
     assert status(world).why == "memory is short"
+
+
+def test_what_is_in_memory_costs_no_bandwidth() -> None:
+    paths = names(61)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(bandwidth_bytes_s=8 * MIB))
+    # Never sixteen in a row, so that each is looked at.
+    cached = [path for number, path in enumerate(paths) if number % 7]
+    world.cache.update((path, page) for path in cached for page in range(BLOCK // PAGE))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.pass_to(600 * MS)
+    assert len(world.requests) == 61
+    assert status(world).totals.brought_bytes == 9 * BLOCK
+
+
+def test_what_lies_ready_of_a_file_that_was_replaced_is_wasted() -> None:
+    world = World({FILE: 1 << 30})
+    world.read_all(sequential(FILE, 31 * BLOCK))
+    world.settle()
+    ahead = status(world).totals.ahead_bytes
+    world.inodes[FILE] = 7
+    world.read_all(list(sequential(FILE, 32 * BLOCK))[31:])
+    world.settle()
+    assert status(world).totals.wasted_bytes == ahead - BLOCK
+
+
+def test_a_reader_in_bursts_gets_a_window_for_its_bursts() -> None:
+    world = World({FILE: 1 << 30})
+    accesses = list(sequential(FILE, 20 * 16 * BLOCK))
+    for burst in range(20):
+        before = world.waited_ns
+        world.read_all(accesses[burst * 16 : (burst + 1) * 16])
+        waited = world.waited_ns - before
+        world.pass_to(world.now + 150 * MS)
+    assert waited <= 2 * world.latency_ns
+
+
+def test_files_that_readers_leave_out_keep_no_memory() -> None:
+    paths = names(503)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=31 * BLOCK))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    visited = [path for number, path in enumerate(paths) if number % 5]
+    for path in visited:
+        world.read_file(path)
+    world.settle()
+    assert world.demand < len(visited) // 3
+    assert status(world).order_position > 400
+
+
+def test_files_that_are_read_here_and_there_are_not_brought_in_as_a_whole() -> None:
+    paths = names(53)
+    world = World(dict.fromkeys(paths, 4 * MIB), listings={"/d": [path[3:] for path in paths]})
+    for path in paths:
+        world.tell(Open(path, "1", world.now))
+        world.read(path, Access(path, 0, 2 * PAGE))
+        world.read(path, Access(path, 4 * MIB - PAGE, PAGE))
+        world.tell(Close(path, "1", world.now))
+    assert status(world).totals.brought_bytes == 0
+
+
+def test_the_rest_of_a_directory_comes_once_a_fifth_of_it_was_read_in_no_order() -> None:
+    paths = names(211)
+    order = random.Random(19).sample(paths, 211)
+    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": [path[3:] for path in paths]})
+    for path in order[:42]:
+        world.read_file(path)
+    assert world.requests == []
+    for path in order[42:]:
+        world.read_file(path)
+    assert world.demand < 64
+    assert status(world).totals.wasted_bytes == 0
