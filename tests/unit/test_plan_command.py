@@ -9,12 +9,14 @@ from typing import Any
 import jsonschema
 import pytest
 from click.testing import CliRunner, Result
+from tests.unit.acts import acted
 from tests.unit.recordings import MS, Recording
 from tests.unit.test_plans_made import bench
 from tests.unit.test_waits import COUNT, fetches
 
 from stepwell.analysis import plans, storage
 from stepwell.cli.main import cli
+from stepwell.store import Store
 
 
 @pytest.fixture
@@ -81,6 +83,14 @@ def test_unusable_options_say_what_is_usable(store: Path, arguments: tuple[str, 
     done = invoke(store, *arguments)
     assert done.exit_code == code
     assert said in done.stderr
+
+
+def test_a_trace_that_was_read_ahead_of_is_told_to_be_one(store: Path) -> None:
+    with Store.open(store, "w") as opened:
+        opened.set_acts(1, *acted("/data/set"))
+    done = invoke(store, "-o", "json")
+    assert plans.load(done.stdout).targets
+    assert "trace 1 was read ahead of" in done.stderr
 
 
 def test_a_trace_without_reads_has_nothing_to_do(tmp_path: Path) -> None:

@@ -79,6 +79,14 @@ def test_what_is_written_is_read_again_and_as_the_schema_says(plan: Plan, form: 
     jsonschema.validate(yaml.safe_load(text) if form == "yaml" else json.loads(text), schema())
 
 
+@pytest.mark.parametrize(
+    "text", ["\x85", "a\u2028b", "\ufeff", "\t", " a ", "on", "1e3", "~", "0x1f", "2026-11-25", "- a", "\r\n"]
+)
+def test_text_that_yaml_may_take_for_something_else_stays_what_it_is(text: str) -> None:
+    plan = Plan(1, "auto", Budget(MEMORY, 1), (Target(text, "none", text),))
+    assert load(dump(plan)) == plan
+
+
 def test_the_schema_is_one_and_says_what_every_field_is() -> None:
     form = schema()
     jsonschema.Draft202012Validator.check_schema(form)

@@ -14,7 +14,7 @@ from tests.unit.recordings import MS, Recording
 from tests.unit.test_advice import known, lone_reader
 from tests.unit.test_waits import BYTES_S, COUNT, LATENCY_NS
 
-from stepwell.analysis.advice import Curve, Facts, Order
+from stepwell.analysis.advice import Curve, Facts, Order, gains
 from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.plans import Budget, Plan, Setting, Target, dump, load, make, measured
 from stepwell.analysis.storage import Bench, Cell, Range
@@ -315,6 +315,23 @@ def test_a_measured_storage_stands_in_for_what_the_trace_shows(facts: Facts) -> 
     apart, direct = bench("/data", request_bytes=1 << 18), bench("/data", method="direct")
     assert make(found, benches=[apart]).targets[0].block_bytes == 1 << 18
     assert make(found, benches=[direct]).targets[0].block_bytes == 1 << 17
+
+
+def test_two_blocks_fit_the_memory_however_large_the_storage_wants_them(facts: Facts) -> None:
+    large = bench("/data", cells=(Cell(1 << 24, 1, 23, 0, 0, 14_000_000, 76 * MS, 80 * MS),))
+    found = reading(facts, "sequential", files=1, file_bytes=GIB)
+    (one,) = make(found, Budget(1 << 20, 64), benches=[large]).targets
+    assert (one.block_bytes, one.in_flight, one.window_bytes) == (1 << 19, 1, 1 << 20)
+
+
+def test_at_least_four_fifths_of_what_can_be_hidden_is_promised(facts: Facts) -> None:
+    found = reading(facts, "sequential", files=1, file_bytes=GIB)
+    (team,), (storage,) = found.waits.teams, found.waits.storages
+    won = gains.ahead(team, team.uses[0], storage)
+    predicted = target(found).gain
+    assert predicted is not None
+    assert predicted.low_permille == int(1000 * team.elapsed_ns / (team.elapsed_ns - 0.8 * won.low))
+    assert predicted.high_permille == -int(-1000 * team.elapsed_ns / (team.elapsed_ns - won.high) // 1)
 
 
 def test_the_nearest_measurement_counts_and_none_of_another_place(facts: Facts) -> None:

@@ -12,7 +12,7 @@ from stepwell.cli import format as human
 from stepwell.cli import planned
 from stepwell.cli.format import printable
 from stepwell.cli.output import print_table
-from stepwell.cli.place import trace_number
+from stepwell.cli.place import say, trace_number
 from stepwell.cli.values import Bandwidth, Octets
 
 if TYPE_CHECKING:
@@ -98,6 +98,11 @@ def plan(
     benches = [storage.load(file.read_text(encoding="utf-8", errors="replace"), str(file)) for file in storages]
     with place.reading() as store:
         found = understand(store, trace_number(store, trace))
+    if any(one.deeds.requests for one in found.verdicts):
+        say(
+            f"trace {found.waits.trace} was read ahead of while it was recorded, so its readers waited less than they"
+            " would have; `stepwell record` shows what they need"
+        )
     facts = known(found.waits, found.patterns, found.orders, found.caches)
     for file, bench in zip(storages, benches, strict=True):
         if not any(measured.of(one.dataset, [bench]) for one in facts.waits.storages):
