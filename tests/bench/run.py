@@ -1,7 +1,7 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [speed]
-        [replay] [gains] [planning] [orders] [patterns] [reuse] [engines] [warm] [prefetch]
+        [replay] [gains] [planning] [orders] [patterns] [reuse] [engines] [summaries] [warm] [prefetch]
 
 Without names all parts run, for about 20 minutes; `--quick` only shows that they do.  Tables of medians, with lowest
 and highest, are printed; build/bench/results.json has the same figures.  A quiet machine gives the truest ones: load
@@ -36,6 +36,7 @@ from tests.bench.replay import replay
 from tests.bench.reuse import reuse
 from tests.bench.size import size
 from tests.bench.speed import speed
+from tests.bench.summaries import summaries
 from tests.bench.warm import warm
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
@@ -55,6 +56,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
         patterns,
         reuse,
         engines,
+        summaries,
         warm,
         prefetch,
     )
