@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from tests.unit.recordings import MS, T0, Recording
 
 from stepwell.analysis.waits import Process, Team, Waits, waits
+from stepwell.analysis.waits.model import Use
+from stepwell.analysis.waits.teams import jobs
 from stepwell.store import NoTraceError, Store
 from stepwell.trace.definition import EVENT, OPEN, RUN, THREAD, THREAD_END, EventKind, Op, RunFlag
 
@@ -220,6 +223,40 @@ def test_workers_whose_requests_differ_by_little_from_one_to_the_next_are_one_te
     requests = {number: SIZES // part for number, part in ((3, 3), (5, 9), (7, 27))}
     end = workers(recording, dict.fromkeys((2, 3, 5, 7), COUNT), requests=requests)
     assert team(studied(recording, end), 1002).pids == (1002, 1003, 1005, 1007)
+
+
+def use(**given: Any) -> Use:
+    nothing = {field.name: 0 for field in fields(Use)}
+    usual = {
+        "dataset": "/data",
+        "direction": "read",
+        "files": 23,
+        "bytes": 23 << 20,
+        "request": 65_536,
+        "accesses": 368,
+    }
+    return Use(**(nothing | usual | given))
+
+
+@pytest.mark.parametrize(
+    ("other", "is_alike"),
+    [
+        ({}, True),
+        ({"files": 23 * 13, "bytes": 23 * 13 << 20}, True),  # more of the same files
+        ({"bytes": 23 * 13 << 20}, True),  # larger files
+        ({"request": 3 * 65_536}, True),
+        ({"consecutive": 0.4}, True),
+        ({"files": 1, "bytes": 101 << 20}, False),  # one archive for many files
+        ({"request": 5 * 65_536}, False),
+        ({"consecutive": 0.9}, False),
+        ({"dataset": "/index"}, False),
+        ({"direction": "write"}, False),
+        ({"mapped": 367}, False),
+    ],
+)
+def test_what_makes_processes_alike(other: dict[str, Any], is_alike: bool) -> None:
+    found = jobs({1: use(), 2: use(**other), 3: use(), 4: None})
+    assert sorted(map(sorted, found)) == ([[1, 2, 3], [4]] if is_alike else [[1, 3], [2], [4]])
 
 
 def beside_each_other(recording: Recording, slow: int, *, factor: float) -> int:

@@ -116,6 +116,11 @@ ALIKE_REQUESTS = 4.0
 """Factor between the mean requests of two processes from which on they do not do the same job: workers that share one
 differ by the sizes of their files, and by a last, short request a file."""
 
+ALIKE_SHAPES = 64.0
+"""Factor between two processes' bytes of a file over their number of files, from which on they do not do the same.  Who
+has larger files, or more of them, may have been dealt too much; few large files for many small ones, by a factor of 8
+each, are another job."""
+
 ALIKE_ORDER = 0.5
 """Difference between the shares of bytes that two processes read along, from which on they do not do the same: nothing
 lies between reading along and reading anywhere but what mixes both."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, log2
 
@@ -77,8 +77,8 @@ def teams(
 def jobs(main: Mapping[int, Use | None]) -> list[list[int]]:
     """Return processes by what they do: those that read, or write, the same dataset in the same way.
 
-    Requests and order are compared with the nearest of those that belong together, so that no class has a bound that
-    parts two that are almost alike.
+    Requests, files and order are compared with the nearest of those that belong together, so that no class has a bound
+    that parts two that are almost alike.
 
     Args:
         main: what each process mostly does; None for those that transfer nothing.
@@ -91,10 +91,19 @@ def jobs(main: Mapping[int, Use | None]) -> list[list[int]]:
     nothing = [reader for reader, use in main.items() if use is None]
     found = [nothing] if nothing else []
     for of in kinds.values():
-        requests = {reader: log2(max(use.request, 1)) for reader, use in of.items()}
-        for some in _parted(requests, log2(limits.ALIKE_REQUESTS)):
-            found += _parted({reader: of[reader].consecutive for reader in some}, limits.ALIKE_ORDER)
+        parts = [list(of)]
+        for value, gap in _WAYS:
+            parts = [some for part in parts for some in _parted({reader: value(of[reader]) for reader in part}, gap)]
+        found += parts
     return found
+
+
+_WAYS: tuple[tuple[Callable[[Use], float], float], ...] = (
+    (lambda use: log2(max(use.request, 1)), log2(limits.ALIKE_REQUESTS)),
+    (lambda use: log2(max(use.bytes, 1)) - 2 * log2(max(use.files, 1)), log2(limits.ALIKE_SHAPES)),
+    (lambda use: use.consecutive, limits.ALIKE_ORDER),
+)
+"""What tells ways of reading apart, and by how much: requests, bytes of a file over the number of files, order."""
 
 
 def _parted(values: Mapping[int, float], gap: float) -> list[list[int]]:
