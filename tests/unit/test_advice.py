@@ -13,6 +13,7 @@ from tests.unit.recordings import MS, T0, Recording
 from tests.unit.test_waits import BYTES_S, COUNT, LATENCY_NS, fetches, workers
 
 from stepwell.analysis.advice import Curve, Facts, Finding, Order, Span, advise, facts, gains, headline
+from stepwell.analysis.advice.drawn import Matter
 from stepwell.analysis.advice.reads import knee
 from stepwell.analysis.orders import orders
 from stepwell.analysis.patterns import Pattern
@@ -149,6 +150,34 @@ def test_the_order_of_files_decides_what_is_prefetched(recording: Recording) -> 
     )
     assert "sampler" in shuffled.setting
     assert shuffled.speedup.low <= shuffled.speedup.high
+
+
+@pytest.mark.parametrize(("files", "is_its_own"), [(7, True), (13, True), (15, False), (997, False)])
+def test_an_order_is_that_of_who_reads_at_least_half_of_the_files(
+    recording: Recording, files: int, is_its_own: bool
+) -> None:
+    found = lone_reader(recording, files=7)
+    readers = found.waits.teams[0].readers
+    order = Order("/data/set", readers, "shuffled", "same", 3, files)
+    assert replace(found, orders=(order,)).order("/data/set", readers) == (order if is_its_own else None)
+
+
+def test_the_verdict_on_mapped_reading_is_none_on_reads(recording: Recording) -> None:
+    found = lone_reader(recording)
+    verdicts = tuple(
+        Pattern(
+            scope="dataset", subject="/data/set", path="/data/set", op=op, pattern=pattern, stride=None,
+            request_size=4096, reuse="unknown", reuse_period=None, confidence=1.0, accesses=COUNT, bytes=1, evidence={},
+        )
+        for op, pattern in (("read", "random"), ("mmap", "sequential"))
+    )  # fmt: skip
+    for rows in (verdicts, verdicts[::-1]):
+        about = replace(found, patterns=rows)
+        (team,) = about.waits.teams
+        (use,) = team.uses
+        assert [
+            Matter(about, team, replace(use, mapped=mapped), None).along for mapped in (0, use.accesses)
+        ] == [False, True]  # fmt: skip
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20).map(lambda misses: sorted(misses, reverse=True)))

@@ -226,7 +226,7 @@ def test_workers_whose_requests_differ_by_little_from_one_to_the_next_are_one_te
 
 
 def use(**given: Any) -> Use:
-    nothing = {field.name: 0 for field in fields(Use)}
+    nothing: dict[str, Any] = {field.name: 0 for field in fields(Use)}
     usual = {
         "dataset": "/data",
         "direction": "read",

@@ -37,7 +37,7 @@ class Matter:
     @property
     def pattern(self) -> Pattern | None:
         """Return the verdict on how the dataset is read, if it is sure enough."""
-        found = self.facts.dataset_patterns.get(self.use.dataset)
+        found = self.facts.dataset_patterns.get((self.use.dataset, 2 * self.use.mapped > self.use.accesses))
         return found if found and found.confidence >= bounds.CERTAIN else None
 
     @property

@@ -52,6 +52,7 @@ def _order(found: files.Order) -> Order:
         by=within.by if within.confidence >= bounds.CERTAIN else "unknown",
         relation=across.relation if across.confidence >= bounds.CERTAIN else "unknown",
         epochs=found.epochs_found,
+        files=found.files,
     )
 
 

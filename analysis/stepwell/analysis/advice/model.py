@@ -68,6 +68,7 @@ class Order:
     by: Annotated[str, "name, size, mtime, shuffled or unknown"]
     relation: Annotated[str, "of one epoch to the next: same, window, reversed, reshuffled or unknown"]
     epochs: Annotated[int, "epochs seen"]
+    files: Annotated[int, "files seen"] = 0
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,27 @@ class Facts:
     patterns: tuple[Pattern, ...] = ()
     curves: tuple[Curve, ...] = ()
     orders: tuple[Order, ...] = ()
-    dataset_patterns: dict[str, Pattern] = field(init=False)
+    dataset_patterns: dict[tuple[str, bool], Pattern] = field(init=False)
 
     def order(self, dataset: str, readers: tuple[int, ...]) -> Order | None:
-        """Return in which order some processes go over the files of a dataset."""
-        return next((one for one in self.orders if one.dataset == dataset and set(one.readers) & set(readers)), None)
+        """Return in which order the processes of a team go over the files of a dataset.
+
+        None where they read less than half of those files: the order is that of others, then.
+        """
+        uses = [use for team in self.waits.teams if team.readers == readers for use in team.uses]
+        mine = max((use.files for use in uses if use.dataset == dataset), default=0)
+        return next(
+            (
+                one
+                for one in self.orders
+                if one.dataset == dataset and set(one.readers) & set(readers) and 2 * mine >= one.files
+            ),
+            None,
+        )
 
     def __post_init__(self) -> None:
-        """Find the verdicts on whole datasets."""
-        reads = {row.path: row for row in self.patterns if row.scope == "dataset" and row.op != "write"}
+        """Find the verdicts on whole datasets, those on mapped reading apart."""
+        reads = {
+            (row.path, row.op == "mmap"): row for row in self.patterns if row.scope == "dataset" and row.op != "write"
+        }
         object.__setattr__(self, "dataset_patterns", reads)
