@@ -52,5 +52,8 @@ class Gathered:
         gathered, self._kinds[kind] = self._kinds[kind], _Kind()
         if gathered.rows:
             unknown_ns = self.first_ns or 0
-            rows = [tuple(unknown_ns if value is None else value for value in row) for row in gathered.rows]
+            rows = [
+                tuple(unknown_ns if value is None else value for value in row) if None in row else row
+                for row in gathered.rows
+            ]
             self._spool.write(kind, np.array(rows, DTYPES[kind]), gathered.texts)

@@ -101,7 +101,7 @@ def read(source: Input, trace: TraceWriter) -> None:
         trace.skip(CUT)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Operation:
     """Who asked for what, and when; times in nanoseconds."""
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from stepwell.collectors.importers.strace.lines import (
@@ -234,8 +235,7 @@ class Files:
     def open(self, made: Made, path: int, flags: int, directory: int | None = None) -> None:
         """Open a file; the arguments' places are given."""
         name = self._path(made, directory, path)
-        words = made.argument(flags).removeprefix("{flags=").split(",")[0].rstrip("}").split("|")
-        self._opened(made, name or "", sum(_flag(word) for word in words))
+        self._opened(made, name or "", _flags(made.argument(flags)))
 
     def create(self, made: Made) -> None:
         """Create or empty a file."""
@@ -490,9 +490,12 @@ def _is_of_descriptor(made: Made) -> bool:
     return made.call.name.startswith("fstat") or made.argument(1) == '""'
 
 
-def _flag(word: str) -> int:
-    value = getattr(os, word, None) if word.startswith("O_") else None
-    return value if isinstance(value, int) else 0
+@lru_cache(maxsize=128)  # few are in use, and a hostile one may be as long as a line
+def _flags(text: str) -> int:
+    """Return the flags of an open as strace prints them, openat2's among others."""
+    words = text.removeprefix("{flags=").split(",")[0].rstrip("}").split("|")
+    values = (getattr(os, word, 0) for word in words if word.startswith("O_"))
+    return sum(value for value in values if isinstance(value, int))
 
 
 Handler = Callable[[Files, Made], None]

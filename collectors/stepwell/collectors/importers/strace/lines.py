@@ -17,6 +17,12 @@ _RESUMED = re.compile(r"<\.\.\. (?P<name>[a-z_][a-z_0-9]*) resumed>")
 _RESULT = re.compile(
     r"(?P<arguments>.*)\)\s+= (?P<value>-?\d+|\?|0x[0-9a-f]+)(?P<said>.*?)(?: <(?P<took>\d+\.\d+)>)?$", re.DOTALL
 )
+_WHOLE = re.compile(
+    r"(?:(\d{1,9}) +)?(?:(\d{1,10})\.(\d{6}) )?([a-z_][a-z_0-9]*)\((.*)\) += (-?\d{1,18})"
+    r"(<[^<>()\\\"]*>| E[A-Z0-9]+ \([^()]*\))?(?: <(\d{1,9})\.(\d{6})>)?",
+    re.ASCII | re.DOTALL,
+)
+"""What most lines are; what follows a result is a descriptor's path or an error."""
 _EXIT = re.compile(r"\+\+\+ (?:exited with (?P<code>\d+)|killed by (?P<signal>\w+)(?: \(core dumped\))?) \+\+\+$")
 _SUPERSEDED = re.compile(r"\+\+\+ superseded by execve in pid (?P<by>\d+) \+\+\+$")
 _NOTICE = re.compile(r"--- .* ---$|(?:strace: )?Process \d+ (?:attached|detached)|strace: | ?<unfinished \.\.\.>$")
@@ -128,14 +134,14 @@ def plain(line: str) -> Plain | None:
     tid, seconds, part, name, number, path, asked, offset, result, took, took_part = found.groups()
     return Plain(
         int(tid) if tid else None,
-        int(seconds) * 1_000_000_000 + int(part) * 1_000 if seconds else None,
+        _ns(seconds, part),
         name,
         int(number),
         path,
         int(asked) if asked else None,
         int(offset) if offset else None,
         int(result),
-        int(took) * 1_000_000_000 + int(took_part) * 1_000 if took else None,
+        _ns(took, took_part),
     )
 
 
@@ -145,6 +151,18 @@ def parsed(line: str, source: Input) -> Line:
     Raises:
         InputError: it is no line of strace's.
     """
+    if whole := _WHOLE.fullmatch(line):
+        tid, seconds, part, name, given, result, said, took, took_part = whole.groups()
+        return Call(
+            int(tid) if tid else None,
+            _ns(seconds, part),
+            name,
+            given,
+            "",
+            int(result),
+            said or "",
+            _ns(took, took_part),
+        )
     prefix = _prefix(line)
     rest = line[prefix.end() :]
     tid = number(prefix["marked"] or prefix["plain"] or "")
@@ -239,6 +257,10 @@ def _unescape(match: re.Match[str]) -> str:
         return _LETTERS.get(letter, letter)
     byte = int(hexadecimal, 16) if hexadecimal else int(octal, 8) & 0xFF
     return chr(byte) if byte < 128 else chr(0xDC00 + byte)  # a surrogate until all bytes of the character are there
+
+
+def _ns(seconds: str | None, microseconds: str) -> int | None:
+    return int(seconds) * 1_000_000_000 + int(microseconds) * 1_000 if seconds else None
 
 
 def _prefix(line: str) -> re.Match[str]:
