@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.importers.bringing import bring, records
 from tests.unit.importers.fuzzing import attempt
 
-from stepwell.collectors.importers import InputError
+from stepwell.collectors.importers import InputError, dftracer
 from stepwell.collectors.importers.dftracer import CUT
 from stepwell.collectors.importers.dftracer.events import ESTIMATED, FAILED, OTHER, STDIO
 from stepwell.store import Store
@@ -220,3 +220,35 @@ def test_many_lines_at_once_say_what_each_says(
         lines = [line if plain else line[:-1] + " }" for line in [json.dumps(NAME), *many]]
         path.write_text("\n".join([*lines, *odd, *lines]))
     assert records(at_once) == records(one_by_one)
+
+
+PIECES = (
+    b'null|Inf|NaN|Infinity|1.0|1e3|"|\\|\\ud800|}|{|}}\n{|\n|\r\n|,|,\n| |\t|\xff|\xc3\xa9|-|01|99999999999999999999|'
+    b'"ret":1,|"ret":-1|"ret":7|"ret":true|"ret":"7"|"fname":"/x"|"fhash":null|"args":{}|"args":[]|"cat":"STDIO"|"name":"fread"|'
+    b'"ts":-1|"ts":9e9|"size":65537|"offset":9223372036854775807|"name":"CM"|[{"a":1},{"b":2}]|"x":{"y":{}}'
+).split(b"|")
+"""What lines may have in them that Arrow's reader and Python's do not take alike, and what looks as if."""
+
+
+@given(st.data())
+@settings(max_examples=150)
+def test_hostile_lines_are_taken_as_if_each_came_alone(folder: Path, data: st.DataObject) -> None:
+    path = folder / "hostile.pfw"
+    names = ["open", "read", "pread", "read", "write", "close", "mkdir"]
+    called = [event(names[i % 7], i, fhash="fa", ret=i % 5, count=4, offset=i) for i in range(151)]
+    content = bytearray("".join(json.dumps(one, separators=(",", ":")) + "\n" for one in [NAME, *called]).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        if data.draw(st.booleans()):  # at the start of some word or number
+            at = max(content.find(data.draw(st.sampled_from([b'"', b":", b",", b"}", b"\n"])), at), 0)
+        content[at : at + data.draw(st.integers(0, 12))] = data.draw(st.sampled_from(PIECES) | st.binary(max_size=3))
+    path.write_bytes(content)
+    found = []
+    for fewest in (dftracer._FEWEST, len(content) + 1):  # the second takes each line by itself
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dftracer, "_FEWEST", fewest)
+            try:
+                found.append(records(path))
+            except InputError as error:
+                found.append([str(error)])
+    assert found[0] == found[1]
