@@ -16,6 +16,10 @@ MOST_TARGETS = 1_000
 """As many as a plan may have."""
 
 
+BY_FILES = frozenset({Policy.WHOLE_FILE, Policy.DIRECTORY, Policy.RANDOM})
+"""Policies of many files: once an epoch has been seen, its order is the better guide, whatever the plan began with."""
+
+
 def messages(plan: Plan) -> list[Message]:
     """Return what an engine is told of a plan: its budgets, and its datasets but those that are to be left alone."""
     budget = plan.budget
@@ -24,7 +28,8 @@ def messages(plan: Plan) -> list[Message]:
     ]
     for target in plan.targets:
         if target.policy != Policy.NONE:
-            policies = (Policy(target.policy),)
+            policy = Policy(target.policy)
+            policies = (policy, Policy.EPOCH) if policy in BY_FILES else (policy,)
             told.append(protocol.Root(target.path, policies, target.block_bytes, target.in_flight, target.window_bytes))
     return told
 
