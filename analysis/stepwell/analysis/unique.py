@@ -60,7 +60,7 @@ def union(pieces: pa.Table) -> tuple[dict[int, int], dict[tuple[int, int], int]]
     """Return the bytes that pieces of files have in common, each counted once: by file, and by reader and file.
 
     Every file gets a place of its own on one line, and every reader a line of its own, so that one sort puts all in
-    order.
+    order: readers' pieces are taken apart after it.
 
     Args:
         pieces: columns reader, file, one_in, low and high, as `pieces_sql` gives them.
@@ -76,15 +76,17 @@ def union(pieces: pa.Table) -> tuple[dict[int, int], dict[tuple[int, int], int]]
     # Python's own integers, slow but without limit, where files of exabytes leave no room in 64 bits.
     number: Any = np.int64 if length * len(readers) < 2**62 else object
     place = (np.cumsum(end.astype(number)) - end)[file]
-    of_file = np.zeros(len(files), np.int64)
-    np.add.at(of_file, file, _fresh(low + place, high + place) * one_in)
-    place += reader.astype(number) * length
-    pairs, pair = np.unique(reader.astype(np.int64) * len(files) + file, return_inverse=True)
-    of_pair = np.zeros(len(pairs), np.int64)
-    np.add.at(of_pair, pair, _fresh(low + place, high + place) * one_in)
-    return dict(zip(files, of_file.tolist(), strict=True)), {
-        (readers[one // len(files)], files[one % len(files)]): octets
-        for one, octets in zip(pairs.tolist(), of_pair.tolist(), strict=True)
+    low, high = low + place, high + place
+    order = np.argsort(low)
+    low, high, one_in, file, reader = (column[order] for column in (low, high, one_in, file, reader))
+    of_file, _ = _sums(_fresh(low, high) * one_in, file)
+    order = np.argsort(reader.astype(np.min_scalar_type(len(readers))), kind="stable")  # linear up to 65,535 of them
+    low, high, one_in, file, reader = (column[order] for column in (low, high, one_in, file, reader))
+    line = reader.astype(number) * length
+    of_pair, first = _sums(_fresh(low + line, high + line) * one_in, reader.astype(np.int64) * len(files) + file)
+    return dict(zip(files, of_file, strict=True)), {
+        (readers[one], files[other]): octets
+        for one, other, octets in zip(reader[first].tolist(), file[first].tolist(), of_pair, strict=True)
     }
 
 
@@ -94,14 +96,18 @@ def _numbered(column: pa.ChunkedArray) -> tuple[list[int], np.ndarray[Any, Any]]
     return found.dictionary.to_pylist(), found.indices.to_numpy()
 
 
-def _fresh(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the bytes of each interval that those before it, in the order of their starts, do not reach."""
-    order = np.argsort(low)
-    start, end = low[order], high[order]
+def _fresh(start: np.ndarray[Any, Any], end: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the bytes of each interval that those before it do not reach; they are in the order of their starts."""
+    start = start.copy()
     start[1:] = np.maximum(start[1:], np.maximum.accumulate(end)[:-1])
-    found = np.empty(len(low), np.int64)
-    found[order] = np.maximum(end - start, 0)
-    return found
+    fresh: np.ndarray[Any, np.dtype[np.int64]] = np.maximum(end - start, 0).astype(np.int64)
+    return fresh
+
+
+def _sums(values: np.ndarray[Any, Any], key: np.ndarray[Any, Any]) -> tuple[list[int], np.ndarray[Any, Any]]:
+    """Return the sums of values whose keys are equal, which stand together, and where the first of each is."""
+    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    return np.add.reduceat(values, first).tolist(), first
 
 
 def pieces_sql(one_in: int, exact_pieces: int = EXACT_PIECES) -> str:
