@@ -93,9 +93,12 @@ class Fuse:
 
 
 class JuiceFS:
-    """JuiceFS: blocks of 4 MiB, two sessions of read-ahead a file, and whole blocks after small reads inside one."""
+    """JuiceFS: blocks of 4 MiB, a session of read-ahead for each head, and whole blocks after small reads inside one.
 
-    source = "juicedata/juicefs pkg/vfs/reader.go: guessSession, checkReadahead; pkg/chunk/cached_store.go: ReadAt"
+    A file has two sessions; of further heads in it none is read ahead of for long, which no option changes.
+    """
+
+    source = "juicedata/juicefs pkg/vfs/reader.go: checkReadahead, need; pkg/chunk/cached_store.go: ReadAt"
 
     def settings(self, case: Case) -> Iterator[Setting]:
         """Return the mount's options, where its defaults fetch too much or not far enough ahead."""
@@ -122,7 +125,7 @@ class JuiceFS:
                 f"{size(ahead)} must be under way for each of {case.heads} heads, it reads"
                 f" {size(limits.JUICEFS_READAHEAD)} ahead of one",
             )
-        buffered = 2 * max(ahead, limits.JUICEFS_READAHEAD) * case.heads
+        buffered = limits.JUICEFS_KEPT * max(ahead, limits.JUICEFS_READAHEAD) * case.heads
         if buffered > limits.JUICEFS_BUFFER * 8 // 10:
             yield self._option(
                 case,

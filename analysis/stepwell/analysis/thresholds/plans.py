@@ -64,8 +64,8 @@ JUICEFS_READAHEAD = 8 * JUICEFS_BLOCK
 JUICEFS_MOST = 32 * JUICEFS_BLOCK
 """Most read-ahead of a session that is proposed.  Default 128 MiB: a client's memory is others', too."""
 
-JUICEFS_SESSIONS = 2
-"""Sessions, heads that are read ahead of, for each open file in JuiceFS (pkg/vfs/reader.go, readSessions)."""
+JUICEFS_KEPT = 2
+"""Times its read-ahead that a session of JuiceFS keeps in the buffer (pkg/vfs/reader.go, need)."""
 
 JUICEFS_BUFFER = 300 << 20
 """Bytes of JuiceFS's buffer by default (cmd/flags.go, --buffer-size), 80 % of which serve read-ahead."""
