@@ -199,6 +199,18 @@ def test_any_value_in_any_place_is_a_plan_or_one_error(value: Any, data: st.Data
     assert load(dump(plan)) == plan
 
 
+@given(PLANS, st.integers(1 << 20, 1 << 40), st.integers(1, 1024))
+def test_a_plan_fits_any_budget(plan: Plan, memory: int, in_flight: int) -> None:
+    budget = Budget(memory, in_flight)
+    held = plan.within(budget)
+    assert load(dump(held)) == held
+    assert held.budget == budget
+    for one, other in zip(held.targets, plan.targets, strict=True):
+        assert one.window_bytes == (other.window_bytes and min(other.window_bytes, memory))
+        assert one.in_flight == (other.in_flight and min(other.in_flight, in_flight))
+    assert held.within(budget) == held
+
+
 def test_a_plan_that_contradicts_itself_cannot_be_made() -> None:
     plan = load(yaml.safe_dump(example()))
     with pytest.raises(FormError, match="memory_bytes"):

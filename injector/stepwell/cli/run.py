@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import uuid
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +110,7 @@ def run(
     quiet: bool,
 ) -> int:
     """Run a command, read ahead of it where that helps, and measure by how much."""
-    plan = load(plan_file.read_text(), str(plan_file)) if plan_file else None
+    plan = load(plan_file.read_text(encoding="utf-8", errors="replace"), str(plan_file)) if plan_file else None
     mode = mode or (plan.mode if plan else "auto")
     if order_from and mode != "auto":
         raise click.UsageError(f"--order-from says what to read ahead, and --mode {mode} reads nothing ahead.")
@@ -122,7 +121,7 @@ def run(
         session = None
         if mode == "auto":
             budget = _budget(plan, memory, bandwidth, in_flight)
-            plan = replace(plan, budget=budget) if plan else Plan(VERSION, mode, budget, ())
+            plan = plan.within(budget) if plan else Plan(VERSION, mode, budget, ())
             session = _session(place, plan, order_from, under, cleanup)
         signals = cleanup.enter_context(Signals())
         recording = Recording(Scope(command, under=under), identity, spool, signals, quiet, session)

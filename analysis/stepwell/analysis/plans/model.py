@@ -7,7 +7,7 @@ A field that is left out is left to whoever carries the plan out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from stepwell.analysis.form import FormError, Limits
@@ -130,3 +130,20 @@ class Plan:
                     f"targets[{number}].window_bytes",
                     f"is {target.window_bytes}; it may be budget.memory_bytes ({self.budget.memory_bytes}) at most",
                 )
+
+    def within(self, budget: Budget) -> Plan:
+        """Return the plan under another budget, its windows and blocks no larger than that holds."""
+        targets = (
+            replace(
+                one,
+                window_bytes=_least(one.window_bytes, budget.memory_bytes),
+                block_bytes=_least(one.block_bytes, budget.memory_bytes),
+                in_flight=_least(one.in_flight, budget.in_flight),
+            )
+            for one in self.targets
+        )
+        return replace(self, budget=budget, targets=tuple(targets))
+
+
+def _least(value: int | None, most: int) -> int | None:
+    return None if value is None else min(value, most)
