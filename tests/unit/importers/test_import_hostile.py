@@ -46,6 +46,20 @@ FIO = """fio version 3 iolog
 6 /d/a close
 """
 
+DFTRACER = """{"name":"FH","cat":"dftracer","type":1,"pid":7,"tid":7,"ph":4,"args":{"hhash":"h","name":"/d/a","value":"fa"}}
+{"id":1,"name":"open64","cat":"POSIX","type":3,"pid":7,"tid":7,"ts":100,"dur":4,"ph":1,"args":{"hhash":"h","fhash":"fa"}}
+{"id":2,"name":"read","cat":"POSIX","type":3,"pid":7,"tid":7,"ts":105,"dur":2,"ph":1,"args":{"ret":7,"count":9,"fhash":"fa"}}
+{"id":3,"name":"fread","cat":"STDIO","pid":7,"tid":8,"ts":111,"dur":3,"ph":1,"args":{"ret":2,"size":3,"fhash":"fa"}}
+{"id":4,"name":"end","cat":"dftracer","pid":7,"tid":7,"ts":117,"dur":0,"ph":1,"args":{"app":{},"used":{"LIBC_IO":1}}}
+"""  # noqa: E501 - as DFTracer writes them
+
+JUICEFS = """2026.11.25 16:38:41.482688 [uid:0,gid:0,pid:7] lookup (1,a): (2,[-rw-r--r--:0100644,1,0,0,1,1,1,90]) - OK <0.000101>
+2026.11.25 16:38:41.482699 [uid:0,gid:0,pid:7] open (2,0x8000): (2) [fh:5] - OK <0.000011>
+2026.11.25 16:38:41.482788 [uid:0,gid:0,pid:7] read (2,40,0,5): (40) - OK <0.000401>
+2026.11.25 16:38:41.482789 [uid:0,gid:0,pid:7] write (2,11,40,5) - OK <0.000010>
+2026.11.25 16:38:41.482801 [uid:0,gid:0,pid:7] release (2,5) - OK <0.000003>
+"""  # noqa: E501 - as JuiceFS writes them
+
 CSV = "path,op,offset,size,pid,start_ns\n/d/a,read,0,10,7,100\n/d/a,read,10,10,7,101\n/d/b,write,0,3,8,102\n"
 
 
@@ -61,6 +75,8 @@ WHOLE: dict[str, bytes] = {
     "strace": STRACE.encode(),
     "fio": FIO.encode(),
     "blkparse": BLKPARSE.encode(),
+    "dftracer": DFTRACER.encode(),
+    "juicefs": JUICEFS.encode(),
     "csv": CSV.encode(),
     "parquet": parquet(),
 }
@@ -248,6 +264,10 @@ TOKENS = {
 |>|"|\\|[| <unfinished ...>|<... read resumed>|+++ exited with 0 +++|{|}|]|iov_len=999999999999999999|preadv(|close(""",
     "fio": b"fio version 2 iolog\n|fio version 3 iolog\n|/d/a |read |open\n|close\n|0 |10 |-|\n|9999999999999 |wait ",
     "blkparse": b"8,0 |1 |0.000001829 |Q |C |D |R |WS |2048 + 8 |[dd]|\n|CPU0 (|Skips: 3 forward",
+    "dftracer": b"""{"name":"read"|,"cat":"POSIX"|"STDIO"|"dftracer"|"FH"|,"args":{|}|}\n|"ret":|"fhash":"fa"|"ts":|7|-1
+|null|[|,""",
+    "juicefs": b"""2026.11.25 16:38:41.482688 |[uid:0,gid:0,pid:7] |read |(2,40,0,5)|: (40)| - OK| <0.000401>|
+|write |(|2,a)""",
     "csv": b"""path,op,offset,size|,seq|,interpolated|,tid|\n|,|/d/a|read|write|0|1|-1|"|true|9999999999999999|\xff""",
     "parquet": b"PAR1|\x15\x04|\x00\x00\x00\x00|\xff\xff\xff\x7f",
 }
