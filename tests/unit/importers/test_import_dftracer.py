@@ -230,25 +230,60 @@ PIECES = (
 """What lines may have in them that Arrow's reader and Python's do not take alike, and what looks as if."""
 
 
-@given(st.data())
-@settings(max_examples=150)
-def test_hostile_lines_are_taken_as_if_each_came_alone(folder: Path, data: st.DataObject) -> None:
-    path = folder / "hostile.pfw"
+def plain_lines() -> bytes:
+    """More lines than are taken one by one, as DFTracer writes them."""
     names = ["open", "read", "pread", "read", "write", "close", "mkdir"]
     called = [event(names[i % 7], i, fhash="fa", ret=i % 5, count=4, offset=i) for i in range(151)]
-    content = bytearray("".join(json.dumps(one, separators=(",", ":")) + "\n" for one in [NAME, *called]).encode())
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(content) - 1))
-        if data.draw(st.booleans()):  # at the start of some word or number
-            at = max(content.find(data.draw(st.sampled_from([b'"', b":", b",", b"}", b"\n"])), at), 0)
-        content[at : at + data.draw(st.integers(0, 12))] = data.draw(st.sampled_from(PIECES) | st.binary(max_size=3))
-    path.write_bytes(content)
-    found = []
-    for fewest in (dftracer._FEWEST, len(content) + 1):  # the second takes each line by itself
+    return "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in [NAME, *called]).encode()
+
+
+def both_ways(path: Path) -> list[list[object]]:
+    """What an import writes, or its error: with many lines taken at once, and with each by itself."""
+    found: list[list[object]] = []
+    for fewest in (dftracer._FEWEST, path.stat().st_size + 1):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(dftracer, "_FEWEST", fewest)
             try:
                 found.append(records(path))
             except InputError as error:
                 found.append([str(error)])
-    assert found[0] == found[1]
+    return found
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b'{"x":Inf}',
+        b'{"x":NaN}',
+        b'{"x":1}{"y":2}\n',  # two on one line, and none on the next
+        b'{"x":[{"y":1},\n{"z":2}]}',
+        b'{"x":"\xff"}',
+        b'{"name":"FH","cat":"dftracer","args":{"name":"/d/\xff","value":"fa"}}',
+        b'{"name":"\\ud800","cat":"POSIX","args":{"fhash":"\\ud800"}}',
+        b'{"name":"read","cat":"POSIX","ts":7,"args":{"fhash":null,"fname":"/d/b","ret":1}}',
+        b'{"name":"read","cat":"POSIX","args":{"fhash":"fa","ret":1}}',
+        b'{"name":"read","cat":"POSIX","ts":7}',
+        b'{"name":"read","cat":"POSIX","ts":7,"args":{"fhash":"fa","ret":9223372036854775807}}',
+        b'{"name":"CM","cat":"dftracer","args":{"name":"time_metric","value":"S"}}',
+    ],
+)
+def test_what_two_readers_of_json_take_differently(folder: Path, lines: bytes) -> None:
+    path = folder / "different.pfw"
+    path.write_bytes(plain_lines() + lines + b"\n" + plain_lines())
+    at_once, one_by_one = both_ways(path)
+    assert at_once == one_by_one
+
+
+@given(st.data())
+@settings(max_examples=100)
+def test_hostile_lines_are_taken_as_if_each_came_alone(folder: Path, data: st.DataObject) -> None:
+    path = folder / "hostile.pfw"
+    content = bytearray(plain_lines())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        if data.draw(st.booleans()):  # where a word, a number or a line begins
+            at = content.find(data.draw(st.sampled_from([b'"', b":", b",", b"{", b"\n"])), at) + 1
+        content[at : at + data.draw(st.integers(0, 12))] = data.draw(st.sampled_from(PIECES) | st.binary(max_size=3))
+    path.write_bytes(content)
+    at_once, one_by_one = both_ways(path)
+    assert at_once == one_by_one

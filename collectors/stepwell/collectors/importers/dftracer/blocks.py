@@ -84,11 +84,10 @@ def parsed(text: bytes, unit_ns: int) -> Block | None:
         table = pa.json.read_json(pa.BufferReader(text), reading, _OPTIONS).combine_chunks()
     except pa.ArrowInvalid:
         return None
-    args = table["args"]
-    if len(table) != count or args.null_count:
+    if len(table) != count:
         return None
     column = dict(zip(table.column_names, table.columns, strict=True))
-    column |= dict(zip(_ARGS, args.chunk(0).flatten(), strict=True))
+    column |= dict(zip(_ARGS, table["args"].chunk(0).flatten(), strict=True))
     latest = LARGEST_TIME // unit_ns
     for name, most in (*_MOST.items(), ("ts", latest), ("dur", latest)):
         of = pc.min_max(column[name]).as_py()
@@ -123,19 +122,16 @@ def parsed(text: bytes, unit_ns: int) -> Block | None:
 
 
 def _are_objects(text: bytes, count: int) -> bool:
-    r"""Tell whether so many objects with arguments, if there are as many in a text, can only be one on each line.
+    r"""Tell whether so many objects, if there are as many in a text, can only be one on each line.
 
-    Each has two opening braces then, its own and that of its arguments, so no brace is in a name, and where a line ends
-    with }} and the next begins with {, an object has ended and another begins.  Python's reader takes no `Inf`, and
-    half pairs of UTF-16 among escapes, which Arrow does not.
+    No comma stands at }\n{, so that can only be where one object ends and another begins.  Arrow takes `Inf`, which
+    Python does not, and text that is no UTF-8.
     """
     return (
-        text.isascii()
-        and text.count(b"{") == text.count(b"}") == 2 * count
-        and text.count(b"}}\n{") == count - 1
-        and text.startswith(b"{")
-        and text.endswith(b"}}\n")
-        and b"\\" not in text
+        text.startswith(b"{")
+        and text.endswith(b"}\n")
+        and text.count(b"}\n{") == count - 1
+        and text.isascii()
         and b"Inf" not in text
     )
 
