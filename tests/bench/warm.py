@@ -79,6 +79,23 @@ def _juicefs(work: Path, program: Path, latency_ms: int, octets: int, turns: int
     return contest
 
 
+def _capped(work: Path, program: Path, table: Table) -> None:
+    """Warm with a cap, and compare what the storage gave in which time."""
+    source, mount = work / "source", work / "mount"
+    for directory in (source, mount):
+        directory.mkdir(parents=True)
+    _write(64 * MIB)(source)
+    with Slow(program, source, mount, Settings(latency_us=20_000)).mounted() as storage:
+        for cap in (4, 16, 64):
+            storage.reset()
+            _run(STEPWELL, "warm", "--restart", "--bandwidth", f"{cap}MiB/s", mount / "data")
+            reads = storage.reads()
+            seconds = int(reads["end_ns"].max() - reads["begin_ns"].min()) / 1e9
+            table.rows[f"cap of {cap} MiB/s"] = {"MiB/s": storage.counters["bytes"] / MIB / seconds}
+            with (mount / "data").open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def _rclone(work: Path, program: Path, latency_ms: int, octets: int, turns: int) -> Contest:
     """Warm one object through JuiceFS and through rclone's mount, beside rclone's own copy of the same bytes."""
     contest = Contest(f"S3, {latency_ms} ms, {octets // MIB} MiB", octets, "rclone copyto, 16 streams")
@@ -117,5 +134,6 @@ def warm(work: Path, *, quick: bool) -> list[Table]:
     for latency_ms in (20, 100):
         _juicefs(work / f"juicefs-{latency_ms}", program, latency_ms, 64 * MIB, turns).into(table)
     _rclone(work / "s3", program, 20, (64 if quick else 512) * MIB, turns).into(table)
+    _capped(work / "capped", program, table)
     table.notes.append("ratios are of the same turn; each begins with a fresh mount and an empty cache")
     return [table]

@@ -171,15 +171,17 @@ def test_the_order_is_the_one_asked_for(stepwell: Stepwell, storage: Storage, so
         recording = Recording(stepwell.store.parent / f"{number}.spool")
         recording.thread(1, end=10**9)
         for file, (name, count, start) in enumerate(files, 1):
-            recording.open(file, os.fsencode(mount / name), size=SIZES[name], thread=1)
+            seen = mount if number else mount.parent / "link"
+            recording.open(file, os.fsencode(seen / name), size=SIZES[name], thread=1)
             recording.run(file, thread=1, at=[start * 10**6 + one for one in range(count)], offset=[0] * count)
         recording.end(10**9)
         recording.stored()
     names = {(source / name).stat().st_ino: name for name in SIZES}
     with storage(direct=1) as control:
+        (mount.parent / "link").symlink_to(mount)
         for options, order in ORDERS.items():
             control.reset()
-            warmed(stepwell, mount, "--concurrency", 1, "--block-size", "64MiB", *options)
+            warmed(stepwell, mount.parent / "link", "--concurrency", 1, "--block-size", "64MiB", *options)
             assert list(dict.fromkeys(names[int(one["inode"])] for one in control.reads())) == order
 
 

@@ -90,7 +90,7 @@ def warm(
         raise click.BadParameter("sizes are multiples of 4KiB up to 64MiB", param_hint="--block-size")
     if trace is not None and order != "trace":
         raise click.UsageError("--trace says which trace --order trace goes by; give --order trace as well")
-    files = _ordered(place, find(paths), order, trace or "last")
+    files = _ordered(place, find(paths), paths, order, trace or "last")
     line = ProgressLine()
     with Journal.of(PlatformDirs("stepwell").user_state_path / "warm", paths) as journal:
         if restart:
@@ -120,7 +120,7 @@ def warm(
     return _FAILED if result.failed else 0
 
 
-def _ordered(place: Place, files: list[File], order: str, trace: str) -> list[File]:
+def _ordered(place: Place, files: list[File], paths: tuple[Path, ...], order: str, trace: str) -> list[File]:
     """Return the files in the order asked for; those that it does not know come last, by name."""
     if order == "name":
         return files
@@ -128,9 +128,12 @@ def _ordered(place: Place, files: list[File], order: str, trace: str) -> list[Fi
 
     with place.reading() as store:
         wanted = by_popularity(store) if order == "popularity" else by_first_access(store, trace_number(store, trace))
+    # A trace that another tool made may have the targets by the names of symbolic links.
+    links = [(str(path.absolute()), str(path.resolve())) for path in paths]
     ranks: dict[str, int] = {}
-    for rank, path in enumerate(wanted):
-        ranks.setdefault(os.path.realpath(path), rank)
+    for rank, name in enumerate(wanted):
+        link = next((one for one in links if f"{name}/".startswith(f"{one[0]}/")), ("", ""))
+        ranks.setdefault(link[1] + name.removeprefix(link[0]), rank)
     if not any(file.name in ranks for file in files):
         say("no trace knows these files, so they come by name")
     return sorted(files, key=lambda file: (ranks.get(file.name, len(ranks)), file.name))
