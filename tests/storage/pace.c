@@ -5,6 +5,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BLOCK (4 << 20)
+#define BLOCKS (1 << 20)
+
+/* Which blocks were read from, by a hash that few share. */
+static _Atomic char kept[BLOCKS];
+
 /* When the line that all reads share is free again. */
 static uint64_t line_free_ns;
 static pthread_mutex_t line = PTHREAD_MUTEX_INITIALIZER;
@@ -64,31 +70,42 @@ enum fate begin_read(uint64_t inode, uint64_t offset, uint64_t size, uint64_t *n
 	return ANSWERED;
 }
 
-/* Lets the time of a read pass: what it waits alone, then the line that all share. */
-void end_read(uint64_t number, uint64_t began_ns, uint64_t inode, uint64_t got)
+/* When a read of so many bytes, which began then, has its answer: what it waits alone, then the line that all share. */
+static uint64_t due_ns(uint64_t number, uint64_t began_ns, uint64_t inode, uint64_t bytes)
 {
 	struct settings *set = &control->settings;
 	double ns = set->latency_us * 1e3 - set->jitter_us * 1e3 * log(chance(number, 1));
-	uint64_t done;
+	/* Its first byte can be on the line when the latency has passed. */
+	uint64_t due, ready = began_ns + set->latency_us * 1000;
 
 	if (set->bytes_s)
-		ns += got * 1e9 / set->bytes_s;
+		ns += bytes * 1e9 / set->bytes_s;
 	if (inode == set->slow_inode)
 		ns *= set->slow_percent / 100.0;
-	done = began_ns + (uint64_t)ns;
+	due = began_ns + (uint64_t)ns;
 	if (set->total_bytes_s) {
-		uint64_t passing = got * 1e9 / set->total_bytes_s, ready = done;
-
-		/* Its first byte can be on the line when the latency has passed. */
-		ready = began_ns + set->latency_us * 1000;
 		pthread_mutex_lock(&line);
-		line_free_ns = (line_free_ns > ready ? line_free_ns : ready) + passing;
-		if (done < line_free_ns)
-			done = line_free_ns;
+		line_free_ns = (line_free_ns > ready ? line_free_ns : ready) + bytes * 1e9 / set->total_bytes_s;
+		due = due > line_free_ns ? due : line_free_ns;
 		pthread_mutex_unlock(&line);
 	}
-	wait_until(done);
-	control->counters.bytes += got;
+	return due;
+}
+
+static int was_kept(uint64_t inode, uint64_t offset)
+{
+	return control->settings.keeps &&
+	       atomic_exchange(&kept[(inode * 0x9E3779B97F4A7C15 + offset / BLOCK) % BLOCKS], 1);
+}
+
+/* Lets the time of a read pass. */
+void end_read(uint64_t number, uint64_t began_ns, uint64_t inode, uint64_t bytes)
+{
+	struct logged *logged = &control->log[(number - 1) % LOGGED];
+
+	if (!was_kept(inode, logged->offset))
+		wait_until(due_ns(number, began_ns, inode, bytes));
+	control->counters.bytes += bytes;
 	control->counters.in_flight--;
-	control->log[(number - 1) % LOGGED].end_ns = now_ns();
+	logged->end_ns = now_ns();
 }

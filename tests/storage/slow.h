@@ -33,6 +33,7 @@
 	EACH(fail_errno)      \
 	EACH(hang_at)         \
 	EACH(die_at)          \
+	EACH(keeps)           \
 	EACH(valid_ms)        \
 	EACH(direct)          \
 	EACH(refuse_direct)   \
@@ -80,7 +81,7 @@ enum fate { ANSWERED, FAILED, HUNG };
 uint64_t now_ns(void);
 void take(uint64_t us);
 enum fate begin_read(uint64_t inode, uint64_t offset, uint64_t size, uint64_t *number);
-void end_read(uint64_t number, uint64_t began_ns, uint64_t inode, uint64_t got);
+void end_read(uint64_t number, uint64_t began_ns, uint64_t inode, uint64_t bytes);
 
 /* tree.c: the source's files, by the numbers that the kernel knows them by; functions return errno values. */
 void tree_begin(const char *source);

@@ -63,6 +63,8 @@ class Settings:
     """This read is never answered."""
     die_at: int = 0
     """When this read comes, the file system's process ends: ENOTCONN for all."""
+    keeps: int = 0
+    """1: a block of 4 MiB that was read from before is served at once, as by a client with a cache of its own."""
     valid_ms: int = 86_400_000
     """How long the kernel believes names and attributes; less, and changes of the source are seen."""
     direct: int = 0
@@ -158,7 +160,7 @@ class Slow:
         path.write_bytes(bytes(_LOG_BEGINS))
         os.truncate(path, _LOG_BEGINS + _LOGGED * _LOG.itemsize)
         control = Control(path)
-        faults = ("fail_at", "fail_permille", "hang_at", "die_at")
+        faults = ("fail_at", "fail_permille", "hang_at", "die_at", "keeps")
         told = _told(replace(self.settings, **dict.fromkeys(faults, 0)))
         argv = ["setpriv", "--pdeathsig", "TERM", str(self.program), "-c", str(path), *told]
         process = subprocess.Popen([*argv, str(self.source), str(self.mount)])

@@ -20,8 +20,8 @@ from stepwell.analysis.storage import (
     Range,
     Reads,
     dump,
-    from_cache,
     judge,
+    keeps,
     load,
     schema,
 )
@@ -118,14 +118,20 @@ def test_the_choice_is_the_fewest_bytes_under_way_that_give_nearly_all() -> None
     assert (choice.in_flight, choice.little_in_flight) == (8, 8)
 
 
-def test_what_a_cache_served_is_found_by_its_speed() -> None:
-    first = [reads(4096, 1, [20_000_000, 21_000_000]), reads(1 << 20, 1, [30_000_000])]
-    cached = reads(4096, 8, [300_000] * 8, repeated=True)
-    slow = reads(1 << 20, 8, [29_000_000] * 8, repeated=True)
-    fresh = reads(4096, 2, [300_000] * 2)
-    assert from_cache([*first, cached, slow]) == [cached]
-    assert from_cache([fresh, cached]) == []
-    assert from_cache([reads(4096, 1, [400_000]), reads(4096, 8, [100_000] * 8, repeated=True)]) == []
+@pytest.mark.parametrize(
+    ("first", "again", "kept"),
+    [
+        ([20, 21, 30], [0.3, 0.4, 0.2], True),
+        ([20, 21, 30, 25], [20, 21, 0.3, 24], True),
+        ([20, 21, 30], [19, 11, 22], False),
+        ([0.4, 0.5], [0.1, 0.1], None),
+        ([], [], None),
+    ],
+)
+def test_what_is_kept_on_the_way_is_found_by_its_speed(
+    first: list[float], again: list[float], kept: bool | None
+) -> None:
+    assert keeps(*(np.array([one * 1e6 for one in times], np.int64) for times in (first, again))) is kept
 
 
 counts = st.integers(0, 1 << 62)

@@ -104,11 +104,13 @@ def test_a_journal_remembers_across_a_torn_line(tmp_path: Path) -> None:
     for _ in range(2):
         with Journal(path) as journal:
             assert journal.known(FILES) == {0: Known(10, 8, ((0, 10),)), 1: Known(100, 7, ((0, 75),))}
-            # What changed counts anew.
             journal.add(FILES[0], 10, 8, 0, 10)
     with Journal(path) as journal:
         journal.known(FILES)
-        journal.add(FILES[0], 11, 8, 0, 5)
+        for offset in (1, 4, 0, 2, 3):  # what changed counts anew; pieces that follow on are one line
+            journal.add(FILES[0], 11, 8, offset, 1)
+        journal.add(FILES[2], 0, 9, 0, 0)
+    assert path.read_text().endswith('["/data/a", 11, 8, 0, 5]\n["/data/c", 0, 9, 0, 0]\n')
     with Journal(path) as journal:
         assert journal.known(FILES)[0] == Known(11, 8, ((0, 5),))
         journal.remove()
@@ -131,6 +133,6 @@ def test_a_journal_of_another_boot_or_with_damage_is_no_danger(tmp_path: Path) -
 
 def test_the_same_is_not_warmed_twice_at_once(tmp_path: Path) -> None:
     with Journal.of(tmp_path, (tmp_path, Path("/data"))), Journal.of(tmp_path, (tmp_path,)) as other:
-        other.save()
+        other.save()  # of other targets
         with pytest.raises(WarmError, match="another stepwell; wait"):
             Journal.of(tmp_path, (Path("/data"), tmp_path))

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stepwell.analysis.storage import Bench, Reads, from_cache, judge
+from stepwell.analysis.storage import Bench, Reads, judge, keeps
 from stepwell.analysis.storage.model import VERSION
 from stepwell.bench.errors import BenchError
 from stepwell.bench.files import Files
 from stepwell.bench.native.library import PLACE, Measurement
-from stepwell.bench.places import Drawn, Places
+from stepwell.bench.places import PAGE, Drawn, Places
 from stepwell.prefetch.native.library import resident_pages
 
 BLOCKS = tuple(4096 << power for power in range(0, 13, 2))
@@ -29,6 +29,16 @@ ENOUGH = 997
 
 ROUNDS = 3
 """Reads that each thread of a combination should make at least, as far as time and bytes allow."""
+
+PROBES = 11
+"""Places that are read twice to see whether they are kept on the way.  Default 11: between the first and the second
+time there are ten more latencies, in which a client has fetched the rest of a block."""
+
+PROBED = 100
+"""Parts of the bytes allowed, of which probing may take one; with fewer it is left out."""
+
+PROBING = 5
+"""Parts of the time allowed, of which each round of probing may take one."""
 
 PATIENCE_S = 5.0
 """Least time, in seconds, that reads under way are waited for after the end of their combination."""
@@ -66,7 +76,11 @@ class _State:
     """The kernel does not tell what is in the page cache."""
     too_large: set[int] = field(default_factory=set)
     """Block sizes that no file has."""
-    kept: list[Measurement] = field(default_factory=list)
+    keeps: bool | None = False
+    """Whether somebody on the way keeps what was read; None: it cannot be told."""
+    exhausted: int = 0
+    """Combinations that no fresh places were left for, where that matters."""
+    hanging: list[Measurement] = field(default_factory=list)
     """Threads that hang; they still write to their memory."""
 
 
@@ -89,14 +103,18 @@ def measure(
     cells = [(block, threads) for threads in sorted(limits.concurrency) for block in sorted(limits.blocks)]
     deadline = began + int(limits.seconds * 1e9)
     try:
+        if filesystem.startswith(_CLIENTS):
+            state.keeps = _probe(files, places, state, limits)
         for number, (block, threads) in enumerate(cells):
+            if state.status != "complete":
+                break
             progress(number, len(cells), f"{threads} x {block}")
             slot = max(0, deadline - time.monotonic_ns()) // (len(cells) - number)
             count = _count(cells[number:], limits.octets - state.octets)
             if not count or _takes(state, block, threads) > 3 * slot:
                 state.left_out += 1
-            elif not _cell(files, places, state, (block, threads, count), slot):
-                break
+            else:
+                _cell(files, places, state, (block, threads, count), slot)
     except KeyboardInterrupt:
         state.status = "interrupted"
     return _result(path, filesystem, files, state, time.monotonic_ns() - began)
@@ -122,51 +140,83 @@ def _takes(state: _State, block: int, threads: int) -> float:
     return block * threads * 1e9 / max(rate, 1)
 
 
-def _cell(files: Files, places: Places, state: _State, cell: tuple[int, int, int], slot: int) -> bool:
-    """Measure one combination of block, threads and number of reads; whether to go on."""
+def _probe(files: Files, places: Places, state: _State, limits: Limits) -> bool | None:
+    """Read some places twice, and return whether somebody on the way keeps what was read."""
+    if limits.octets < 2 * PROBES * PAGE * PROBED:
+        return None
+    drawn = places.draw(PAGE, PROBES)
+    drawn = drawn.only(np.flatnonzero(~drawn.repeated))
+    times = []
+    for _ in range(2):
+        if not files.direct:
+            drawn = _uncached(files, drawn, PAGE, state)
+        read = _read(files, drawn, (PAGE, 1), time.monotonic_ns() + int(limits.seconds * 1e9) // PROBING, state)
+        good = read[(read["bytes"] > 0) & (read["end_ns"] > 0)]
+        times.append(good["end_ns"] - good["begin_ns"])
+        state.octets += PAGE * len(good)
+    found = keeps(*times)
+    if found is not False:
+        places.mark(PAGE, drawn.granule)
+    return found
+
+
+def _cell(files: Files, places: Places, state: _State, cell: tuple[int, int, int], slot: int) -> None:
+    """Measure one combination of block, threads and number of reads."""
     block, threads, count = cell
     drawn = places.draw(block, count)
     if not len(drawn.file):
         state.too_large.add(block)
-        return True
+        return
+    if state.keeps:
+        drawn = drawn.only(~drawn.repeated)
+        if len(drawn.file) < threads:
+            state.exhausted += 1
+            return
     if not files.direct:
         drawn = _uncached(files, drawn, block, state)
+    timed = _read(files, drawn, (block, threads), time.monotonic_ns() + slot, state)
+    mask = timed["end_ns"] > 0
+    if mask.any():
+        read = timed[mask]
+        octets = np.where(read["bytes"] < 0, -1, read["bytes"])
+        state.reads.append(Reads(block, threads, read["begin_ns"], read["end_ns"], octets, drawn.repeated[mask]))
+        state.octets += int(octets[octets > 0].sum())
+        places.mark(block, drawn.granule[mask])
+    if not files.direct:  # others' data is worth more in memory than ours
+        for file, offset in zip(drawn.file[mask].tolist(), drawn.offset[mask].tolist(), strict=True):
+            os.posix_fadvise(files.descriptors[file], offset, block, os.POSIX_FADV_DONTNEED)
+
+
+def _read(files: Files, drawn: Drawn, how: tuple[int, int], deadline: int, state: _State) -> np.ndarray:
+    """Read places, in blocks and by threads, until a time; return each read as it was when all, or patience, ended."""
+    block, threads = how
     where = np.zeros(len(drawn.file), PLACE)
     where["fd"], where["offset"] = np.asarray(files.descriptors)[drawn.file], drawn.offset
-    deadline = time.monotonic_ns() + slot
+    slot = max(0, deadline - time.monotonic_ns())
+    over = deadline + max(3 * slot, int(PATIENCE_S * 1e9))
     try:
         running = Measurement(where, block, threads, deadline)
     except OSError as error:
         raise BenchError(
             f"cannot start {threads} threads: {error.strerror}; measure fewer with --concurrency"
         ) from None
-    over = deadline + max(3 * slot, int(PATIENCE_S * 1e9))
     done = False
     try:
         while not done and time.monotonic_ns() < over:
             done = running.wait(_TICK_MS)
-    finally:
+    except KeyboardInterrupt:
+        state.status = "interrupted"
         running.stop()
         # What is under way comes to its end, unless nothing does any more.
         while not done and time.monotonic_ns() < over:
             done = running.wait(_TICK_MS)
-        timed = running.timed()
-        mask = timed["end_ns"] > 0
-        if mask.any():
-            read = timed[mask]
-            octets = np.where(read["bytes"] < 0, -1, read["bytes"])
-            state.reads.append(Reads(block, threads, read["begin_ns"], read["end_ns"], octets, drawn.repeated[mask]))
-            state.octets += int(octets[octets > 0].sum())
-            places.mark(block, drawn.granule[mask])
-        if done:
-            running.end()
-            if not files.direct:  # others' data is worth more in memory than ours
-                for one in where[mask]:
-                    os.posix_fadvise(int(one["fd"]), int(one["offset"]), block, os.POSIX_FADV_DONTNEED)
-        else:
-            state.kept.append(running)
-            state.status = "hung"
-    return done
+    timed = running.timed()
+    if done:
+        running.end()
+        return timed
+    state.hanging.append(running)
+    state.status = "hung"
+    return timed.copy()
 
 
 def _uncached(files: Files, drawn: Drawn, block: int, state: _State) -> Drawn:
@@ -184,11 +234,8 @@ def _uncached(files: Files, drawn: Drawn, block: int, state: _State) -> Drawn:
 
 
 def _result(path: Path, filesystem: str, files: Files, state: _State, elapsed_ns: int) -> Bench:
-    keeps = filesystem.startswith("fuse") or not files.direct
-    cached = from_cache(state.reads) if keeps else []
-    state.reads = [one for one in state.reads if all(one is not other for other in cached)]
     model = judge(state.reads)
-    doubts = list(_doubts(filesystem, state, len(cached), keeps=keeps))
+    doubts = list(_doubts(filesystem, state))
     sure = not any(doubt.startswith(_UNSURE) for doubt in doubts)
     return Bench(
         version=VERSION,
@@ -208,19 +255,26 @@ def _result(path: Path, filesystem: str, files: Files, state: _State, elapsed_ns
 
 
 _UNSURE = "not sure: "
-_MORE = "measure more data (--make), or fewer combinations (--block-size, --concurrency)"
+
+_CLIENTS = ("fuse", "nfs", "ceph", "smb", "cifs", "9p", "lustre")
+"""File systems whose client, or server, may keep what was read, whatever O_DIRECT says."""
 
 
-def _doubts(filesystem: str, state: _State, cached: int, *, keeps: bool) -> Iterable[str]:
+def _doubts(filesystem: str, state: _State) -> Iterable[str]:
     """Return what to know about the numbers, in words."""
-    if cached:
-        yield f"{cached:,} combinations were served by a cache of the file system's client and are left out; {_MORE}"
+    if state.keeps:
+        yield "what was read is kept on the way to the storage, so that each place was read once"
+    if state.exhausted:
+        yield (
+            f"{state.exhausted:,} combinations are left out, because everything had been read; measure more data "
+            "(--make), or fewer combinations (--block-size, --concurrency)"
+        )
     repeated = sum(int(one.repeated.sum()) for one in state.reads)
-    if repeated and keeps:
+    if repeated and state.keeps is None:
         total = sum(len(one.bytes) for one in state.reads)
         yield (
-            f"{_UNSURE}{repeated:,} of {total:,} reads were of places read before, which the file system's client may "
-            f"have kept; {_MORE}"
+            f"{_UNSURE}{repeated:,} of {total:,} reads were of places read before, and it cannot be told whether "
+            "somebody on the way kept them"
         )
     if state.untold:
         yield (

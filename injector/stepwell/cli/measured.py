@@ -59,7 +59,10 @@ def sentences(bench: Bench) -> Iterator[str]:
     if bench.knee_bytes:
         yield f"Below {human.size(bench.knee_bytes)} a request is mostly latency, above mostly bytes."
     if bench.request_bytes:
-        yield f"Reads beyond {human.size(bench.request_bytes)} are taken apart into requests one after the other."
+        yield (
+            f"Reads beyond {human.size(bench.request_bytes)} take longer than that: they are taken apart into requests "
+            "one after the other, or more is fetched than they ask for."
+        )
     if bench.choice:
         one = bench.choice
         yield (

@@ -57,7 +57,7 @@ Ctrl-C."""
 @click.option(
     "--concurrency", type=click.IntRange(1, _MOST), default=32, show_default=True, help="Reads on their way at once."
 )
-@click.option("--block-size", "block", type=Octets(), default="4MiB", show_default=True, help="Bytes of a read.")
+@click.option("--block-size", "block", type=Octets(), help="Bytes of a read.  [default: as the mount reads ahead]")
 @click.option(
     "--order",
     type=click.Choice(["name", "popularity", "trace"]),
@@ -74,7 +74,7 @@ def warm(
     paths: tuple[Path, ...],
     bandwidth: int,
     concurrency: int,
-    block: int,
+    block: int | None,
     order: str,
     trace: str | None,
     restart: bool,
@@ -86,7 +86,7 @@ def warm(
     from stepwell.warm import Journal, Limits, find
     from stepwell.warm import warm as run
 
-    if block % _SMALLEST or not _SMALLEST <= block <= _LARGEST:
+    if block is not None and (block % _SMALLEST or not _SMALLEST <= block <= _LARGEST):
         raise click.BadParameter("sizes are multiples of 4KiB up to 64MiB", param_hint="--block-size")
     if trace is not None and order != "trace":
         raise click.UsageError("--trace says which trace --order trace goes by; give --order trace as well")
@@ -97,7 +97,7 @@ def warm(
             journal.restart()
         result = run(
             files,
-            Limits(concurrency, bandwidth, block),
+            Limits(concurrency, bandwidth, block or 0),
             journal,
             lambda now: line.show(
                 f"{human.count(now.done)} of {human.plural(now.files, 'file')}, {human.size(now.brought_bytes)}, "

@@ -6,9 +6,9 @@ and carrying it out (`engine`), which uses the prefetch engine's workers.
 
 from __future__ import annotations
 
-from stepwell.warm.engine import BLOCK, Limits, Warmed, warm
+from stepwell.warm.engine import Limits, Warmed, warm
 from stepwell.warm.errors import WarmError
 from stepwell.warm.find import File, find
 from stepwell.warm.journal import Journal
 
-__all__ = ["BLOCK", "File", "Journal", "Limits", "WarmError", "Warmed", "find", "warm"]
+__all__ = ["File", "Journal", "Limits", "WarmError", "Warmed", "find", "warm"]

@@ -1,6 +1,6 @@
 """What was read so far, in a file: a warm-up that was interrupted goes on where it was.
 
-Each line is one piece that came, as JSON: `[path, size of the file, inode, offset, bytes]`.  The first line names the
+Each line is a range that was read, as JSON: `[path, size of the file, inode, offset, bytes]`.  The first line names the
 boot of the machine: the page cache does not outlive it.  A last line that is cut off is left out.
 """
 
@@ -33,6 +33,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._noted: dict[tuple[str, int, int], list[tuple[int, int]]] = defaultdict(list)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+", encoding="ascii")
@@ -54,7 +55,8 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Write what was noted, and close it."""
+        self.save()
         self._file.close()
 
     def restart(self) -> None:
@@ -89,10 +91,15 @@ class Journal:
 
     def add(self, file: File, size: int, inode: int, offset: int, octets: int) -> None:
         """Note that a piece came."""
-        self._file.write(json.dumps([file.name, size, inode, offset, octets]) + "\n")
+        self._noted[file.name, size, inode].append((offset, offset + octets))
 
     def save(self) -> None:
-        """Write what was noted."""
+        """Write what was noted; pieces that follow on are one line, so that it stays short."""
+        for (name, size, inode), ranges in self._noted.items():
+            # An empty file has an empty piece, which says that it was read.
+            for begin, end in merged(ranges) or ((0, 0),):
+                self._file.write(json.dumps([name, size, inode, begin, end - begin]) + "\n")
+        self._noted.clear()
         self._file.flush()
 
     def remove(self) -> None:

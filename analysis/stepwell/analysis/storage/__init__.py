@@ -6,7 +6,7 @@ Here belong the form of that document (`model`), its text (`text`) and the pure 
 
 from __future__ import annotations
 
-from stepwell.analysis.storage.judge import Reads, from_cache, judge
+from stepwell.analysis.storage.judge import Reads, judge, keeps
 from stepwell.analysis.storage.model import Bench, BenchFileError, Cell, Choice, Range
 from stepwell.analysis.storage.text import dump, load, schema
 
@@ -18,8 +18,8 @@ __all__ = [
     "Range",
     "Reads",
     "dump",
-    "from_cache",
     "judge",
+    "keeps",
     "load",
     "schema",
 ]

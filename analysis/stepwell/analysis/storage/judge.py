@@ -44,22 +44,16 @@ class Reads:
         )
 
 
-def from_cache(measured: list[Reads]) -> list[Reads]:
-    """Return the combinations of repeated places that a cache must have served.
+def keeps(first_ns: NDArray[np.int64], again_ns: NDArray[np.int64]) -> bool | None:
+    """Return whether somebody on the way keeps what was read; None when the storage is too fast to tell.
 
-    Their reads are faster than any first read of that size was, by far.
+    Args:
+        first_ns: times of first reads of some places.
+        again_ns: times of second reads of the same places, some time later.
     """
-    found = []
-    for one in measured:
-        first = [
-            int((other.end_ns - other.begin_ns)[fresh].min())
-            for other in measured
-            if other.block_bytes == one.block_bytes and (fresh := ~other.repeated & (other.bytes > 0)).any()
-        ]
-        least = min(first, default=0)
-        if least >= limits.CACHED_FROM_NS and one.repeated.any() and one.cell().median_ns < limits.CACHED * least:
-            found.append(one)
-    return found
+    if not len(first_ns) or not len(again_ns) or (least := int(first_ns.min())) < limits.CACHED_FROM_NS:
+        return None
+    return bool((again_ns < limits.CACHED * least).mean() >= limits.KEPT)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class Bench:
     bytes_s: Annotated[Range | None, "bytes a second of one request once it flows; left out: cannot be told"] = None
     error_permille: Annotated[int | None, "mean relative error of that line over block sizes", _COUNT] = None
     request_bytes: Annotated[
-        int | None, "largest block that is one request: larger ones are taken apart; left out: none was", _COUNT
+        int | None, "largest block on that line: larger ones are taken apart, or fetch more; left out: all are", _COUNT
     ] = None
     knee_bytes: Annotated[int | None, "block whose bytes take as long as its latency", _COUNT] = None
     choice: Annotated[Choice | None, "the cheapest way to nearly all that it gives"] = None

@@ -18,9 +18,13 @@ NEARLY_ALL = 0.9
 Default 0.9: the bar that prefetch is held to."""
 
 CACHED = 0.5
-"""Share of the fastest first read's time, at the same size, below which repeated reads came from a cache.  Default 0.5:
-storages that answer from memory of their own still have their network's latency."""
+"""Share of the fastest first read's time below which a second read came from a cache.  Default 0.5: storages that
+answer from memory of their own still have their network's latency."""
 
 CACHED_FROM_NS = 1_000_000
 """Time of a first read, in ns, from which on a cache is told from it.  Default 1 ms: what a cache serves through a file
 system in user space takes a tenth of it, and hiccups of a busy machine do not hide that."""
+
+KEPT = 0.25
+"""Share of second reads that came from a cache from which on somebody is said to keep data.  Default 0.25: a client may
+still be fetching the rest of its block; a storage without a cache is never twice as fast by chance."""
