@@ -44,7 +44,7 @@ def evidence_of(
     """Return the evidence of streams (without lanes) in the order of their number."""
     with Streams(limits or HeadLimits(), threads) as engine:
         found = [engine.feed(batch) for batch in batches]
-        every: Evidence = np.concatenate([*found, engine.finish()])
+        every: Evidence = np.concatenate([*found, *engine.finish()])
     evidence: Evidence = every[every["is_lane"] == 0]
     evidence.sort(order="open", kind="stable")
     return evidence

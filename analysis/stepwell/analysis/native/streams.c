@@ -91,6 +91,7 @@ struct sw_streams {
 	uint32_t short_accesses; /* a lane follows a stream until it has so many */
 	uint32_t count;
 	uint32_t hand;
+	uint32_t finished; /* slots given out because nothing more comes */
 	struct stream **slabs;
 	size_t stream_bytes;
 	struct table streams;
@@ -496,16 +497,15 @@ SW_API int64_t sw_streams_feed(struct sw_streams *t, const struct sw_columns *c,
 	return (int64_t)t->done_count;
 }
 
-/* Give out all streams that are under way. Returns how many can be taken, or -1 without memory. */
-SW_API int64_t sw_streams_finish(struct sw_streams *t)
+/* Give out streams that are under way, until `most` can be taken. Returns how many can be, or -1 without memory. */
+SW_API int64_t sw_streams_finish(struct sw_streams *t, size_t most)
 {
 	for (int i = 0; i < PARTS; i++)
 		if (t->parts[i] && !drain(t, t->parts[i]))
 			return -1;
-	for (uint32_t slot = 0; slot < t->count; slot++)
-		if (at(t, slot)->used && !give_out(t, slot))
+	for (; t->finished < t->count && t->done_count < most; t->finished++)
+		if (at(t, t->finished)->used && !give_out(t, t->finished))
 			return -1;
-	t->count = 0;
 	return (int64_t)t->done_count;
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import astuple
 from typing import Any, Self
@@ -18,6 +18,9 @@ STEPS = ("consecutive", "gap", "strided", "backward", "repeat", "jump")
 
 CHAINS, TOP, EARLY, WINDOWS = 8, 4, 8, 8
 SCALES, LINES = 4, 3
+
+_TOGETHER = 4096
+"""Streams of one table that are given out together at the end: 5 MB of evidence."""
 
 _U8 = "<u8"
 _S8 = "<i8"
@@ -110,11 +113,16 @@ class Streams:
         self._filling = [self._threads.submit(self._fill, table, held) for table in self._tables]
         return given
 
-    def finish(self) -> Evidence:
-        """Return the evidence of all streams that `feed` has not returned; nothing more can be fed."""
-        given = self._given()
-        self._filling = [self._threads.submit(self._end, table) for table in self._tables]
-        return np.concatenate([given, self._given()])
+    def finish(self) -> Iterator[Evidence]:
+        """Yield the evidence of all streams that `feed` has not returned, some at a time; nothing more can be fed."""
+        found = self._given()
+        while True:
+            if len(found):
+                yield found
+            self._filling = [self._threads.submit(self._end, table) for table in self._tables]
+            found = self._given()
+            if not len(found):
+                return
 
     def _given(self) -> Evidence:
         """Wait for the tables, and return what they gave up."""
@@ -128,7 +136,7 @@ class Streams:
         return self._take(table, self._library.sw_streams_feed(table, ctypes.byref(columns), rows))
 
     def _end(self, table: ctypes.c_void_p) -> Evidence:
-        return self._take(table, self._library.sw_streams_finish(table))
+        return self._take(table, self._library.sw_streams_finish(table, ctypes.c_size_t(_TOGETHER)))
 
     def _take(self, table: ctypes.c_void_p, count: int) -> Evidence:
         if count < 0:

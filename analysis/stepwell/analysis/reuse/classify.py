@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
@@ -247,7 +247,7 @@ def with_reuse(patterns: pa.Table, found: dict[tuple[str, str], Verdict]) -> pa.
         reuse.append(verdict.reuse if verdict else "unknown")
         period.append(verdict.period if verdict else None)
         if verdict:
-            shown = asdict(verdict)["evidence"] | {"confidence": verdict.confidence}
+            shown = verdict.evidence | {"confidence": verdict.confidence}
             said = json.dumps(json.loads(said) | {"reuse": shown}, separators=(",", ":"))
         evidence.append(said)
     made = {"reuse": pa.array(reuse, pa.string()), "reuse_period": pa.array(period, pa.int64())}

@@ -53,7 +53,8 @@ def _evidence(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     with Streams(limits.HeadLimits()) as engine:
         for batch in batches:
             yield from packed(engine.feed(columns_of(batch)))
-        yield from packed(engine.finish())
+        for found in engine.finish():
+            yield from packed(found)
 
 
 class Patterns:
@@ -93,7 +94,8 @@ class Patterns:
 
     def finish(self) -> pa.Table:
         """Return the rows of all scopes (`rows.SCHEMA`)."""
-        self._conclude(self._engine.finish())
+        for evidence in self._engine.finish():
+            self._conclude(evidence)
         if not self._all and not self._counted:
             return rows.SCHEMA.empty_table()
         facts, streams = self._facts, np.concatenate([np.zeros(0, STREAM), *self._all])
