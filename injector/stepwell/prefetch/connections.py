@@ -52,13 +52,15 @@ class Connection:
         except OSError:
             data = b""
         self._received += data
+        if data and b"\n" not in data:
+            if len(self._received) > LONGEST_LINE:
+                raise PrefetchError(f"a line is longer than {LONGEST_LINE} bytes; send one message a line")
+            return [], True
         *lines, rest = self._received.split(b"\n")
         if not data and rest:
             lines, rest = [*lines, rest], bytearray()
         self._received = bytearray(rest)
         self.lines += len(lines)
-        if len(rest) > LONGEST_LINE:
-            raise PrefetchError(f"a line is longer than {LONGEST_LINE} bytes; send one message a line")
         return [bytes(line) for line in lines], bool(data)
 
     def send(self, line: bytes) -> None:

@@ -66,6 +66,7 @@ class Engine:
         elif isinstance(message, Root):
             if not os.path.isabs(message.path):  # noqa: PTH117 - a path of the protocol
                 raise ProtocolError(f"root.path is {message.path!r}; give an absolute path")
+            message = replace(message, path=os.path.normpath(message.path))
             self._issuer.add_root(message.path)
         self.planner.observe(message, now)
         if self._follower and isinstance(message, Order):

@@ -49,6 +49,7 @@ class Sequence:
         self._trusted = trusted
         self._furthest = -1
         self._elsewhere: list[int] = []
+        self._visited: deque[tuple[str, int | None]] = deque(maxlen=NEAR)
 
     def extend(self, entries: Iterable[Entry]) -> None:
         """Append steps."""
@@ -65,6 +66,10 @@ class Sequence:
         step = self._step(path, start, end)
         if self.policy is Policy.RANDOM:
             return self._take(step)
+        # Files that are no part of it, or are opened once more, say nothing about the order.
+        if path not in self.places or (step is None and (path, start) in self._visited):
+            return None
+        self._visited.append((path, start))
         near = step is not None and abs(step - max(self._furthest + 1, self.position)) <= self._near()
         self.recent.append(near)
         if step is None:
@@ -117,7 +122,7 @@ class Sequence:
         missed = self.recent.count(False)
         if len(self.recent) < HITS or self.follows:
             return ""
-        return f"{missed} of the last {len(self.recent)} files were not the next ones of the {self.policy} order"
+        return f"{missed} of the last {len(self.recent)} steps of readers were not the next ones of this order"
 
     def next_step(self) -> Entry | None:
         """Return the next step that was not asked for, without taking it; None when there is none."""

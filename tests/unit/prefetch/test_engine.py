@@ -186,3 +186,16 @@ def test_it_needs_no_package_and_starts_without_the_rest_of_stepwell() -> None:
     names = [name.split(".") for name in done.stdout.split()]
     assert {name[0] for name in names}.isdisjoint({"numpy", "pyarrow", "duckdb", "click", "rich"})
     assert {name[1] for name in names if name[0] == "stepwell" and len(name) > 1} == {"prefetch", "trace"}
+
+
+def test_long_lines_are_taken_and_endless_ones_are_not(data: Path) -> None:
+    with running(data) as engine:
+        engine.tell(Order(tuple(Entry(f"{number:02}") for number in range(FILES)) * 4099, done=True))
+        status = engine.wait("the long order does not come", lambda status: status.order_length == FILES * 4099)
+        assert status.totals.brought_bytes <= FILES * EACH
+        with contextlib.suppress(BrokenPipeError):
+            for _ in range(65):
+                engine.say(bytes(1 << 20))
+        assert engine.process.wait(SECONDS) == 0
+        engine.end()
+        assert "a line is longer than" in engine.refused[0].error

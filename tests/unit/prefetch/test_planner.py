@@ -536,3 +536,26 @@ def test_the_rest_of_a_directory_comes_once_a_fifth_of_it_was_read_in_no_order()
         world.read_file(path)
     assert world.demand < 64
     assert status(world).totals.wasted_bytes == 0
+
+
+def test_other_files_and_second_opens_do_not_lead_away_from_a_known_order() -> None:
+    paths = names(101)
+    world = World(dict.fromkeys(paths, BLOCK) | {f"/d/label-{number}": PAGE for number in range(101)})
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    for number, path in enumerate(paths):
+        world.read_file(f"/d/label-{number}")
+        world.read_file(path)
+        world.read_file(path)
+    assert [one.path for one in world.requests if one.path in paths] == paths
+    assert status(world).order_position == 101
+
+
+def test_a_known_order_that_nobody_follows_is_given_up() -> None:
+    numbers = random.Random(23)
+    places = numbers.sample(range(40_009), 10_007)
+    world = World({FILE: 40_009 * PAGE}, budget=Budget(memory_bytes=MIB))
+    world.tell(Order(tuple(Entry("file", place * PAGE, PAGE) for place in places)))
+    world.read_all(Access(FILE, numbers.randrange(40_009) * PAGE, PAGE) for _ in range(503))
+    (found,) = [head for head in status(world).heads if head.stream == "order"]
+    assert (found.policy, "were not the next ones of this order" in found.why) == (Policy.NONE, True)
+    assert status(world).totals.brought_bytes < 2 * MIB
