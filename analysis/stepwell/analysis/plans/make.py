@@ -22,8 +22,8 @@ from stepwell.trace.format import duration, size, throughput
 
 MODEL = (
     "time of a request = latency + bytes / rate; requests under way = what readers take a second x time of a request /"
-    " block (Little's law); at least the storage gives the rate seen, beside all else, for four fifths of the time;"
-    " at most nobody waits"
+    " block (Little's law); at least the storage gives the rate seen, beside all else, for four fifths of the time"
+    " after the first second; at most nobody waits"
 )
 """How gains are predicted, in words."""
 
@@ -98,7 +98,8 @@ def _one(matter: Matter, budget: Budget, bench: Bench | None) -> _Planned:
     if chosen.policy == "none":
         return _Planned(_alone(matter, chosen.why), case)
     won = ahead(matter.team, matter.use, matter.storage)
-    hidden = Span(won.low * chosen.covered.low * limits.ACTING, won.high * chosen.covered.high)
+    acting = limits.ACTING * max(0.0, 1 - limits.START_NS / max(matter.team.elapsed_ns, 1))
+    hidden = Span(won.low * chosen.covered.low * acting, won.high * chosen.covered.high)
     predicted = gain(speedup(matter.team, hidden))
     if predicted.high_permille < limits.WORTH_PERMILLE:
         percents = (predicted.high_permille - 1000) / 10

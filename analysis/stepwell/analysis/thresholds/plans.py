@@ -42,6 +42,10 @@ ACTING = 0.8
 """Share of the time in which a plan is carried out at least.  Default 0.8: `stepwell run` rests for a fifth of a short
 run to see what it gains (`steer.ACTING_NS`, `LONGEST_WITHOUT_NS`)."""
 
+START_NS = 1_000_000_000
+"""Time at the start, in ns, in which nothing is gained at least.  Default 1 s: `stepwell run` first watches for 0.4 s,
+the engine wants `DETECTED` accesses of a head, and then a request takes its time."""
+
 MOST_FETCHED = 5
 """Bytes that are fetched for each byte asked for, at most, where it is not known which ones are.  Default 5: the
 project's own bar for random reads."""
