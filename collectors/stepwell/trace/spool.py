@@ -99,7 +99,7 @@ class Spool:
 
         Every block is verified once, the first time it is passed, wanted or not.
         """
-        for block, _ in self._from(_HEADER.size, kinds or {META_KIND, *BY_KIND}):
+        for block, _ in self._from(_HEADER.size, {META_KIND, *BY_KIND} if kinds is None else kinds):
             yield block
 
     def follow(self, kinds: Container[int]) -> Iterator[Block]:
