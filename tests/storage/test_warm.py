@@ -121,7 +121,7 @@ def test_restart_begins_anew(stepwell: Stepwell, storage: Storage, mount: Path) 
         warmed(stepwell, mount, "--concurrency", 1, code=1)
         control.reset()
         control.set(fail_at=0)
-        assert warmed(stepwell, mount, "--restart")["brought_bytes"] == TOTAL
+        assert warmed(stepwell, mount, "--restart", "--concurrency", 128)["brought_bytes"] == TOTAL
 
 
 def test_bandwidth_is_kept_to(stepwell: Stepwell, storage: Storage, mount: Path) -> None:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 128 + 2
 _FAILED = 1
-_MOST = 256
+_MOST = 128
+"""Reads at once: half of the engine's workers, because one that has answered is not free at once."""
+
 _NAMED = 10
 _SMALLEST, _LARGEST = 4096, 64 << 20
 

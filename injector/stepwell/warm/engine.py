@@ -28,9 +28,6 @@ CONCURRENCY = 32
 SMALLEST = 64 << 10
 """Bytes that a piece is made smaller to, at least, so that a small bandwidth is kept to evenly."""
 
-MOST_ROOTS = 256
-"""Targets at once: what the workers take (`native/pool.c`)."""
-
 HUNG_S = 60.0
 """Seconds without any piece coming after which the storage hangs: clients of object storage try again for less."""
 
@@ -43,7 +40,7 @@ class Limits:
     """What a warm-up may take."""
 
     concurrency: int = CONCURRENCY
-    """Pieces on their way, `MOST_WORKERS` at most."""
+    """Pieces on their way, half of `MOST_WORKERS` at most: a worker that has answered is not free at once."""
     bandwidth: int = 0
     """Bytes a second; 0 is without limit."""
     block: int = 0
@@ -193,7 +190,7 @@ def warm(files: list[File], limits: Limits, journal: Journal, progress: Callable
         journal: what was read before; it is kept unless all was read.
         progress: told some times a second how far it is.
     """
-    assert limits.concurrency <= MOST_WORKERS
+    assert limits.concurrency <= MOST_WORKERS // 2
     run = _Run(files, limits, journal)
     status, told, heard = "complete", 0.0, time.monotonic()
     try:
