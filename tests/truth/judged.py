@@ -38,11 +38,9 @@ def columns_of(runs: Records, stream: int, op: int) -> dict[str, np.ndarray[Any,
     return numbers | made | plain | {"requested": runs["requested"]}
 
 
-def evidence_of(
-    batches: Sequence[dict[str, np.ndarray[Any, Any]]], limits: HeadLimits | None = None, threads: int | None = None
-) -> Evidence:
+def evidence_of(batches: Sequence[dict[str, np.ndarray[Any, Any]]], limits: HeadLimits | None = None) -> Evidence:
     """Return the evidence of streams (without lanes) in the order of their number."""
-    with Streams(limits or HeadLimits(), threads) as engine:
+    with Streams(limits or HeadLimits()) as engine:
         found = [engine.feed(batch) for batch in batches]
         every: Evidence = np.concatenate([*found, *engine.finish()])
     evidence: Evidence = every[every["is_lane"] == 0]

@@ -71,19 +71,17 @@ def test_evidence_does_not_depend_on_batches(maker: Maker, seed: int, cuts: list
     assert evidence_of(parts).tobytes() == evidence_of([columns]).tobytes()
 
 
-@pytest.mark.parametrize("shards", [1, 2, 3])
-def test_evidence_does_not_depend_on_threads(shards: int) -> None:
+@pytest.mark.parametrize("shards", [2, 3])
+def test_evidence_does_not_depend_on_the_number_of_tables_and_their_threads(shards: int) -> None:
     rng = np.random.default_rng(shards)
     series = [ANY_MAKERS[number % len(ANY_MAKERS)](rng) for number in range(97)]
     each = [columns_of(runs_of(one), number, Op.READ) for number, one in enumerate(series)]
     together = {name: np.concatenate([columns[name] for columns in each]) for name in each[0]}
     parts = [{name: column[low : low + 10_007] for name, column in together.items()}
              for low in range(0, len(together["count"]), 10_007)]  # fmt: skip
-    one, several = (evidence_of(parts, HeadLimits(shards=shards), threads) for threads in (1, 3))
-    assert one.tobytes() == several.tobytes()
-    alone = evidence_of(parts, HeadLimits(shards=1), 1)
-    alone["lane"] = one["lane"]
-    assert one.tobytes() == alone.tobytes()
+    several, alone = (evidence_of(parts, HeadLimits(shards=number)) for number in (shards, 1))
+    alone["lane"] = several["lane"]
+    assert several.tobytes() == alone.tobytes()
 
 
 @given(makers=st.lists(ANY, min_size=2, max_size=4), seed=SEEDS)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import astuple
 from typing import Any, Self
@@ -21,6 +22,9 @@ SCALES, LINES = 4, 3
 
 _TOGETHER = 4096
 """Streams of one table that are given out together at the end: 5 MB of evidence."""
+
+_WAITING = 4
+"""Batches that wait for one table at most: 6 MB each. Tables do most of their work now and then, at different times."""
 
 _U8 = "<u8"
 _S8 = "<i8"
@@ -70,8 +74,7 @@ class Streams:
     """Takes runs, gives the evidence of streams; use as a context manager.
 
     It holds at most `limits.streams` streams at a time, of 8 KiB each, and 80 bytes for each pair of process and file.
-    Lanes are dealt out among `limits.shards` tables, each of which a thread fills while the next runs are fetched; the
-    evidence is the same whatever the number of `threads`.
+    Lanes are dealt out among `limits.shards` tables, each of which a thread fills while the next runs are fetched.
 
     Raises:
         MemoryError: there is not enough memory for that.
@@ -80,15 +83,15 @@ class Streams:
     columns = tuple(COLUMNS)
     """The columns of the view `runs` that `feed` needs; see `stepwell.analysis.scan`."""
 
-    def __init__(self, limits: HeadLimits, threads: int | None = None) -> None:
+    def __init__(self, limits: HeadLimits) -> None:
         self._library = library()
         self._library.sw_streams_new.restype = ctypes.c_void_p
         self._library.sw_streams_feed.restype = ctypes.c_int64
         self._library.sw_streams_finish.restype = ctypes.c_int64
         *heads, streams, short, shards = astuple(limits)
         self._tables: list[ctypes.c_void_p] = []
-        self._filling: list[Future[Evidence]] = []
-        self._threads = ThreadPoolExecutor(threads or shards, "streams")
+        self._filling: list[deque[Future[Evidence]]] = [deque() for _ in range(shards)]
+        self._threads = [ThreadPoolExecutor(1, "streams") for _ in range(shards)]
         each = max(streams // shards, 1)
         for shard in range(shards):
             made = self._library.sw_streams_new(ctypes.byref(_Limits(*heads)), each, short, shard, shards)
@@ -101,7 +104,8 @@ class Streams:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._threads.shutdown()
+        for thread in self._threads:
+            thread.shutdown()
         for table in self._tables:
             self._library.sw_streams_free(table)
         self._tables = []
@@ -109,8 +113,8 @@ class Streams:
     def feed(self, runs: Mapping[str, np.ndarray[Any, Any]]) -> Evidence:
         """Take runs, in the order of their accesses within each stream; return what was given up before."""
         held = [np.ascontiguousarray(runs[name], dtype) for name, dtype in COLUMNS.items()]
-        given = self._given()
-        self._filling = [self._threads.submit(self._fill, table, held) for table in self._tables]
+        given = self._given(_WAITING - 1)
+        self._submit(self._fill, held)
         return given
 
     def finish(self) -> Iterator[Evidence]:
@@ -119,15 +123,18 @@ class Streams:
         while True:
             if len(found):
                 yield found
-            self._filling = [self._threads.submit(self._end, table) for table in self._tables]
+            self._submit(self._end)
             found = self._given()
             if not len(found):
                 return
 
-    def _given(self) -> Evidence:
-        """Wait for the tables, and return what they gave up."""
-        given = [filling.result() for filling in self._filling]
-        self._filling = []
+    def _submit(self, work: Callable[..., Evidence], *given: object) -> None:
+        for thread, table, filling in zip(self._threads, self._tables, self._filling, strict=True):
+            filling.append(thread.submit(work, table, *given))
+
+    def _given(self, left: int = 0) -> Evidence:
+        """Wait until no table has more than so many batches `left`, and return what the others made it give up."""
+        given = [filling.popleft().result() for filling in self._filling for _ in range(len(filling) - left)]
         return np.concatenate([np.empty(0, EVIDENCE), *given])
 
     def _fill(self, table: ctypes.c_void_p, held: list[np.ndarray[Any, Any]]) -> Evidence:
