@@ -37,6 +37,17 @@ def test_help_goes_on_ever_longer_and_its_effect_is_found() -> None:
     assert len(turns.windows) < 500
 
 
+def test_where_it_is_known_what_will_be_read_acting_begins_at_once() -> None:
+    turns = Turns(known=True)
+    assert turns.acting
+    turns.step(TICK, MB, 0)
+    turns.step(2 * TICK, 2 * MB, 0)
+    assert [window.acting for window in turns.windows] == [True]
+    for tick in range(3, 100):
+        turns.step(tick * TICK, tick * MB, 0)
+    assert {window.acting for window in turns.windows} == {True, False}
+
+
 def test_a_short_run_is_told_its_effect_too() -> None:
     turns, _ = steered(2, 1, 7)
     verdict = judge(turns.windows, Deeds(requests=1))

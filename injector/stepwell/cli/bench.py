@@ -16,7 +16,7 @@ from stepwell.cli import format as human
 from stepwell.cli.output import table_or_json
 from stepwell.cli.place import say
 from stepwell.cli.progress import ProgressLine
-from stepwell.cli.values import Octets, Several
+from stepwell.cli.values import Octets, Seconds, Several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ _OPENING = 0.1
 Examples:
   stepwell bench /mnt/data                         half a minute of reading files that are there
   stepwell bench /mnt/data --make 2GiB             files made for it, and removed again
-  stepwell bench /mnt/data --block-size 128KiB,4MiB --concurrency 1,8,32 --time 10
+  stepwell bench /mnt/data --block-size 128KiB,4MiB --concurrency 1,8,32 --time 10s
   stepwell bench /mnt/data -o json > data.json     for: stepwell plan --storage data.json
 
 \b
@@ -66,9 +66,7 @@ Exit codes: 0 measured; 1 nothing can be measured there, or the storage hangs;
     metavar="N[,N...]",
     help="Reads at once.  [default: 1 to 64, x 2]",
 )
-@click.option(
-    "--time", "seconds", type=click.FloatRange(0.1), default=30.0, show_default=True, metavar="SECONDS", help="At most."
-)
+@click.option("--time", "seconds", type=Seconds(), default="30s", show_default=True, help="At most.")
 @click.option("--bytes", "octets", type=Octets(), default="4GiB", show_default=True, help="Bytes to read at most.")
 @click.option("--make", type=Octets(), help="Make files of so many bytes to read, in PATH; they are removed again.")
 @click.option(

@@ -60,6 +60,7 @@ class Commands(click.Group):
 Examples:
   stepwell record -- python train.py     trace a command and all it starts
   stepwell report                        what the last trace shows
+  stepwell run -- python train.py        read ahead of it, and measure what that gains
   stepwell doctor                        what this machine allows, and how to allow more
 
 \b
@@ -71,10 +72,10 @@ Exit codes:
   4    the store is locked, damaged, newer, read-only or full
   5    no such trace
   6    a file to import is damaged or of no known format; nothing of it was imported
-  125  record failed before it ran the command
-  126  the command to record cannot be executed
-  127  the command to record does not exist
-Otherwise record ends with its command's exit code, 128 + N when signal N killed it.
+  125  record or run failed before it ran the command
+  126  the command cannot be executed
+  127  the command does not exist
+Otherwise record and run end with their command's exit code, 128 + N when signal N killed it.
 
 Results go to standard output, everything else to standard error.""",
 )
@@ -93,7 +94,7 @@ Results go to standard output, everything else to standard error.""",
 @click.version_option(package_name="stepwell", prog_name="stepwell", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, store: Path | None, spark: str | None) -> None:
-    """See how programs really read their data, without changing them."""
+    """See how programs really read their data, and read ahead of them, without changing them."""
     ctx.obj = Place.of(store, spark)
 
 

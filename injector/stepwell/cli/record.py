@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,20 +13,10 @@ from stepwell.cli import facts
 from stepwell.cli.launch import Signals
 from stepwell.cli.recording import Plan, Recording
 from stepwell.cli.storing import store_recording
+from stepwell.cli.values import Seconds
 
 if TYPE_CHECKING:
     from stepwell.cli.place import Place
-
-_SECONDS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600}
-
-
-def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
-    if value is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", value)
-    if not match or not (seconds := float(match[1]) * _SECONDS[match[2]]):
-        raise click.BadParameter(f"{value!r} is not a time above zero such as 10s, 5m or 1.5h")
-    return seconds
 
 
 def _processes(_ctx: click.Context, _param: click.Parameter, pids: tuple[int, ...]) -> tuple[int, ...]:
@@ -90,9 +79,7 @@ command runs on and the next stepwell command brings in what was recorded.""",
     type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
     help="Trace only files below this directory.",
 )
-@click.option(
-    "--duration", metavar="TIME", callback=_duration, help="Stop after this time (10s, 5m); the command runs on."
-)
+@click.option("--duration", type=Seconds(), help="Stop after this time (10s, 5m); the command runs on.")
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Afterwards remove all but the N newest traces.")
 @click.option(
     "--summary",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, ClassVar
 
 import click
 
@@ -39,6 +40,22 @@ class Bandwidth(Octets):
 
     def _amount(self, value: str) -> str:
         return value.removesuffix("/s")
+
+
+class Seconds(click.ParamType[float]):
+    """A time above zero, in seconds."""
+
+    name = "time"
+    _units: ClassVar = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        if isinstance(value, int | float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", value)
+        if not match or not (seconds := float(match[1]) * self._units[match[2]]):
+            self.fail(f"{value!r} is not a time above zero such as 10s, 5m or 1.5h", param, ctx)
+        return seconds
 
 
 class Several(click.ParamType[tuple[Any, ...]]):

@@ -75,7 +75,7 @@ class Session:
         self._done = Done()
         self._engine = engine
         self._feed = feed
-        self._turns = Turns()
+        self._turns = Turns(known=order is not None)
         self._spool: Spool | None = None
         self._origin_ns = 0
         self._failure = ""
@@ -83,7 +83,7 @@ class Session:
         self._waiting = True
         self._tuning = Tuning(plan.budget)
         self._roots: dict[str, Root] = {}
-        self._tell([Mode(act=False), *messages(plan), *map(Root, roots)])
+        self._tell([Mode(act=self._turns.acting), *messages(plan), *map(Root, roots)])
 
     def begin(self, spool: Path, origin_ns: int) -> None:
         """Follow a spool file whose recording has begun; `origin_ns` is the start of the trace, CLOCK_MONOTONIC."""

@@ -27,7 +27,8 @@ class Phase(Enum):
 class Turns:
     """Acts in turns, and keeps the windows of each.
 
-    The first turn is without, as soon as something is read.  Turns with it grow as long as it helps, so that measuring
+    The first turn is without, as soon as something is read, unless it is `known` what will be read: then nothing has to
+    be seen before.  Turns with it grow as long as it helps, so that measuring
     costs less and less; when it is certain that it does not help, acting ends.
 
     Attributes:
@@ -35,6 +36,7 @@ class Turns:
         reason: why acting ended, once it has.
     """
 
+    known: bool = False
     windows: list[Window] = field(default_factory=list)
     reason: str = ""
     _phase: Phase = Phase.BEFORE
@@ -42,6 +44,10 @@ class Turns:
     _window: tuple[int, int, int] | None = None
     _turn_ns: int = limits.ACTING_NS
     _read: int = 0
+
+    def __post_init__(self) -> None:
+        if self.known:
+            self._phase = Phase.ACTING
 
     @property
     def acting(self) -> bool:
