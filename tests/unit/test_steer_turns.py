@@ -42,7 +42,7 @@ def test_where_it_is_known_what_will_be_read_acting_begins_at_once() -> None:
     assert turns.acting
     turns.step(TICK, MB, 0)
     turns.step(2 * TICK, 2 * MB, 0)
-    assert [window.acting for window in turns.windows] == [True]
+    assert [(window.acting, window.bytes) for window in turns.windows] == [(True, MB), (True, MB)]
     for tick in range(3, 100):
         turns.step(tick * TICK, tick * MB, 0)
     assert {window.acting for window in turns.windows} == {True, False}

@@ -20,11 +20,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = {f"stepwell/cli/report/assets/page.{kind}" for kind in ("html", "css", "js")}
+PROTOCOL = "stepwell/prefetch/PROTOCOL.md"
+"""The engine's messages name it."""
 COMPILED = {
     "stepwell/collectors/ebpf/access.bpf.o",
     "stepwell/collectors/native/libstepwell.so",
     "stepwell/analysis/native/libanalysis.so",
     "stepwell/store/native/libstore.so",
+    "stepwell/prefetch/native/libprefetch.so",
+    "stepwell/bench/native/libbench.so",
     "stepwell/cli/report/assets/vega.js",
     "stepwell/replay/native/libreplay.so",
 }
@@ -80,7 +84,7 @@ def test_wheel_holds_what_the_editable_install_sees(built: Built) -> None:
         names = {name for name in wheel.namelist() if name.startswith("stepwell/")}
     assert {name for name in names if name.endswith(".py")} == sources()
     others = {name for name in names if Path(name).suffix not in {".py", ".typed"} and not name.endswith("/")}
-    assert others == COMPILED | PAGE
+    assert others == COMPILED | PAGE | {PROTOCOL}
 
 
 def test_wheel_fits_any_python_on_this_platform_only(built: Built) -> None:

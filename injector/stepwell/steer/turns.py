@@ -41,6 +41,7 @@ class Turns:
     reason: str = ""
     _phase: Phase = Phase.BEFORE
     _phase_ns: int | None = None
+    _idle_ns: int = 0
     _window: tuple[int, int, int] | None = None
     _turn_ns: int = limits.ACTING_NS
     _read: int = 0
@@ -68,9 +69,10 @@ class Turns:
             waited_ns: how long they waited for reads up to now.
         """
         if self._window is None:
-            if octets:
-                self._begin(self._phase, now_ns, octets, waited_ns)
-            return
+            if not octets:
+                self._idle_ns = now_ns
+                return
+            self._begin(self._phase, self._idle_ns, 0, 0)
         if self._phase in {Phase.BEFORE, Phase.WITHOUT}:
             self._cut(limits.WINDOW_NS, now_ns, octets, waited_ns)
             if self._read >= limits.WINDOWS_WITHOUT or self._over(limits.LONGEST_WITHOUT_NS, now_ns):
