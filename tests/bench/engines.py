@@ -14,7 +14,6 @@ from stepwell.analysis.ask import Queryable, ask
 from stepwell.analysis.patterns import classify
 from stepwell.store import ParquetStore, Store, export
 from stepwell.store import ingest as take
-from stepwell.store.spark import SparkStore
 
 DEEDS: dict[str, Callable[[Queryable], object]] = {
     "operations": lambda store: ask(store, queries.OPERATIONS, 1),
@@ -40,6 +39,8 @@ def engines(work: Path, *, quick: bool) -> list[Table]:
         with ParquetStore.of(place) as duckdb:
             _measure(duckdb, "DuckDB", rows)
         began = time.perf_counter()
+        from stepwell.store.spark import SparkStore  # an extra, which the other parts do without
+
         with SparkStore.through("local[2]", place) as spark:
             table.notes.append(f"Spark started in {time.perf_counter() - began:.0f} s.")
             _measure(spark, "Spark", rows)
