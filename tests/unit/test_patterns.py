@@ -269,6 +269,17 @@ def test_threads_that_take_turns_read_the_file_sequentially(traced: Traced) -> N
     assert (file["pattern"], file["evidence"]["by_turns"]) == ("sequential", True)
 
 
+def test_a_thread_that_takes_many_turns_at_once_does_not_hide_that_they_are_turns(traced: Traced) -> None:
+    shares = [np.concatenate([[0], np.arange(199, 388)]), *(np.arange(1 + thread, 199, 3) for thread in range(3))]
+    for blocks in shares:
+        traced.add(Series.of(blocks * 4093, 4093, 388 * 4093), "/data/shared", 1)
+    rows = traced.rows()
+    streams = [row["pattern"] for row in rows if row["scope"] == "stream"]
+    assert sorted(streams) == ["header-then-body", "strided", "strided", "strided"]
+    (file,) = (row for row in rows if row["scope"] == "file")
+    assert (file["pattern"], file["evidence"]["by_turns"]) == ("sequential", True)
+
+
 def test_processes_with_a_stride_each_stay_strided(traced: Traced) -> None:
     for thread in range(4):
         series = Series.of((np.arange(97) * 4 + thread) * 4093, 4093, 97 * 4 * 4093)

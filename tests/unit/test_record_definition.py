@@ -186,16 +186,18 @@ IDS = dict.fromkeys(("trace", "reader", "thread", "file", "open"), "BIGINT")
 OTHER_TYPES = {
     "BIGINT": """duration_ns accesses lost files readers first_ns last_ns end_ns user_ns system_ns async_wait_ns
         start_ns request_size reuse_period consec_reads seq_reads consec_writes seq_writes latency_ns value size offset
-        seq stride mtime_ns""",
+        seq stride mtime_ns block_bytes in_flight window_bytes stride_bytes gain_low_permille gain_high_permille pairs
+        waited_ns expected_ns baseline requests brought_bytes used_bytes late_bytes wasted_bytes""",
     "UBIGINT": "ino requested",
     "HUGEINT": "bytes",
     "UINTEGER": "pid ppid uid tid dev generation state",
     "INTEGER": "exit_code",
-    "DOUBLE": "confidence",
+    "DOUBLE": "confidence ratio low high",
     "BOOLEAN": "deleted interpolated",
     "VARCHAR": """uuid command scope cwd host kernel collector version comm container pod workload path dataset
-        filesystem hop subject pattern reuse module counter""",
-    "JSON": "coverage degraded evidence",
+        filesystem hop subject pattern reuse module counter mode policy reason verdict action sentence because design
+        stopped""",
+    "JSON": "coverage degraded evidence plan windows",
     "TIMESTAMP WITH TIME ZONE": "started",
     "ENUM('complete', 'interrupted')": "status",
 }

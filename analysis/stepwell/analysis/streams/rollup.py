@@ -216,7 +216,8 @@ def by_turns(
 
     Several processes that do so, as MPI ranks do, have each its own way to the storage: their pattern stays.
     """
-    onwards = np.isin(members["pattern"], (STRIDED, SEQUENTIAL, UNKNOWN))
+    # One that took the first turn and then, when the others were slow, many at once looks like a header and its body.
+    onwards = np.isin(members["pattern"], (STRIDED, SEQUENTIAL, HEADER_THEN_BODY, UNKNOWN))
     known = groups.sum(members["cost"] * (members["pattern"] != UNKNOWN)) >= limits.CONFIDENT * result["cost"]
     one_process = groups.sum(members["reader"] != members["reader"][groups.first][groups.of]) == 0
     several = (groups.sum(~members["is_lane"]) > 1) & (groups.sum(~onwards) == 0) & one_process
