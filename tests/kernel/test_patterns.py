@@ -46,15 +46,17 @@ for _ in range(499):  # opened for each record
 for number in range(97):
     with open("log", "a") as file:
         file.write("x" * draw.randrange(10, 400))
-fd, turn = os.open("turns", os.O_RDONLY), iter(range(10**6))
-lock = threading.Lock()
-def work():
-    while True:
-        with lock:
-            place = next(turn)
-        if not os.pread(fd, 65536, place * 65536):
-            return
-threads = [threading.Thread(target=work) for _ in range(4)]
+fd, place, changed = os.open("turns", os.O_RDONLY), [0], threading.Condition()
+def work(number):  # each in its turn: one that runs ahead has another pattern of its own
+    while place:
+        with changed:
+            changed.wait_for(lambda: not place or place[0] % 4 == number)
+            if place and os.pread(fd, 65536, place[0] * 65536):
+                place[0] += 1
+            else:
+                place.clear()
+            changed.notify_all()
+threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 """
