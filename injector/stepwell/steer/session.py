@@ -139,7 +139,7 @@ class Session:
         self._engine.close()
         status = self._engine.status
         stopped = self._failure or self._turns.reason
-        if not stopped and (status is None or not status.totals.requests):
+        if not stopped and (status is None or not status.totals.brought_bytes):
             never = "it ended before there was anything to compare with"
             stopped = status.why if status and self._turns.acted else never
         plan = self._done.plan(self._budget, self._order)
@@ -152,7 +152,8 @@ def _deeds(status: Status | None, stopped: str) -> Deeds:
     totals = status.totals
     return Deeds(
         files=totals.opened_files,
-        requests=totals.requests,
+        # Those that found everything in memory were no deed.
+        requests=totals.requests if totals.brought_bytes else 0,
         brought_bytes=totals.brought_bytes,
         used_bytes=totals.used_bytes,
         late_bytes=totals.late_bytes,
