@@ -102,8 +102,8 @@ def run(
             outcome = session.finish() if session else None
 
         def also(store: Store, trace: int) -> None:
-            if outcome:
-                steering.conclude(store, trace, outcome, plan, quiet=quiet)
+            if session and outcome:
+                steering.conclude(store, trace, outcome, plan or session.done(), quiet=quiet)
             elif mode == "recommend":
                 steering.recommend(store, trace, steering.budget(plan, wanted), place.command)
 

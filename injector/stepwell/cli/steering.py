@@ -96,10 +96,10 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Session
         yield Session(Engine(options), feed, plan, roots, wanted.order_from)
 
 
-def conclude(store: Store, trace: int, outcome: Outcome, plan: Plan | None, *, quiet: bool) -> None:
+def conclude(store: Store, trace: int, outcome: Outcome, plan: Plan, *, quiet: bool) -> None:
     """Keep what was done and what it gained, and say it."""
     verdict = _judged(store, trace, outcome)
-    store.set_acts(trace, plan_rows([Carried(0, plan or outcome.plan)]), verdict_rows([verdict]))
+    store.set_acts(trace, plan_rows([Carried(0, plan)]), verdict_rows([verdict]))
     if outcome.failed or not quiet:
         say(verdict.sentence)
 

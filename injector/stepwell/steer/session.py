@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from stepwell.analysis.plans import Plan
 from stepwell.analysis.verdicts import Deeds, Window
-from stepwell.prefetch.errors import PrefetchError
 from stepwell.prefetch.protocol import Message, Mode, Root, Status
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
@@ -45,12 +44,8 @@ class Outcome:
 
     windows: tuple[Window, ...]
     deeds: Deeds
-    stopped: str
-    """Why acting ended early, or never began; empty when it did not."""
     failed: bool
     """The engine ended by itself; the program did not notice."""
-    plan: Plan
-    """What was done, as far as the engine found it out by itself."""
 
 
 class Session:
@@ -90,12 +85,18 @@ class Session:
         self._spool, self._origin_ns = Spool(spool), origin_ns
 
     def tick(self, recorder: Recorder) -> None:
-        """Look at the readers once; what goes wrong with the engine ends acting, and nothing else."""
+        """Look at the readers once; what goes wrong with that ends acting, and nothing else."""
         if self._spool is None or self._failure:
             return
+        try:
+            self._look(self._spool, recorder)
+        except Exception as error:  # whatever it is, the program and its recording go on
+            self._failure = str(error) or type(error).__name__
+
+    def _look(self, spool: Spool, recorder: Recorder) -> None:
         runs = recorder.open_runs()
         recorder.catch_up()  # now all that came before the open runs is in the file
-        told = self._feed.tell(self._spool.follow(KINDS), runs, waiting=self._waiting)
+        told = self._feed.tell(spool.follow(KINDS), runs, waiting=self._waiting)
         now_ns = time.monotonic_ns() - self._origin_ns
         meter = self._feed.meter
         before_ns, _, waited_before = self._last
@@ -103,15 +104,12 @@ class Session:
         self._waiting = meter.waited_ns - waited_before > WAITING * (now_ns - before_ns)
         acting = self._turns.acting
         self._turns.step(*self._last)
-        try:
-            if self._tuning.step(*self._last, acting=acting):
-                self._tell(list(self._roots.values()))
-            self._tell(told)
-            if self._turns.acting is not acting:
-                self._tell([Mode(act=self._turns.acting)])
-            self._listen()
-        except PrefetchError as error:
-            self._failure = str(error)
+        if self._tuning.step(*self._last, acting=acting):
+            self._tell(list(self._roots.values()))
+        self._tell(told)
+        if self._turns.acting is not acting:
+            self._tell([Mode(act=self._turns.acting)])
+        self._listen()
 
     def _tell(self, messages: Iterable[Message]) -> None:
         """Tell the engine, datasets with the setting that is tried at the moment."""
@@ -128,7 +126,7 @@ class Session:
         self._engine.listen()
         if status := self._engine.status:
             self._done.see(status.heads)
-            if self._tuning.tuner is None and status.totals.requests:
+            if self._tuning.tuner is None and status.totals.requests and status.mounts:
                 self._tuning.start(max(status.mounts, key=lambda mount: mount.request_ns))
 
     def finish(self) -> Outcome:
@@ -142,8 +140,11 @@ class Session:
         if not stopped and (status is None or not status.totals.brought_bytes):
             never = "it ended before there was anything to compare with"
             stopped = status.why if status and self._turns.acted else never
-        plan = self._done.plan(self._budget, self._order)
-        return Outcome(tuple(self._turns.windows), _deeds(status, stopped), stopped, bool(self._failure), plan)
+        return Outcome(tuple(self._turns.windows), _deeds(status, stopped), bool(self._failure))
+
+    def done(self) -> Plan:
+        """Return what was done as a plan, as far as the engine found it out by itself."""
+        return self._done.plan(self._budget, self._order)
 
 
 def _deeds(status: Status | None, stopped: str) -> Deeds:

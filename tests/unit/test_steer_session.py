@@ -1,0 +1,71 @@
+"""A recording that is steered goes on whatever happens to the steering."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.unit.recordings import MS, T0, Recording
+
+from stepwell.analysis.plans import Budget, Plan
+from stepwell.analysis.plans.model import VERSION
+from stepwell.prefetch.errors import PrefetchError
+from stepwell.steer import Engine, Session
+from stepwell.steer.feed import Feed
+from stepwell.trace.definition import RUN
+from stepwell.trace.layout import DTYPES
+
+
+class Recorder:
+    """A collector with no open runs, or one that breaks."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def open_runs(self) -> np.ndarray[Any, np.dtype[np.void]]:
+        if self.error:
+            raise self.error
+        return np.zeros(0, DTYPES[RUN.kind])
+
+    def catch_up(self) -> None:
+        pass
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    recording = Recording(tmp_path / "one.spool")
+    recording.thread(1)
+    recording.open(1, b"/nowhere/data/f")
+    recording.run(1, at=np.arange(17) * MS, offset=np.arange(17) * 4096, wait_ns=MS)
+    recording.end(0)
+    made = Session(Engine(), Feed(0), Plan(VERSION, "auto", Budget(1 << 20, 8), ()))
+    made.begin(recording.path, T0)
+    return made
+
+
+@pytest.mark.parametrize("error", [OSError(5, "broken"), ValueError("odd"), KeyError()])
+def test_whatever_breaks_while_looking_ends_acting_alone(session: Session, error: Exception) -> None:
+    session.tick(Recorder(error))
+    session.tick(Recorder())
+    outcome = session.finish()
+    assert outcome.failed
+    assert outcome.deeds.requests == 0
+    assert outcome.deeds.stopped
+    assert outcome.windows == ()
+    assert session.done().targets == ()
+
+
+def test_what_is_read_before_the_engine_ends_is_measured(session: Session) -> None:
+    session.tick(Recorder())
+    outcome = session.finish()
+    assert not outcome.failed
+    assert [window.bytes for window in outcome.windows] == [17 * 4096]
+    assert [window.waited_ns for window in outcome.windows] == [17 * MS]
+
+
+def test_an_engine_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with pytest.raises(PrefetchError, match="cannot be started"):
+        Engine()
