@@ -146,7 +146,10 @@ def test_wrong_use_is_told_before_anything_runs(stepwell: Stepwell, tmp_path: Pa
         (["--order-from", "12"], 5, "there are no traces"),
         (["--plan", str(plan)], 2, "mode is missing"),
         (["--mode", "observe", "--order-from", str(order)], 2, "reads nothing ahead"),
+        (["--order-from", str(tmp_path / "none")], 1, "neither a file nor the number of a trace"),
         (["--memory", "much"], 2, "much"),
+        (["--memory", "64KiB"], 2, "1 MiB at least"),
+        (["--bandwidth", "0"], 2, "too small"),
     ):
         done = stepwell.run("run", *arguments, "--", "touch", str(mark))
         assert (done.returncode, word in done.stderr, done.stdout) == (code, True, ""), done.stderr

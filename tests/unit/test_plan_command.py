@@ -72,7 +72,7 @@ def test_the_table_shows_the_plan_and_what_it_follows_from(store: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("--memory", "1023KiB"), 2, "must be 1MiB at least"),
+        (("--memory", "1023KiB"), 2, "1 MiB at least"),
         (("--bandwidth", "0"), 2, "leave it out for no cap"),
         (("--bandwidth", "fast"), 2, "is no rate"),
         (("--in-flight", "0"), 2, "--in-flight"),

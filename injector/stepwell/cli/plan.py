@@ -56,8 +56,8 @@ Exit codes: 0 planned; 2 an option is unusable; 4 the store cannot be read;
     help="Form of the plan.",
 )
 @click.option("--mode", type=click.Choice(_MODES), default="auto", show_default=True, help="Mode the plan is for.")
-@click.option("--memory", type=Octets(), default="1GiB", show_default=True, help="Most that is kept read ahead.")
-@click.option("--bandwidth", type=Bandwidth(), help="Most that is read a second.  [default: no cap]")
+@click.option("--memory", type=Octets(1 << 20), default="1GiB", show_default=True, help="Most that is kept read ahead.")
+@click.option("--bandwidth", type=Bandwidth(1), help="Most that is read a second.  [default: no cap]")
 @click.option(
     "--in-flight", type=click.IntRange(1, 1024), default=64, show_default=True, help="Most requests under way at once."
 )
@@ -90,10 +90,6 @@ def plan(
     if schema:
         click.echo(json.dumps(plans.schema(), indent=2))
         return
-    if memory < 1 << 20:
-        raise click.BadParameter("must be 1MiB at least", param_hint="--memory")
-    if bandwidth == 0:
-        raise click.BadParameter("must be more than 0; leave it out for no cap", param_hint="--bandwidth")
     budget = plans.Budget(memory, in_flight, bandwidth)
     benches = [storage.load(file.read_text(encoding="utf-8", errors="replace"), str(file)) for file in storages]
     with place.reading() as store:

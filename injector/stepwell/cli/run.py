@@ -50,8 +50,10 @@ difference is measured; when there is none it stops. The last line says what it 
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Do what this plan says, as `stepwell plan` writes it.",
 )
-@click.option("--memory", type=Octets(), help="Most bytes read ahead and not used yet.  [default: 1/4 of what is free]")
-@click.option("--bandwidth", type=Bandwidth(), help="Most bytes a second to read ahead.  [default: no limit]")
+@click.option(
+    "--memory", type=Octets(1 << 20), help="Most bytes read ahead and not used yet.  [default: 1/4 of what is free]"
+)
+@click.option("--bandwidth", type=Bandwidth(1), help="Most bytes a second to read ahead.  [default: no limit]")
 @click.option("--in-flight", type=click.IntRange(1, 256), help="Most requests at once.  [default: 64, or the plan's]")
 @click.option(
     "--order-from",

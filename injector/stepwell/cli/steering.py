@@ -19,6 +19,7 @@ from stepwell.analysis.verdicts import Verdict, baseline, judge
 from stepwell.analysis.verdicts import table as verdict_rows
 from stepwell.cli import facts
 from stepwell.cli.place import say, trace_number
+from stepwell.prefetch.errors import OrderError
 from stepwell.steer import Engine, Outcome, Session
 from stepwell.steer.carry import limited
 from stepwell.steer.feed import Feed
@@ -87,6 +88,8 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Session
             file = Path(wanted.order_from)
             if file.exists():
                 roots = of_file(file, wanted.under or Path.cwd())
+            elif not (wanted.order_from.isdecimal() or wanted.order_from == "last"):
+                raise OrderError(f"{file} is neither a file nor the number of a trace; check its spelling")
             else:
                 file = Path(directory) / "order.arrow"
                 with place.reading() as store:

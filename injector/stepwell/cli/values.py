@@ -16,6 +16,9 @@ class Octets(click.ParamType[int]):
     name = "size"
     _example = "4096, 64KiB, 1.5GiB"
 
+    def __init__(self, least: int = 0) -> None:
+        self._least = least
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the bytes."""
         if isinstance(value, int):
@@ -24,8 +27,9 @@ class Octets(click.ParamType[int]):
             found = human.octets(self._amount(value))
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is no {self.name}; write {self._example}", param, ctx)
-        if not 0 <= found < 1 << 62:
-            self.fail(f"{value!r} is too large", param, ctx)
+        if not self._least <= found < 1 << 62:
+            wrong = "large" if found >= self._least else f"small; it may be {human.size(self._least)} at least"
+            self.fail(f"{value!r} is too {wrong}", param, ctx)
         return found
 
     def _amount(self, value: str) -> str:
