@@ -61,6 +61,13 @@ def test_what_makes_no_difference_ends() -> None:
     assert turns.reason.startswith("it made no difference in ")
 
 
+def test_harm_is_short() -> None:
+    turns, share = steered(600, 5, 4)
+    acting = sum(window.length_ns for window in turns.windows if window.acting)
+    assert acting <= 5 * limits.SECOND_NS
+    assert share * 600 <= 5
+
+
 def test_what_hurts_ends() -> None:
     turns, share = steered(600, 5, 4)
     assert share < 0.1

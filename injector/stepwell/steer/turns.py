@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -27,9 +29,10 @@ class Phase(Enum):
 class Turns:
     """Acts in turns, and keeps the windows of each.
 
-    The first turn is without, as soon as something is read, unless it is `known` what will be read: then nothing has to
-    be seen before.  Turns with it grow as long as it helps, so that measuring
-    costs less and less; when it is certain that it does not help, acting ends.
+    The first turn is without, as soon as something is read, unless it is `known` what will be read: then nothing has
+    to be seen before.  Turns with it grow as long as it helps, so that measuring costs less and less.  One that looks
+    worse than the turn before is cut short, so that harm is small and soon certain; then acting ends, as it does when
+    it makes no difference.
 
     Attributes:
         windows: what was measured, in order of time.
@@ -81,7 +84,7 @@ class Turns:
         elif self._phase is Phase.ACTING:
             lasted = now_ns - self._phase_ns if self._phase_ns is not None else 0
             self._cut(max(limits.WINDOW_NS, lasted // limits.WINDOWS_ACTING), now_ns, octets, waited_ns)
-            if self._over(self._turn_ns, now_ns):
+            if self._over(self._turn_ns, now_ns) or self._looks_worse():
                 self._begin(Phase.SETTLING, now_ns, octets, waited_ns)
         elif self._phase is Phase.SETTLING and self._over(limits.SETTLING_NS, now_ns):
             self._begin(Phase.WITHOUT, now_ns, octets, waited_ns)
@@ -110,6 +113,13 @@ class Turns:
         self._read += octets > before
         self._window = now_ns, octets, waited_ns
 
+    def _looks_worse(self) -> bool:
+        """Whether this turn costs more a byte than the one before it, without acting: it is not to last."""
+        turn = [window for window in self.windows if window.start_ns >= (self._phase_ns or 0)]
+        before = [window for window in self.windows if window.start_ns < (self._phase_ns or 0)]
+        without = list(itertools.takewhile(lambda window: not window.acting, reversed(before)))
+        return len(turn) >= limits.WINDOWS_WITHOUT and _rate(turn) * limits.WORSE < _rate(without)
+
     def _decide(self) -> None:
         """Conclude from the turns up to now: go on for longer, or end."""
         effect = alternating(self.windows)
@@ -123,3 +133,8 @@ class Turns:
             self.reason = (
                 f"it {what} in {effect.pairs} turns: {effect.ratio:.3g}x [{effect.low:.3g}, {effect.high:.3g}]"
             )
+
+
+def _rate(windows: Sequence[Window]) -> float:
+    """Return bytes a nanosecond; 0 of none."""
+    return sum(window.bytes for window in windows) / max(1, sum(window.length_ns for window in windows))

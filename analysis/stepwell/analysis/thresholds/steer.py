@@ -23,6 +23,10 @@ ACTING_NS = 4 * SECOND_NS
 """First turns with acting, in ns.  Default 4 s: measuring then takes a fifth of the time, and five turns, the fewest
 for a verdict (`verdicts.PAIRS`), 25 s."""
 
+WORSE = 1.1
+"""Factor between the bytes a second of a turn without acting and of the one after it, from which on that is cut short.
+Default 1.1: windows of 0.1 s vary by about as much, and a turn cut short for nothing costs half a second."""
+
 LONGEST_ACTING_NS = 256 * SECOND_NS
 """Longest turn with acting, in ns.  Default 256 s: a change is noticed within some minutes, and measuring takes
 0.4 %."""
