@@ -73,7 +73,7 @@ def test_the_table_shows_the_plan_and_what_it_follows_from(store: Path) -> None:
     ("arguments", "code", "said"),
     [
         (("--memory", "1023KiB"), 2, "1 MiB at least"),
-        (("--bandwidth", "0"), 2, "leave it out for no cap"),
+        (("--bandwidth", "0"), 2, "too small"),
         (("--bandwidth", "fast"), 2, "is no rate"),
         (("--in-flight", "0"), 2, "--in-flight"),
         (("--mode", "on"), 2, "'on' is not one of"),
