@@ -280,6 +280,20 @@ def test_a_thread_that_takes_many_turns_at_once_does_not_hide_that_they_are_turn
     assert (file["pattern"], file["evidence"]["by_turns"]) == ("sequential", True)
 
 
+@pytest.mark.parametrize(("back", "pattern"), [(False, "sequential"), (True, "mixed")])
+def test_a_thread_that_goes_on_alone_after_its_turns_reads_in_turns(traced: Traced, back: bool, pattern: str) -> None:
+    rest = np.arange(388, 485)
+    shares = [np.concatenate([np.arange(0, 388, 4), rest[::-1] if back else rest])]
+    shares += [np.arange(thread, 388, 4) for thread in range(1, 4)]
+    for blocks in shares:
+        traced.add(Series.of(blocks * 4093, 4093, 485 * 4093), "/data/shared", 1)
+    rows = traced.rows()
+    streams = [row["pattern"] for row in rows if row["scope"] == "stream"]
+    assert sorted(streams) == ["mixed", "strided", "strided", "strided"]
+    (file,) = (row for row in rows if row["scope"] == "file")
+    assert file["pattern"] == pattern
+
+
 def test_processes_with_a_stride_each_stay_strided(traced: Traced) -> None:
     for thread in range(4):
         series = Series.of((np.arange(97) * 4 + thread) * 4093, 4093, 97 * 4 * 4093)

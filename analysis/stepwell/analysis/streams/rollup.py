@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stepwell.analysis.darshan import CounterVerdict
-from stepwell.analysis.native.streams import Evidence
+from stepwell.analysis.native.streams import STEPS, Evidence
 from stepwell.analysis.streams.decide import (
     APPEND,
     HEADER_THEN_BODY,
@@ -30,9 +30,12 @@ Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 STREAM = np.dtype(
     [*((name, "i8") for name in ("reader", "thread", "open", "file", "lane")), ("op", "u1"), ("is_lane", "?"),
-     *((name, "i8") for name in ("counted", "accesses", "bytes", "low", "high")), *VERDICT.descr]
+     ("onwards", "?"), *((name, "i8") for name in ("counted", "accesses", "bytes", "low", "high")), *VERDICT.descr]
 )  # fmt: skip
-"""What is kept of every stream and lane: who, what, and the verdict; `counted` is 1 where counters stand for one."""
+"""What is kept of every stream and lane: who, what, and the verdict.
+
+`onwards` tells whether it hardly goes back, `counted` is 1 where counters stand for one.
+"""
 
 GROUP = np.dtype(
     [*((name, "i8") for name in ("streams", "counted", "accesses", "bytes", "low", "high")), ("by_turns", "?"),
@@ -80,7 +83,17 @@ def condense(evidence: Evidence, verdicts: Verdicts) -> np.ndarray[Any, np.dtype
     for name in (*EVIDENCE_NAMES, *(VERDICT.names or ())):
         kept[name] = evidence[name] if name in EVIDENCE_NAMES else verdicts[name]
     kept["low"][evidence["accesses"] == 0] = 0
+    kept["onwards"] = _onwards(evidence)
     return kept
+
+
+def _onwards(evidence: Evidence) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Tell whose steps lead upwards but for few: on from the end, over a gap, by a positive stride, by a jump."""
+    steps = {name: evidence["steps"][:, number].astype(np.float64) for number, name in enumerate(STEPS)}
+    down = steps["backward"] + steps["repeat"] + evidence["downwards"]
+    descending = ((evidence["stride"] < 0) & (evidence["stride_count"] > 0)).any(axis=1)
+    upwards: np.ndarray[Any, np.dtype[np.bool_]] = down <= (1 - limits.CONFIDENT) * sum(steps.values())
+    return upwards & ~descending
 
 
 def of_counters(verdicts: Sequence[CounterVerdict]) -> np.ndarray[Any, np.dtype[np.void]]:
@@ -216,8 +229,9 @@ def by_turns(
 
     Several processes that do so, as MPI ranks do, have each its own way to the storage: their pattern stays.
     """
-    # One that took the first turn and then, when the others were slow, many at once looks like a header and its body.
-    onwards = np.isin(members["pattern"], (STRIDED, SEQUENTIAL, HEADER_THEN_BODY, UNKNOWN))
+    # One that takes many turns at once, when the others are slow, looks like a header and its body, or changes in time.
+    known_ways = np.isin(members["pattern"], (STRIDED, SEQUENTIAL, UNKNOWN))
+    onwards = known_ways | (np.isin(members["pattern"], (HEADER_THEN_BODY, MIXED)) & members["onwards"])
     known = groups.sum(members["cost"] * (members["pattern"] != UNKNOWN)) >= limits.CONFIDENT * result["cost"]
     one_process = groups.sum(members["reader"] != members["reader"][groups.first][groups.of]) == 0
     several = (groups.sum(~members["is_lane"]) > 1) & (groups.sum(~onwards) == 0) & one_process
