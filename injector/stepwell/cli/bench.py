@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stepwell.cli import format as human
-from stepwell.cli.output import table_or_json
+from stepwell.cli.output import schema_option, table_or_json
 from stepwell.cli.place import say
 from stepwell.cli.progress import ProgressLine
 from stepwell.cli.values import Octets, Seconds, Several
@@ -28,6 +27,12 @@ _HUNG = 1
 _SMALLEST, _LARGEST, _MOST_THREADS = 4096, 64 << 20, 256
 _OPENING = 0.1
 """Share of the time that looking for files and opening them may take each."""
+
+
+def _schema() -> Any:
+    from stepwell.analysis.storage import schema
+
+    return schema()
 
 
 @click.command(
@@ -69,14 +74,7 @@ Exit codes: 0 measured; 1 nothing can be measured there, or the storage hangs;
 @click.option("--time", "seconds", type=Seconds(), default="30s", show_default=True, help="At most.")
 @click.option("--bytes", "octets", type=Octets(), default="4GiB", show_default=True, help="Bytes to read at most.")
 @click.option("--make", type=Octets(), help="Make files of so many bytes to read, in PATH; they are removed again.")
-@click.option(
-    "--schema",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=lambda c, _, v: _schema(c, v),
-    help="Show the JSON Schema of -o json instead.",
-)
+@schema_option(_schema)
 @table_or_json
 def bench(
     path: Path,
@@ -153,11 +151,3 @@ def _leave(result: Bench) -> None:
     )
     sys.stdout.flush()
     os._exit(_HUNG)
-
-
-def _schema(ctx: click.Context, asked: bool) -> None:
-    if asked and not ctx.resilient_parsing:
-        from stepwell.analysis.storage import schema
-
-        click.echo(json.dumps(schema(), indent=2))
-        ctx.exit()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stepwell.cli.format import count, duration, plural, printable, size
-from stepwell.cli.output import print_table, table_or_json
+from stepwell.cli.output import print_table, schema_option, table_or_json
 from stepwell.cli.place import trace_number
 
 if TYPE_CHECKING:
@@ -25,13 +25,11 @@ _LISTED = 12
 _VERDICTS = {"real": "real", "noise": "within noise", "small": "small", "equal": "", "unknown": "unknown"}
 
 
-def _schema(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
-    if asked and not ctx.resilient_parsing:
-        from stepwell.analysis.compare import Comparison
-        from stepwell.analysis.form import described
+def _schema() -> Any:
+    from stepwell.analysis.compare import Comparison
+    from stepwell.analysis.form import described
 
-        click.echo(json.dumps(described(Comparison, "stepwell compare -o json"), indent=2))
-        ctx.exit()
+    return described(Comparison, "stepwell compare -o json")
 
 
 @click.command(
@@ -67,10 +65,7 @@ Exit codes:
 )
 @click.argument("a")
 @click.argument("b")
-@click.option(
-    "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_schema,
-    help="Show the JSON Schema of -o json instead.",
-)  # fmt: skip
+@schema_option(_schema)
 @table_or_json
 @click.pass_obj
 def compare(place: Place, a: str, b: str, output: str) -> None:

@@ -12,7 +12,7 @@ from stepwell.cli.format import printable
 from stepwell.cli.place import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pyarrow as pa
 
@@ -30,6 +30,20 @@ table_or_json = click.option(
     show_default=True,
     help="Form of the result.",
 )
+
+
+def schema_option(schema: Callable[[], Any]) -> Callable[[Any], Any]:
+    """Return the option that shows a JSON Schema instead of doing anything; it is made when it is asked for."""
+
+    def show(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+        if asked and not ctx.resilient_parsing:
+            click.echo(json.dumps(schema(), indent=2))
+            ctx.exit()
+
+    return click.option(
+        "--schema", is_flag=True, is_eager=True, expose_value=False, callback=show,
+        help="Show the JSON Schema of -o json instead.",
+    )  # fmt: skip
 
 
 def print_table(headings: Iterable[str], rows: Iterable[Iterable[str]], right: frozenset[str] = frozenset()) -> None:

@@ -6,12 +6,12 @@ import json
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stepwell.cli import format as human
-from stepwell.cli.output import print_table, table_or_json
+from stepwell.cli.output import print_table, schema_option, table_or_json
 from stepwell.cli.place import say, trace_number
 from stepwell.cli.progress import ProgressLine
 
@@ -37,6 +37,13 @@ class Speed(click.ParamType[float]):
         if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?x?", value) or not float(value.rstrip("x")):
             self.fail(f"{value!r} is not max or a factor such as 1x, 2x or 0.5x", param, ctx)
         return float(value.rstrip("x"))
+
+
+def _schema() -> Any:
+    from stepwell.analysis.form import described
+    from stepwell.replay import Replay
+
+    return described(Replay, "stepwell replay -o json")
 
 
 @click.command(
@@ -92,14 +99,7 @@ Exit codes:
 @click.option("--sparse", is_flag=True, help="With --make-files: files without content, which storage need not read.")
 @click.option("--writes", is_flag=True, help="Write, too, to files that --make-files made.")
 @click.option("--software", is_flag=True, help="Replay programs and libraries, too.")
-@click.option(
-    "--schema",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=lambda c, _, v: _schema(c, v),
-    help="Show the JSON Schema of -o json instead.",
-)
+@schema_option(_schema)
 @table_or_json
 @click.pass_obj
 def replay(
@@ -160,15 +160,6 @@ def _prepare(files: Files, *, make: bool, sparse: bool, total: int) -> None:
         )
         line.clear()
         say(f"made {human.plural(made, 'file')} below {files.path}")
-
-
-def _schema(ctx: click.Context, asked: bool) -> None:
-    if asked and not ctx.resilient_parsing:
-        from stepwell.analysis.form import described
-        from stepwell.replay import Replay
-
-        click.echo(json.dumps(described(Replay, "stepwell replay -o json"), indent=2))
-        ctx.exit()
 
 
 def _print(result: Replay) -> None:
