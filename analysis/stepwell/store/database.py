@@ -20,6 +20,7 @@ from stepwell.store.errors import (
     StoreNewerError,
     store_errors,
 )
+from stepwell.store.interruptible import interruptibly
 from stepwell.store.tables import MIGRATIONS, NAMES, SCHEMA_VERSION, TABLES
 from stepwell.store.views import VIEW_SQL
 
@@ -178,11 +179,16 @@ class Store:
         """
         with self._query_errors():
             cursor = self.connection.cursor()  # one each, so that several results can be read at once
-            relation = cursor.sql(sql)
-            if relation is None:
-                raise QueryError("the statement gives no rows; only queries can be run, such as `select * from traces`")
-            types = [str(kind) for kind in relation.types]
-            batches = relation.to_arrow_reader(65_536)
+
+            def ask() -> tuple[list[str], pa.RecordBatchReader]:
+                relation = cursor.sql(sql)
+                if relation is None:
+                    raise QueryError(
+                        "the statement gives no rows; only queries can be run, such as `select * from traces`"
+                    )
+                return [str(kind) for kind in relation.types], relation.to_arrow_reader(65_536)
+
+            types, batches = interruptibly(ask, cursor.interrupt)
             self._open.append((cursor, batches))
         fields = [
             field.with_metadata({"stepwell": "json"}) if kind == "JSON" else field
@@ -194,7 +200,7 @@ class Store:
 
         def checked() -> Iterator[pa.RecordBatch]:
             with self._query_errors():
-                for batch in batches:
+                while (batch := interruptibly(lambda: next(batches, None), cursor.interrupt)) is not None:
                     yield batch.cast(schema)
 
         return pa.RecordBatchReader.from_batches(schema, checked())

@@ -65,6 +65,11 @@ class NoTraceError(StepwellError):
     exit_code = 5
 
 
+def is_interruption(error: RuntimeError) -> bool:
+    """Whether a signal ended a query: DuckDB raises this in the place of what the signal's handler raised."""
+    return str(error) == "Query interrupted"
+
+
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
     """Turn the errors of DuckDB and of the operating system, inside, into those above."""

@@ -11,10 +11,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
@@ -104,14 +103,14 @@ def _start(master: str, place: Path) -> SparkSession:
 
 
 def _stop() -> None:
-    """Stop Spark and wait until its Java process has ended, which otherwise lives as long as this one."""
+    """End Spark's Java process, which otherwise lives as long as this one, and forget it.
+
+    It is asked by the end of its input alone, on which it stops all that it runs: after a call that a signal broke
+    off, the answer to any other word might be the one to that call.
+    """
     gateway = SparkContext._gateway
     if gateway is None:
         return
-    with suppress(Py4JError, OSError):  # the call that a signal broke off may have left no way to ask for it
-        if SparkContext._active_spark_context is not None:
-            SparkContext._active_spark_context.stop()
-        gateway.shutdown()
     process = gateway.proc
     process.stdin.close()
     try:
@@ -119,6 +118,10 @@ def _stop() -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    gateway.close()
+    if (context := SparkContext._active_spark_context) is not None:
+        context._jsc = None  # there is nobody left to tell
+        context.stop()
     SparkContext._gateway = SparkContext._jvm = None
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +20,7 @@ from sqlglot.errors import SqlglotError
 
 from stepwell.store.errors import QueryError, StoreError
 from stepwell.store.exported import Exported, exported
+from stepwell.store.interruptible import interruptibly
 from stepwell.store.parquet import (
     COMPUTED,
     FROM_FILES,
@@ -94,7 +95,7 @@ class SparkStore(ParquetStore):
         """
         schema = self._schema(sql)
         try:
-            table = self._spark.sql(to_spark(sql)).toArrow()
+            table = self._asked(lambda: self._spark.sql(to_spark(sql)).toArrow())
         except _ERRORS as error:
             raise QueryError(f"Spark: {_said(error)}\nask it more simply, or ask DuckDB") from error
         return table.rename_columns(schema.names).cast(schema).to_reader()
@@ -117,21 +118,32 @@ class SparkStore(ParquetStore):
             QueryError: the query is wrong, or the work failed.
         """
         rows = self._schema(sql)
-        try:
+
+        def ask() -> pa.Table:
             frame = self._spark.sql(to_spark(sql, with_column=(NUMBERED, ROW)))
             parts = 2 * self._spark.sparkContext.defaultParallelism
             frame = frame.repartition(parts, *keys).sortWithinPartitions(ROW).drop(ROW)
             return frame.mapInArrow(Typed(work, rows), from_arrow_schema(schema)).toArrow()
+
+        try:
+            return self._asked(ask)
         except _ERRORS as error:
             raise QueryError(f"Spark: {_said(error)}") from error
 
+    def _asked(self, ask: Callable[[], pa.Table]) -> pa.Table:
+        return interruptibly(ask, self._spark.sparkContext.cancelAllJobs)
+
     def _schema(self, sql: str) -> pa.Schema:
         refuse_all_but_queries(self._checker, sql)
-        try:
+
+        def ask() -> tuple[list[Any], pa.Schema]:
             relation = self._checker.sql(sql)
             if relation is None:
                 raise QueryError("the statement gives no rows; only queries can be run, such as `select * from traces`")
-            types, schema = relation.types, relation.to_arrow_table().schema
+            return relation.types, relation.to_arrow_table().schema
+
+        try:
+            types, schema = interruptibly(ask, self._checker.interrupt)
         except duckdb.Error as error:
             raise QueryError(f"{error}\nsee `stepwell query --schema` for the views and columns") from error
         fields = []
