@@ -5,6 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -205,3 +210,30 @@ def test_without_a_store_there_is_nothing_to_read(tmp_path: Path) -> None:
     assert caught.value.exit_code == 5
     with Store.open(tmp_path / "new.duckdb", "w") as store, pytest.raises(NoTraceError):
         store.latest_trace()
+
+
+def test_a_signal_ends_a_query_at_once_and_means_what_it_meant(database: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from stepwell.store import Store\n"
+        "with Store.open(Path(sys.argv[1]), 'r') as store:\n"
+        "    print('ready', flush=True)\n"
+        "    store.query('select sum(a.range * b.range) as s from range(100000) a, range(10000000) b').read_all()\n"
+    )
+    command = [sys.executable, "-c", program, str(database)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as asking:
+        try:
+            assert asking.stdout
+            assert asking.stdout.readline() == "ready\n"
+            deadline = time.monotonic() + 30
+            while _ticks_of_cpu(asking.pid) < 200:  # the query, which would take hours, has begun
+                assert time.monotonic() < deadline
+                os.sched_yield()
+            asking.send_signal(signal.SIGINT)
+            assert asking.wait(20) == -signal.SIGINT
+        finally:
+            asking.kill()
+
+
+def _ticks_of_cpu(process: int) -> int:
+    """Return the user time of a process, in ticks of 10 ms (see proc(5))."""
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11])
