@@ -259,39 +259,30 @@ def test_a_file_opened_for_each_access_has_a_pattern(traced: Traced) -> None:
     assert of(rows, "file") == {"records": "random"}
 
 
-def test_threads_that_take_turns_read_the_file_sequentially(traced: Traced) -> None:
-    for thread in range(4):
-        series = Series.of((np.arange(97) * 4 + thread) * 4093, 4093, 97 * 4 * 4093)
-        traced.add(series, "/data/shared", 1)
-    rows = traced.rows()
-    assert [row["pattern"] for row in rows if row["scope"] == "stream"] == ["strided"] * 4
-    (file,) = (row for row in rows if row["scope"] == "file")
-    assert (file["pattern"], file["evidence"]["by_turns"]) == ("sequential", True)
+ROW = np.arange(485)
+ALONE = ROW[388:]
 
 
-def test_a_thread_that_takes_many_turns_at_once_does_not_hide_that_they_are_turns(traced: Traced) -> None:
-    shares = [np.concatenate([[0], np.arange(199, 388)]), *(np.arange(1 + thread, 199, 3) for thread in range(3))]
-    for blocks in shares:
-        traced.add(Series.of(blocks * 4093, 4093, 388 * 4093), "/data/shared", 1)
-    rows = traced.rows()
-    streams = [row["pattern"] for row in rows if row["scope"] == "stream"]
-    assert sorted(streams) == ["header-then-body", "strided", "strided", "strided"]
-    (file,) = (row for row in rows if row["scope"] == "file")
-    assert (file["pattern"], file["evidence"]["by_turns"]) == ("sequential", True)
-
-
-@pytest.mark.parametrize(("back", "pattern"), [(False, "sequential"), (True, "mixed")])
-def test_a_thread_that_goes_on_alone_after_its_turns_reads_in_turns(traced: Traced, back: bool, pattern: str) -> None:
-    rest = np.arange(388, 485)
-    shares = [np.concatenate([np.arange(0, 388, 4), rest[::-1] if back else rest])]
-    shares += [np.arange(thread, 388, 4) for thread in range(1, 4)]
+@pytest.mark.parametrize(
+    ("shares", "first", "pattern"),
+    [
+        ([ROW[thread:388:4] for thread in range(4)], "strided", "sequential"),
+        # One thread takes many turns at once, or goes on alone.
+        ([np.append(0, ROW[199:388]), *(ROW[1 + thread : 199 : 3] for thread in range(3))], "header-then-body",
+         "sequential"),
+        ([np.append(ROW[:388:4], ALONE), *(ROW[thread:388:4] for thread in range(1, 4))], "mixed", "sequential"),
+        ([np.append(ROW[:388:4], ALONE[::-1]), *(ROW[thread:388:4] for thread in range(1, 4))], "mixed", "mixed"),
+    ],
+)  # fmt: skip
+def test_threads_that_take_turns_read_the_file_sequentially(
+    traced: Traced, shares: list[np.ndarray[Any, Any]], first: str, pattern: str
+) -> None:
     for blocks in shares:
         traced.add(Series.of(blocks * 4093, 4093, 485 * 4093), "/data/shared", 1)
     rows = traced.rows()
-    streams = [row["pattern"] for row in rows if row["scope"] == "stream"]
-    assert sorted(streams) == ["mixed", "strided", "strided", "strided"]
+    assert sorted(row["pattern"] for row in rows if row["scope"] == "stream") == [first, *["strided"] * 3]
     (file,) = (row for row in rows if row["scope"] == "file")
-    assert file["pattern"] == pattern
+    assert (file["pattern"], bool(file["evidence"].get("by_turns"))) == (pattern, pattern == "sequential")
 
 
 def test_processes_with_a_stride_each_stay_strided(traced: Traced) -> None:
