@@ -65,16 +65,19 @@ class NoTraceError(StepwellError):
     exit_code = 5
 
 
-def is_interruption(error: RuntimeError) -> bool:
-    """Whether a signal ended a query: DuckDB raises this in the place of what the signal's handler raised."""
-    return str(error) == "Query interrupted"
-
-
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
-    """Turn the errors of DuckDB and of the operating system, inside, into those above."""
+    """Turn the errors of DuckDB and of the operating system, inside, into those above.
+
+    Raises:
+        KeyboardInterrupt: a signal ended a query; DuckDB has a RuntimeError in the place of what its handler raised.
+    """
     try:
         yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
     except (duckdb.Error, OSError) as error:
         raise translate(error, path) from error
 

@@ -138,8 +138,6 @@ def _run() -> int:
     except OSError as error:
         return _complain(f"{error.filename or 'output'}: {error.strerror}; check that place, its rights and its space")
     except Exception as error:
-        if isinstance(error, RuntimeError) and _is_interruption(error):
-            return _INTERRUPTED
         if sys.flags.dev_mode:
             raise
         where = traceback.extract_tb(error.__traceback__)[-1]
@@ -147,12 +145,6 @@ def _run() -> int:
             f"unexpected {type(error).__name__} at {where.filename}:{where.lineno}: {error}; "
             "please report it, with what `PYTHONDEVMODE=1 stepwell ...` shows"
         )
-
-
-def _is_interruption(error: RuntimeError) -> bool:
-    from stepwell.store.errors import is_interruption  # `--help` loads no database
-
-    return is_interruption(error)
 
 
 def _complain(message: str, code: int = 1) -> int:
