@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyspark import SparkContext
@@ -103,14 +103,14 @@ def _start(master: str, place: Path) -> SparkSession:
 
 
 def _stop() -> None:
-    """End Spark's Java process, which otherwise lives as long as this one, and forget it.
-
-    It is asked by the end of its input alone, on which it stops all that it runs: after a call that a signal broke
-    off, the answer to any other word might be the one to that call.
-    """
-    gateway = SparkContext._gateway
+    """Stop Spark and wait until its Java process has ended, which otherwise lives as long as this one."""
+    gateway, context = SparkContext._gateway, SparkContext._active_spark_context
     if gateway is None:
         return
+    with suppress(Exception):  # the answer to a call that a signal broke off may come in the place of these
+        if context is not None:
+            context.stop()
+        gateway.shutdown()
     process = gateway.proc
     process.stdin.close()
     try:
@@ -118,10 +118,8 @@ def _stop() -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    gateway.close()
-    if (context := SparkContext._active_spark_context) is not None:
-        context._jsc = None  # there is nobody left to tell
-        context.stop()
+    if context is not None:
+        context.stop()  # of one that could not be stopped, what is left here
     SparkContext._gateway = SparkContext._jvm = None
 
 
