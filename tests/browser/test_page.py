@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
+from tests.browser.pages import show
 from tests.unit.acts import acted
 from tests.unit.recordings import MS, Recording
 
@@ -31,46 +27,6 @@ HOSTILE = [
     b"x" * 255,
     b"&lt;b&gt; \"quoted\" 'too'.bin",
 ]
-
-
-@dataclass
-class Seen:
-    """A page, and what it did that it should not have done."""
-
-    page: Page
-    wrong: list[str] = field(default_factory=list)
-
-    def drawn(self) -> int:
-        """Return how many charts there are, when all of them are drawn."""
-        charts: int = self.page.locator("figure[data-chart]").count()
-        self.page.wait_for_function(
-            "document.querySelectorAll('figure[data-chart][data-drawn]').length"
-            " === document.querySelectorAll('figure[data-chart]').length"
-        )
-        return charts
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium")
-    assert executable, "these tests need Debian's chromium: make test-packages"
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=arguments)
-        yield chromium
-        chromium.close()
-
-
-def show(browser: Browser, page: Path, *, dark: bool = False, width: int = 1280) -> Seen:
-    scheme: Any = "dark" if dark else "light"
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    seen = Seen(context.new_page())
-    seen.page.on("console", lambda message: seen.wrong.append(f"console: {message.text}"))
-    seen.page.on("pageerror", lambda error: seen.wrong.append(f"error: {error}"))
-    seen.page.on("dialog", lambda dialog: seen.wrong.append(f"dialog: {dialog.message}"))
-    seen.page.on("request", lambda request: seen.wrong.append(request.url) if request.url != page.as_uri() else None)
-    seen.page.goto(page.as_uri())
-    return seen
 
 
 def report(store: Path, *arguments: str) -> str:
@@ -117,14 +73,7 @@ def page(store: Path) -> Path:
 def test_charts_are_drawn_in_both_schemes_and_widths(browser: Browser, page: Path, dark: bool, width: int) -> None:
     seen = show(browser, page, dark=dark, width=width)
     assert seen.drawn() == 8 + 2 + len(HOSTILE) + 2 + 2  # the last: order of files, caches, two of acts
-    painted = seen.page.evaluate(
-        """() => [...document.querySelectorAll("figure[data-chart] canvas")].map((canvas) => {
-            const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-            return new Set(new Uint32Array(pixels.buffer)).size;
-        })"""
-    )
-    assert len(painted) == seen.page.locator("figure[data-chart]").count()
-    assert min(painted) > 8, painted
+    assert min(seen.colours()) > 8
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(20, 23, 27)" if dark else "rgb(255, 255, 255)")
@@ -147,22 +96,12 @@ def test_findings_open_to_their_evidence_by_keyboard(browser: Browser, page: Pat
     assert seen.wrong == []
 
 
-def table(page: Page, name: str) -> dict[str, list[str]]:
-    """Return a table's rows by their first cell."""
-    rows = page.evaluate(
-        """(name) => [...document.querySelectorAll(`[aria-label="${name}"] tbody tr`)].map(
-            (row) => [...row.cells].map((cell) => cell.textContent.trim()))""",
-        name,
-    )
-    return {row[0]: row[1:] for row in rows}
-
-
 def test_tables_say_what_the_json_says(browser: Browser, store: Path, page: Path) -> None:
     seen = show(browser, page)
     found = json.loads(report(store, "-o", "json"))
-    files = table(seen.page, "Files")
+    files = seen.table("Files")
     assert len(files) == 2 + len(HOSTILE)
-    assert len(table(seen.page, "Programs and libraries")) == 1
+    assert len(seen.table("Programs and libraries")) == 1
     by_path = {file["path"]: file for file in found["files"]}
     for path in ("/data/a.bin", "/data/b.bin"):
         file = by_path[path]
@@ -171,10 +110,10 @@ def test_tables_say_what_the_json_says(browser: Browser, store: Path, page: Path
             size(file["bytes"]),
         ]  # fmt: skip
     assert files["/data/a.bin"] == ["1 MiB", "1", "1", "23", "91.9 KiB", "8.98 %", "23 us"]
-    processes = table(seen.page, "Processes")
+    processes = seen.table("Processes")
     assert [row[4] for row in processes.values()] == [count(reader["accesses"]) for reader in found["readers"]]
-    assert table(seen.page, "Strides") == {"read": ["40,009 B", "4,093 B", "1", "23", "91.9 KiB"]}
-    latency = table(seen.page, "Latency")
+    assert seen.table("Strides") == {"read": ["40,009 B", "4,093 B", "1", "23", "91.9 KiB"]}
+    latency = seen.table("Latency")
     assert {op: row[:2] for op, row in latency.items()} == {
         row["op"]: [count(row["untimed"] + sum(row["counts"])), count(sum(row["counts"]))] for row in found["latencies"]
     }
@@ -188,7 +127,7 @@ def test_what_was_done_and_gained_is_told(browser: Browser, page: Path) -> None:
     section = seen.page.locator("#acts")
     assert "97 % used" in section.locator(".headline").inner_text()
     assert "Verdict: helped." in section.inner_text()
-    assert list(table(seen.page, "Plans").values()) == [
+    assert list(seen.table("Plans").values()) == [
         ["/data/<b>&", "whole-file", "1 MiB", "7", "", "1x to 7x", "it waits"],
         ["/data/<b>&", "none", "", "", "", "", "it is <i>cached</i>"],
     ]
@@ -198,7 +137,7 @@ def test_what_was_done_and_gained_is_told(browser: Browser, page: Path) -> None:
 def test_hostile_names_are_shown_and_do_nothing(browser: Browser, page: Path) -> None:
     seen = show(browser, page)
     seen.drawn()
-    files = "\n".join(table(seen.page, "Files"))
+    files = "\n".join(seen.table("Files"))
     for shown in (
         "</script><img src=x onerror=alert(1)>.bin",
         "{{ 7 * 7 }}<!--<script>alert(1)//.bin",
@@ -211,7 +150,7 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Browser, page: Path) ->
         assert shown in files
     assert seen.page.locator("h1").inner_text() == "python '</script><b>x'"
     assert seen.page.locator("img, b, i").count() == 0
-    assert seen.page.locator("script").count() == 3
+    assert seen.page.locator("script").count() == 4
     assert seen.wrong == []
 
 

@@ -65,6 +65,16 @@ def test_every_read_goes_to_the_storage_and_is_accounted_for(stepwell: Stepwell,
     assert choice["bytes_s"] >= 0.9 * found["most_bytes_s"]
 
 
+def test_the_page_has_what_was_measured(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
+    with storage(latency_us=LATENCY_US, bytes_s=BYTES_S):
+        options = ("--block-size", "4KiB,1MiB", "--concurrency", "1,7", "--time", "2")
+        done = stepwell.run("bench", str(mount), *options, "-o", "html")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("<!DOCTYPE html>")
+    assert f"<bdi>{mount}</bdi>" in done.stdout
+    assert [done.stdout.count(f'<th scope="row">{block}</th>') for block in ("4 KiB", "1 MiB")] == [2, 2]
+
+
 def test_where_data_is_kept_on_the_way_every_place_is_read_once(
     stepwell: Stepwell, storage: Storage, mount: Path
 ) -> None:

@@ -19,7 +19,13 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGE = {f"stepwell/cli/report/assets/page.{kind}" for kind in ("html", "css", "js")}
+PAGES = {
+    f"stepwell/cli/report/assets/{name}"
+    for name in (
+        *("frame.html", "frame.css", "frame.js", "parts.html"),
+        *("page.html", "page.js", "measured.html", "measured.js"),
+    )
+}
 PROTOCOL = "stepwell/prefetch/PROTOCOL.md"
 """The engine's messages name it."""
 COMPILED = {
@@ -84,7 +90,7 @@ def test_wheel_holds_what_the_editable_install_sees(built: Built) -> None:
         names = {name for name in wheel.namelist() if name.startswith("stepwell/")}
     assert {name for name in names if name.endswith(".py")} == sources()
     others = {name for name in names if Path(name).suffix not in {".py", ".typed"} and not name.endswith("/")}
-    assert others == COMPILED | PAGE | {PROTOCOL}
+    assert others == COMPILED | PAGES | {PROTOCOL}
 
 
 def test_wheel_fits_any_python_on_this_platform_only(built: Built) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepwell.cli import format as human
-from stepwell.cli.output import schema_option, table_or_json
+from stepwell.cli.output import schema_option, write_page
 from stepwell.cli.place import say
 from stepwell.cli.progress import ProgressLine
 from stepwell.cli.values import Octets, Seconds, Several
@@ -42,6 +42,7 @@ Examples:
   stepwell bench /mnt/data --make 2GiB             files made for it, and removed again
   stepwell bench /mnt/data --block-size 128KiB,4MiB --concurrency 1,8,32 --time 10s
   stepwell bench /mnt/data -o json > data.json     for: stepwell plan --storage data.json
+  stepwell bench /mnt/data -o html > data.html     its curves and the fitted model, as a page
 
 \b
 PATH is a file or a directory on the mount. Without --make nothing is written. Reads are
@@ -75,7 +76,15 @@ Exit codes: 0 measured; 1 nothing can be measured there, or the storage hangs;
 @click.option("--bytes", "octets", type=Octets(), default="4GiB", show_default=True, help="Bytes to read at most.")
 @click.option("--make", type=Octets(), help="Make files of so many bytes to read, in PATH; they are removed again.")
 @schema_option(_schema)
-@table_or_json
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json", "html"]),
+    default="table",
+    show_default=True,
+    help="Form of the result: for the terminal, for programs, or one self-contained page; on a terminal that goes to "
+    "stepwell-bench.html.",
+)
 def bench(
     path: Path,
     blocks: tuple[int, ...] | None,
@@ -108,6 +117,10 @@ def bench(
             line.clear()
             if output == "json":
                 click.echo(dump(result), nl=False)
+            elif output == "html":
+                from stepwell.cli.measured_page import page
+
+                write_page(page(result), None, "stepwell-bench.html")
             else:
                 show(result)
             if result.status == "hung":

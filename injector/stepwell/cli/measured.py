@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from stepwell.cli import evidence
 from stepwell.cli import format as human
 from stepwell.cli.report.plots import SHADES, bar, heading, level
 from stepwell.cli.report.terminal import put
@@ -51,7 +52,7 @@ def sentences(bench: Bench) -> Iterator[str]:
     if bench.latency_ns and bench.bytes_s:
         yield (
             f"A request takes {_within(bench.latency_ns, human.duration)} and then flows at "
-            f"{_within(bench.bytes_s, human.throughput)}; that is {human.percent((bench.error_permille or 0) / 1000)} "
+            f"{_within(bench.bytes_s, evidence.rate)}; that is {human.percent((bench.error_permille or 0) / 1000)} "
             "off on average."
         )
     elif bench.cells:
@@ -115,8 +116,8 @@ def _alone(bench: Bench, console: Console) -> None:
     highest = max(cell.median_ns for cell in cells)
     for cell in cells:
         line = ""
-        if bench.latency_ns and bench.bytes_s and cell.block_bytes <= (bench.request_bytes or cell.block_bytes):
-            expected = bench.latency_ns.value + cell.block_bytes * 10**9 // max(bench.bytes_s.value, 1)
+        expected = bench.expected_ns(cell.block_bytes)
+        if expected is not None and cell.block_bytes <= (bench.request_bytes or cell.block_bytes):
             line = f", by the line {human.duration(expected)}"
         _bar(
             console,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +32,20 @@ table_or_json = click.option(
     show_default=True,
     help="Form of the result.",
 )
+
+
+def write(text: str, path: Path | None) -> None:
+    """Write a result to a file, or to standard output."""
+    with click.open_file(path or "-", "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def write_page(text: str, path: Path | None, name: str) -> None:
+    """Write a page to a file, or to standard output; where that is a terminal, to the file `name` here, and say so."""
+    if path is None and sys.stdout.isatty():
+        path = Path(name)
+        say(f"the page is {path.absolute()}")
+    write(text, path)
 
 
 def schema_option(schema: Callable[[], Any]) -> Callable[[Any], Any]:

@@ -81,3 +81,9 @@ class Bench:
     ] = None
     knee_bytes: Annotated[int | None, "block whose bytes take as long as its latency", _COUNT] = None
     choice: Annotated[Choice | None, "the cheapest way to nearly all that it gives"] = None
+
+    def expected_ns(self, block_bytes: int) -> int | None:
+        """Return the time of a lone read of so many bytes, by the fitted line; None where there is none."""
+        if self.latency_ns is None or self.bytes_s is None:
+            return None
+        return self.latency_ns.value + block_bytes * 10**9 // max(self.bytes_s.value, 1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from stepwell.cli.place import say, trace_number
+from stepwell.cli.output import write, write_page
+from stepwell.cli.place import trace_number
 
 if TYPE_CHECKING:
     from stepwell.cli.place import Place
@@ -67,7 +67,7 @@ def report(
     from stepwell.cli.report import document, terminal
 
     if schema:
-        _write(document.schema(), path)
+        write(document.schema(), path)
         return
     heat_rows, most_pictures = _ROOM[form]
     with place.reading() as store:
@@ -77,20 +77,10 @@ def report(
         )
         insight = understand(store, number, [file.file for file in summary.files])
     if form == "json":
-        _write(document.document(summary, insight), path)
+        write(document.document(summary, insight), path)
     elif form == "html":
         from stepwell.cli.report.page import page
 
-        if path is None and sys.stdout.isatty():
-            path = Path(f"stepwell-trace-{number}.html")
-            _write(page(summary, insight), path)
-            say(f"the page is {path.absolute()}")
-        else:
-            _write(page(summary, insight), path)
+        write_page(page(summary, insight), path, f"stepwell-trace-{number}.html")
     else:
         terminal.write(summary, insight, path, place.command)
-
-
-def _write(text: str, path: Path | None) -> None:
-    with click.open_file(path or "-", "w", encoding="utf-8") as stream:
-        stream.write(text)

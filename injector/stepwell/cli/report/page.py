@@ -1,20 +1,13 @@
-"""The report as one HTML page that needs nothing else: style, scripts and data are inside.
-
-The charts are Vega-Lite's; its JavaScript is put beside the other assets when Stepwell is built, so that no network is
-needed, neither here nor where the page is read.  Everything that is text in the trace reaches the page through Jinja's
-escaping or as JSON without "<", so that no file name can become markup.
-"""
+"""The report as one HTML page."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
-
-import jinja2
 
 from stepwell.cli import evidence, planned
 from stepwell.cli import format as form
 from stepwell.cli.report import words
+from stepwell.cli.report.frame import fill
 
 if TYPE_CHECKING:
     from stepwell.analysis import Insight, Summary
@@ -26,52 +19,17 @@ if TYPE_CHECKING:
 
 def page(summary: Summary, insight: Insight) -> str:
     """Return the page for one trace."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("stepwell.cli.report", "assets"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=lambda value: form.printable(value) if type(value) is str else value,
-    )
-    environment.filters |= {
-        "count": form.count,
-        "size": form.size,
-        "duration": form.duration,
-        "percent": form.percent,
-        "rate": evidence.rate,
-    }
-    source = environment.loader
-    assert source is not None
-
-    def asset(name: str) -> str:
-        return source.get_source(environment, name)[0]
-
-    return environment.get_template("page.html").render(
+    return fill(
+        "page",
+        _data(summary, insight),
+        title=words.title(summary),
+        version=summary.trace.version,
         summary=summary,
         insight=insight,
         words=words,
         evidence=evidence,
         planned=planned,
-        style=_Raw(asset("page.css")),
-        vega=_Raw(asset("vega.js").replace("</script", r"<\/script")),
-        script=_Raw(asset("page.js")),
-        data=_Raw(_json(_data(summary, insight))),
     )
-
-
-class _Raw(str):
-    """Text that is not to be escaped: our own files, and JSON made safe."""
-
-    __slots__ = ()
-
-    def __html__(self) -> str:
-        return self
-
-
-def _json(value: object) -> str:
-    text = json.dumps(value, separators=(",", ":"))
-    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
 def _data(summary: Summary, insight: Insight) -> dict[str, Any]:

@@ -1,32 +1,11 @@
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  // Okabe and Ito, "Color Universal Design" (2008): told apart with every kind of colour vision.
-  const LIGHT = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a90c", "#888888"];
-  const DARK = ["#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#3d7fc4", "#d55e00", "#f0e442", "#999999"];
-  const palette = (i) => (dark.matches ? DARK : LIGHT).at(i);
+  const { data, dark, COLOURS, palette, unit, size, time, show } = frame;
   const OPS = ["read", "mmap", "sendfile", "splice", "copy", "write"];
   // The processes that moved most bytes have a colour of their own, the same in every picture.
-  const COLOURED = new Map(data.order.slice(0, LIGHT.length - 1).map((reader, i) => [reader, [data.readers[reader], i]]));
+  const COLOURED = new Map(data.order.slice(0, COLOURS - 1).map((reader, i) => [reader, [data.readers[reader], i]]));
   const OTHERS = ["other processes", -1];
-  const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
   const seconds = (microseconds) => microseconds / 1e6;
-
-  function unit(bytes) {
-    const step = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(bytes, 1)) / 10)));
-    return [1024 ** step, UNITS[step]];
-  }
-
-  function size(bytes) {
-    const [scale, name] = unit(bytes);
-    return `${+(bytes / scale).toPrecision(3)} ${name}`;
-  }
-
-  function time(ns) {
-    const [scale, name] = ns < 1e3 ? [1, "ns"] : ns < 1e6 ? [1e3, "us"] : ns < 1e9 ? [1e6, "ms"] : [1e9, "s"];
-    return `${+(ns / scale).toPrecision(3)} ${name}`;
-  }
 
   // The end of a path tells more than its start. Rows may not share a label: equal ones would become one row.
   function distinct(labels, length) {
@@ -159,7 +138,7 @@
       encoding: {
         x: across(), y: { field: "rank", type: "quantitative", title: "file, by name", scale: { domain: [1, Math.max(it.files, 2)], nice: false } },
         color: {
-          field: "epoch", type: "nominal", title: null, scale: { domain: epochs, range: epochs.map((_, i) => palette(i % (LIGHT.length - 1))) },
+          field: "epoch", type: "nominal", title: null, scale: { domain: epochs, range: epochs.map((_, i) => palette(i % (COLOURS - 1))) },
           legend: epochs.length > 1 && epochs.length < 16 ? { orient: "bottom", columns: 8 } : null,
         },
         tooltip: [{ field: "t", title: "s", format: ".3f" }, { field: "rank", title: "file", format: ".0f" }, { field: "epoch", title: "pass" }, { field: "process", title: "process" }],
@@ -253,44 +232,5 @@
     "shape-bytes": () => byShape(3, "bytes", size),
   };
 
-  function config() {
-    const style = getComputedStyle(document.documentElement);
-    const [text, quiet, line] = ["--text", "--quiet", "--line"].map((name) => style.getPropertyValue(name).trim());
-    return {
-      background: "transparent", view: { stroke: line },
-      axis: { labelColor: quiet, titleColor: quiet, gridColor: line, domainColor: line, tickColor: line, titleFontWeight: "normal", labelFontSize: 11, gridOpacity: 0.6 },
-      legend: { labelColor: text, titleColor: quiet, titleFontWeight: "normal" },
-    };
-  }
-
-  const drawn = new Map();
-
-  function draw(figure) {
-    if (drawn.has(figure)) return;
-    const spec = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", autosize: { type: "fit-x", contains: "padding" }, config: config(), ...charts[figure.dataset.chart](figure) };
-    const options = { actions: false, renderer: "canvas" };
-    drawn.set(figure, vegaEmbed(figure.querySelector(".plot"), spec, options).then((result) => {
-      figure.dataset.drawn = "";
-      return result;
-    }));
-  }
-
-  // What is on the screen comes first, all else when there is time.
-  const figures = [...document.querySelectorAll("figure[data-chart]")];
-  const near = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)));
-  figures.forEach((figure) => near.observe(figure));
-  (function later() {
-    const next = figures.find((figure) => !drawn.has(figure));
-    if (!next) return;
-    draw(next);
-    drawn.get(next).then(() => setTimeout(later));
-  })();
-
-  dark.addEventListener("change", () => {
-    for (const [figure, promise] of [...drawn]) {
-      promise.then((result) => result.finalize());
-      drawn.delete(figure);
-      draw(figure);
-    }
-  });
+  show(charts);
 })();
