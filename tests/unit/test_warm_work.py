@@ -136,3 +136,16 @@ def test_the_same_is_not_warmed_twice_at_once(tmp_path: Path) -> None:
         other.save()  # of other targets
         with pytest.raises(WarmError, match="another stepwell; wait"):
             Journal.of(tmp_path, (Path("/data"), tmp_path))
+
+
+def test_files_of_several_blocks_of_the_mounts_client_are_read_by_these() -> None:
+    work = Work(2, BLOCK, {}, client_block=31)
+    assert (work.next(), work.next(), work.next()) == (Piece(0, 0, BLOCK), Piece(1, 0, BLOCK), None)
+    work.done(Piece(0, 0, BLOCK), 67, 1, 0)
+    work.done(Piece(1, 0, BLOCK), 31, 1, 0)
+    pieces = [work.next() for _ in range(7)]
+    assert pieces == [
+        *(Piece(1, offset, BLOCK) for offset in (7, 14, 21, 28)),
+        *(Piece(0, offset, 31, whole=True) for offset in (0, 31, 62)),
+    ]
+    assert work.next() is None

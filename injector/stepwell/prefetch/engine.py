@@ -230,10 +230,10 @@ class Engine:
 
     def _storages_told(self) -> None:
         for told in self._issuer.answers():
-            if told.path:
+            if told.mounted is None:
                 self.planner.listed(told.path, list(told.names))
             else:
-                self.planner.described(told.root, told.device, told.read_ahead)
+                self.planner.described(told.root, told.mounted)
 
     def _tell_status(self, now: int) -> None:
         self.planner.pressure(*machine.measure())

@@ -8,9 +8,8 @@ import queue
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
-from stepwell.prefetch.mounts import BLOCK
+from stepwell.prefetch.mounted import Mounted, describe
 from stepwell.prefetch.native.library import Pool, open_directory
 from stepwell.prefetch.requests import Done, Request
 
@@ -20,12 +19,11 @@ MOST_NAMES = 1_000_000
 
 @dataclass(frozen=True)
 class Told:
-    """What a storage answered: which it is and how much it reads ahead, or the names of a directory."""
+    """What a storage answered: what is mounted there, or the names of a directory."""
 
     root: str
     path: str
-    device: int = 0
-    read_ahead: int = 0
+    mounted: Mounted | None = None
     names: tuple[str, ...] = ()
 
 
@@ -51,7 +49,7 @@ class Issuer:
         threading.Thread(target=self._ask, name="questions", daemon=True).start()
 
     def add_root(self, root: str) -> None:
-        """Begin to use a root, and find out how much its kernel reads ahead."""
+        """Begin to use a root, and find out what is mounted there."""
         if root not in self._roots:
             self._roots[root] = self._pool.root(root)
             self._questions.put((root, ""))
@@ -114,7 +112,7 @@ class Issuer:
         while True:
             root, path = self._questions.get()
             try:
-                told = Told(root, path, names=_names(root, path)) if path else _describe(root)
+                told = Told(root, path, names=_names(root, path)) if path else Told(root, "", describe(root))
             except OSError:
                 continue
             self._answers.put(told)
@@ -132,14 +130,3 @@ def _names(root: str, path: str) -> tuple[str, ...]:
     finally:
         os.close(descriptor)
     return tuple(names) if len(names) <= MOST_NAMES else ()
-
-
-def _describe(root: str) -> Told:
-    """Ask for the device of a directory, and how many bytes the kernel reads ahead there at most."""
-    device = Path(root).stat().st_dev
-    place = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
-    try:
-        read_ahead = int(place.read_text()) << 10 or BLOCK
-    except (OSError, ValueError):
-        read_ahead = BLOCK
-    return Told(root, "", device, read_ahead)

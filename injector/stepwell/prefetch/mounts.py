@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter, deque
 from statistics import median
 
+from stepwell.prefetch.mounted import LEAST_READ_AHEAD, Mounted
 from stepwell.prefetch.protocol import Mount, Root
-from stepwell.prefetch.requests import Done, Kind, Request
+from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
 from stepwell.prefetch.streams import PAGE
-
-BLOCK = 128 << 10
-"""Bytes of a request until told otherwise: what Linux reads ahead at most by default, and the kernel splits larger ones
-(`force_page_cache_ra` in mm/readahead.c), one part after the other."""
+from stepwell.trace.format import size
 
 LARGEST_BLOCK = 4 << 20
 """Larger requests would only be fewer, not faster."""
@@ -35,32 +33,38 @@ class Storage:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.read_ahead = BLOCK
-        """Bytes that its kernel reads ahead at most (`read_ahead_kb`)."""
+        self.mounted = Mounted(0, LEAST_READ_AHEAD)
         self.request_ns = 0
         self.in_flight: dict[int, int] = {}
         """Number and time of each request on its way, oldest first."""
         self._requests: dict[int, Request] = {}
         self._busy: Counter[str] = Counter()
+        self._blocks = 0
         self._trials: dict[Kind, deque[float]] = {kind: deque(maxlen=TRIALS) for kind in (Kind.READ, Kind.WILLNEED)}
         self._chosen: Kind | None = None
         self._next = Kind.READ
 
     def block(self, root: Root) -> int:
-        """Return the bytes of a request, a multiple of a page."""
-        wanted = root.block_bytes or self.read_ahead
+        """Return the bytes of a request, a multiple of a page.
+
+        Until told otherwise as many as the kernel reads ahead: it splits larger ones (`force_page_cache_ra` in
+        mm/readahead.c), one part after the other.
+        """
+        wanted = root.block_bytes or self.mounted.read_ahead
         return max(min(wanted, LARGEST_BLOCK) // PAGE * PAGE, PAGE)
 
     def hung(self, now_ns: int) -> int:
         """Return how many requests hang."""
         return sum(now_ns - asked > HUNG_NS for asked in self.in_flight.values())
 
-    def full(self, root: Root, now_ns: int) -> str:
-        """Return why nothing more is asked of it now; empty when it may be."""
+    def full(self, root: Root, now_ns: int, *, whole: bool = False) -> str:
+        """Return why nothing more is asked of it now, or no further block of its client; empty when it may be."""
         if self.in_flight and now_ns - next(iter(self.in_flight.values())) > HUNG_NS:
             return f"{self.hung(now_ns)} requests to {self.name} hang"
         if root.in_flight is not None and self._busy[root.path] >= root.in_flight:
             return f"{root.in_flight} requests are on their way, as many as the plan of {root.path} allows"
+        if whole and self._blocks >= self.mounted.client.at_once:
+            return f"{self._blocks} blocks of {self.name}'s client are on their way, it takes no more"
         return ""
 
     def kind(self) -> Kind:
@@ -75,17 +79,19 @@ class Storage:
         self.in_flight[request.number] = now_ns
         self._requests[request.number] = request
         self._busy[request.root] += 1
+        self._blocks += request.kind is Kind.BLOCK
 
     def answered(self, done: Done) -> None:
         """Note an answer."""
         del self.in_flight[done.number]
         request = self._requests.pop(done.number)
         self._busy[request.root] -= 1
+        self._blocks -= request.kind is Kind.BLOCK
         kind = request.kind
-        if kind in self._trials and done.brought and not done.error:
+        if kind in BRINGING and done.brought and not done.error:
             # One in eight, as TCP's round-trip estimator does (RFC 6298).
             self.request_ns += (done.took_ns - self.request_ns) // (8 if self.request_ns else 1)
-            if self._chosen is None:
+            if self._chosen is None and kind in self._trials:
                 self._trials[kind].append(done.took_ns / done.brought)
                 if all(len(times) == TRIALS for times in self._trials.values()):
                     self._choose()
@@ -96,8 +102,12 @@ class Storage:
         chosen += "by reading" if self._chosen is not Kind.WILLNEED else "by the kernel's read-ahead"
         times = {kind: median(found) for kind, found in self._trials.items() if found}
         measured = ", ".join(f"{kind.name.lower()} {1024 * time / 1000:.2f} us/KiB" for kind, time in times.items())
+        chosen = f"{chosen} ({measured})" if measured else chosen
+        if self.mounted.client.block:
+            block = size(self.mounted.client.block)
+            chosen += f"; along files by whole blocks of its client, {block} each"
         return Mount(
-            self.name, f"{chosen} ({measured})" if measured else chosen, self.block(Root(self.name)), self.request_ns,
+            self.name, chosen, self.block(Root(self.name)), self.request_ns,
             self.hung(now_ns),
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from stepwell.prefetch.feedback import Feedback
 from stepwell.prefetch.files import Files
 from stepwell.prefetch.guides import Guides
 from stepwell.prefetch.ledger import Ledger, Range
+from stepwell.prefetch.mounted import Mounted
 from stepwell.prefetch.mounts import Storage
 from stepwell.prefetch.protocol import (
     Budget,
@@ -24,6 +25,7 @@ from stepwell.prefetch.protocol import (
     Mode,
     Open,
     Order,
+    Policy,
     Position,
     Root,
     Run,
@@ -31,7 +33,7 @@ from stepwell.prefetch.protocol import (
     Totals,
 )  # fmt: skip
 from stepwell.prefetch.readers import Readers
-from stepwell.prefetch.requests import Done, Kind, Request
+from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
 from stepwell.prefetch.roots import Dataset, Roots
 from stepwell.prefetch.sources import Piece, Source
 from stepwell.prefetch.streams import PAGE
@@ -53,6 +55,9 @@ MOST_TOLD = 64
 
 PARTS = 4
 """A request takes at most this part of the memory budget, so that one can be used while others are on their way."""
+
+ALONG = frozenset(Policy) - {Policy.NONE, Policy.STRIDED, Policy.RANDOM}
+"""Policies that read all of what they come to, so that whole blocks are of use to them."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +121,9 @@ class Planner:
             case _:
                 pass
 
-    def described(self, root: str, device: int, read_ahead: int) -> None:
-        """Take in on which device a root lies, and how many bytes its kernel reads ahead at most."""
-        self._roots.described(root, device, read_ahead)
+    def described(self, root: str, mounted: Mounted) -> None:
+        """Take in what is mounted at a root."""
+        self._roots.described(root, mounted)
 
     def listed(self, path: str, names: list[str]) -> None:
         """Take in the names of a directory that was asked for."""
@@ -141,7 +146,7 @@ class Planner:
                 self.ledger.abandon([one for one in self.ledger.of_file(path) if one.ready_ns])
             if flight.request.kind is Kind.LOOK and not done.error:
                 self.ledger.evicted(flight.about, done.resident)
-            elif flight.request.kind in (Kind.READ, Kind.WILLNEED):
+            elif flight.request.kind in BRINGING:
                 self._account(flight.request, done)
                 self._bucket.take(done.brought - flight.request.size)
                 one = self.ledger.come(done.number, done.brought, now_ns)
@@ -261,15 +266,17 @@ class Planner:
             self.board.active.pop(name, None)
             return None
         memory, block = self._memory(), self._block(dataset)
-        blocked = dataset.storage.full(dataset.root, now_ns)
-        if self.ledger.charge + block > memory:
+        whole = dataset.storage.mounted.client.block if source.policy in ALONG else 0
+        whole = whole if whole <= memory // PARTS else 0
+        blocked = dataset.storage.full(dataset.root, now_ns, whole=whole > 0)
+        if self.ledger.charge + max(block, whole) > memory:
             blocked = f"{self.ledger.charge} bytes are ahead, of {memory} that may be"
             self._memory_full = True
         if blocked:
             self._blocked = self._blocked or blocked
             return None
         pace = source.pace
-        pace.block, pace.request_ns = block, dataset.storage.request_ns
+        pace.block, pace.client_block, pace.request_ns = block, whole, dataset.storage.request_ns
         pace.cap_bytes = dataset.root.window_bytes
         pace.in_flight = min(self.budget.in_flight or 1, dataset.root.in_flight or 256)
         piece = source.next_piece(self._size_of, self.ledger.owners.get(name, 0))
@@ -298,7 +305,8 @@ class Planner:
         for start, stop in self.ledger.gaps(piece.path, piece.start, end):
             if dataset is None or self._full(now_ns):
                 break
-            request = self._issue(dataset, piece.path, start, stop - start, dataset.storage.kind(), now_ns)
+            kind = Kind.BLOCK if piece.whole else dataset.storage.kind()
+            request = self._issue(dataset, piece.path, start, stop - start, kind, now_ns)
             self._bucket.take(stop - start)
             self.ledger.ask(
                 Range(

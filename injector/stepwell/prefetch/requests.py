@@ -17,6 +17,12 @@ class Kind(IntEnum):
     """Only tell what is in memory."""
     DROP = 3
     """Let it be evicted."""
+    BLOCK = 4
+    """Read it by an open file of its own: clients of object storage follow each open file, and read ahead of it."""
+
+
+BRINGING = frozenset({Kind.READ, Kind.WILLNEED, Kind.BLOCK})
+"""What brings something in."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stepwell.prefetch.mounted import Mounted
 from stepwell.prefetch.mounts import Storage
 from stepwell.prefetch.protocol import Root
 
@@ -47,15 +48,15 @@ class Roots:
             self._datasets[root.path] = Dataset(root, storage)
             self._beside[_parent(root.path)] = storage
 
-    def described(self, path: str, device: int, read_ahead: int) -> None:
-        """Take in on which device a root lies, and how many bytes its kernel reads ahead at most."""
-        dataset = self._datasets[path]
+    def described(self, path: str, mounted: Mounted) -> None:
+        """Take in what is mounted at a root."""
+        dataset, device = self._datasets[path], mounted.device
         if device not in self._devices:
             # What was taken for the storage of its neighbours may be known to be another device.
             taken = any(one is dataset.storage for one in self._devices.values())
             self._devices[device] = Storage(path) if taken else dataset.storage
         dataset.storage = self._devices[device]
-        dataset.storage.read_ahead = read_ahead
+        dataset.storage.mounted = mounted
         self._beside[_parent(path)] = dataset.storage
 
     def find(self, path: str) -> Dataset | None:

@@ -34,6 +34,8 @@ class Piece:
     path: str
     start: int
     end: int
+    whole: bool = False
+    """It is a block of the mount's client."""
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Pace:
     window: Window
     waits: Waits
     block: int = 0
+    client_block: int = 0
+    """Bytes of the blocks that the mount's client fetches whole; 0: such blocks are no use to this source."""
     in_flight: int = 0
     request_ns: int = 0
     lag_ns: int = 0
@@ -66,9 +70,9 @@ class Pace:
 
     def limits(self) -> tuple[int, int]:
         """Return the smallest and the largest sensible window, in bytes."""
-        rate = self.waits.bytes_s
-        smallest = least(rate, self.request_ns, self.lag_ns, self.block)
-        largest = most(self.in_flight, self.block, rate, self.lag_ns)
+        rate, block = self.waits.bytes_s, self.client_block or self.block
+        smallest = least(rate, self.request_ns, self.lag_ns, block)
+        largest = most(self.in_flight, block, rate, self.lag_ns)
         if self.cap_bytes is not None:
             largest = min(largest, self.cap_bytes)
         return min(smallest, largest), largest
@@ -163,17 +167,20 @@ class HeadSource:
 
     def _piece(self, size: int | None) -> Piece | None:
         """Take the next piece in order."""
-        policy, track, window, block = self.policy, self.track, self.window(), self.pace.block
+        policy, track, window, whole = self.policy, self.track, self.window(), self.pace.client_block
+        block = whole or self.pace.block
         if policy is Policy.SEQUENTIAL:
-            for start, end in forward(track, self.cursor, window, block):
+            # The block in which the reader is comes by itself.
+            cursor = max(self.cursor, -(-track.position // whole) * whole) if whole else self.cursor
+            for start, end in forward(track, cursor, window, block):
                 self.cursor = end
-                return Piece(self.path, start, end)
+                return Piece(self.path, start, end, whole=bool(whole))
         elif policy is Policy.BACKWARD:
             for start, end in backward(track, self.cursor if self.cursor >= 0 else track.position, window, block):
                 self.cursor = start
-                return Piece(self.path, start, end)
+                return Piece(self.path, start, end, whole=bool(whole))
         elif policy is Policy.STRIDED:
-            for number, start, end in strided(track, self.cursor, window, block, size):
+            for number, start, end in strided(track, self.cursor, window, self.pace.block, size):
                 if number == self.cursor and end <= self.within:
                     continue
                 self.cursor, self.within = number, end
@@ -273,10 +280,12 @@ class OrderSource:
             end = min(size, end or 0)
         elif end is None:
             end = start + self.pace.block
-        for low, high in pieces(start, end, self.pace.block):
+        # A file of one block comes by itself as soon as it is begun, and is then read whole.
+        whole = self.pace.client_block if size is not None and end - entry.offset > self.pace.client_block else 0
+        for low, high in pieces(start, end, whole or self.pace.block):
             if size is None or high < end:
                 self.begun[step] = (entry, high)
-            return Piece(entry.path, low, high)
+            return Piece(entry.path, low, high, whole=bool(whole))
         return None
 
     def status(self) -> Head:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import errno
-import os
 import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from stepwell.prefetch.budgets import BURST_NS, Bucket
+from stepwell.prefetch.mounted import Client, describe
 from stepwell.prefetch.native.library import MOST_WORKERS, Answer, Pool
 from stepwell.prefetch.requests import Kind
 from stepwell.warm.find import File
 from stepwell.warm.journal import Journal
 from stepwell.warm.work import Piece, Work
 
-SMALLEST_BLOCK, LARGEST_BLOCK = 128 << 10, 4 << 20
-"""Bytes of a piece, which is as much as the mount's kernel reads ahead: it takes larger ones apart, one part after the
-other, and clients of object storage (JuiceFS) see one reader that goes through a file where pieces are small, and fetch
-each block once; with pieces of 4 MiB it was up to 5 times."""
+LARGEST_BLOCK = 4 << 20
+"""Bytes of a piece at most: it is as much as the mount's kernel reads ahead, which takes larger ones apart, one part
+after the other."""
 
 CONCURRENCY = 32
 """Pieces on their way.  Default 32: at 20 ms a request, 1,600 requests a second."""
@@ -95,17 +93,23 @@ class _Run:
     """A warm-up on its way."""
 
     def __init__(self, files: list[File], limits: Limits, journal: Journal) -> None:
-        block = limits.block or min(
-            (_read_ahead(root) for root in {file.root for file in files}), default=LARGEST_BLOCK
-        )
+        mounts = {root: describe(root) for root in dict.fromkeys(file.root for file in files)}
+        ahead = min((one.read_ahead for one in mounts.values()), default=LARGEST_BLOCK)
+        block = limits.block or min(ahead, LARGEST_BLOCK)
+        self.client = min((one.client for one in mounts.values()), key=lambda one: one.block, default=Client())
         if limits.bandwidth:
-            block = min(block, max(SMALLEST, limits.bandwidth * BURST_NS // 10**9))
+            most = max(SMALLEST, limits.bandwidth * BURST_NS // 10**9)
+            block = min(block, most)
+            self.client = self.client if self.client.block <= most else Client()
         self.files, self.limits, self.journal = files, limits, journal
         about = {number: file.about for number, file in enumerate(files) if file.about}
-        self.work = Work(len(files), block // 4096 * 4096, journal.known(files), about)
+        self.work = Work(len(files), block // 4096 * 4096, journal.known(files), about, self.client.block)
+        self.held: Piece | None = None
+        """The next piece, which the mount's client does not take yet."""
+        self.blocks = 0
         self.pool = Pool()
         self.bucket = Bucket(limits.bandwidth, 0.0, time.monotonic_ns())
-        self.roots = {root: self.pool.root(root) for root in dict.fromkeys(file.root for file in files)}
+        self.roots = {root: self.pool.root(root) for root in mounts}
         self.flying: dict[int, Piece] = {}
         self.brought = self.resident = self.number = 0
         self.began_ns = time.monotonic_ns()
@@ -113,13 +117,18 @@ class _Run:
     def fill(self) -> None:
         """Give the workers what they may have now."""
         while len(self.flying) < self.limits.concurrency and self.bucket.ready(time.monotonic_ns()):
-            piece = self.work.next()
+            piece, self.held = self.held or self.work.next(), None
             if piece is None:
+                return
+            if piece.whole and self.blocks >= self.client.at_once:
+                self.held = piece
                 return
             file = self.files[piece.file]
             self.number += 1
+            self.blocks += piece.whole
             self.flying[self.number] = piece
-            self.pool.submit(self.number, self.roots[file.root], file.path, piece.offset, piece.size, Kind.READ)
+            kind = Kind.BLOCK if piece.whole else Kind.READ
+            self.pool.submit(self.number, self.roots[file.root], file.path, piece.offset, piece.size, kind)
             self.bucket.take(piece.size)
 
     def wait(self) -> bool:
@@ -161,6 +170,7 @@ class _Run:
 
     def _answered(self, answer: Answer) -> None:
         piece = self.flying.pop(answer.number)
+        self.blocks -= piece.whole
         self.bucket.take(answer.brought - piece.size)
         self.brought += answer.brought
         self.resident += answer.resident
@@ -168,15 +178,6 @@ class _Run:
             octets = max(0, min(piece.size, answer.file_size - piece.offset))
             self.journal.add(self.files[piece.file], answer.file_size, answer.ino, piece.offset, octets)
         self.work.done(piece, answer.file_size, answer.ino, answer.error)
-
-
-def _read_ahead(root: str) -> int:
-    """Return how much the kernel reads ahead on the file system of a directory, within the sizes of a piece."""
-    device = Path(root).stat().st_dev
-    setting = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
-    # Without a setting of its own, as on overlays, it is the smallest.
-    kibibytes = int(setting.read_text()) if setting.exists() else 0
-    return min(max(kibibytes << 10, SMALLEST_BLOCK), LARGEST_BLOCK)
 
 
 def warm(files: list[File], limits: Limits, journal: Journal, progress: Callable[[Progress], None]) -> Warmed:

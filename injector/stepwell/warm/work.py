@@ -18,6 +18,8 @@ class Piece:
     file: int
     offset: int
     size: int
+    whole: bool = False
+    """It is a block of the mount's client."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,20 @@ class Work:
         block: bytes of a piece.
         known: what was read before, by file.
         about: size and inode of files that need not tell them with their first piece.
+        client_block: bytes of the blocks that the mount's client fetches whole, 0 if it does not: pieces of files of
+            several.
     """
 
     def __init__(
-        self, count: int, block: int, known: dict[int, Known], about: dict[int, tuple[int, int]] | None = None
+        self,
+        count: int,
+        block: int,
+        known: dict[int, Known],
+        about: dict[int, tuple[int, int]] | None = None,
+        client_block: int = 0,
     ) -> None:
         self.tally = Tally()
-        self._block, self._known, self._about = block, known, about or {}
+        self._block, self._known, self._about, self._client_block = block, known, about or {}, client_block
         self._files: Iterator[int] = iter(range(count))
         self._ready: deque[Piece] = deque()
         self._states: dict[int, _State] = {}
@@ -108,7 +117,7 @@ class Work:
             self.tally.failed.setdefault(piece.file, error)
         if not error and not state.told:
             state.told = True
-            self._open(piece.file, state, size, inode, piece.offset)
+            self._open(piece.file, state, size, inode, piece)
         elif not state.open:
             del self._states[piece.file]
             self.tally.files += 1
@@ -125,12 +134,12 @@ class Work:
             self._states[number] = _State(known)
             self._ready.append(first or Piece(number, 0, self._block))
 
-    def _open(self, number: int, state: _State, size: int, inode: int, come: int = -1) -> None:
-        """Make the pieces of a file whose size has become known, but for the one at `come`."""
+    def _open(self, number: int, state: _State, size: int, inode: int, come: Piece | None = None) -> None:
+        """Make the pieces of a file whose size has become known, but for the one that has come."""
         known = state.known if state.known and (state.known.size, state.known.inode) == (size, inode) else None
         now = Known(size, inode, known.read if known else ())
         self.tally.known_bytes += sum(high - low for low, high in now.read)
-        rest = [one for one in self._missing(number, now) if one.offset != come]
+        rest = [one for one in self._missing(number, now) if one != come]
         state.open += len(rest)
         self._ready.extendleft(reversed(rest))
         if state.open:
@@ -140,9 +149,11 @@ class Work:
             self.tally.files += 1
 
     def _missing(self, number: int, known: Known) -> Iterator[Piece]:
-        for offset in range(0, known.size, self._block):
-            if not known.covers(offset, min(offset + self._block, known.size)):
-                yield Piece(number, offset, self._block)
+        whole = 0 < self._client_block < known.size
+        block = self._client_block if whole else self._block
+        for offset in range(0, known.size, block):
+            if not known.covers(offset, min(offset + block, known.size)):
+                yield Piece(number, offset, block, whole)
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

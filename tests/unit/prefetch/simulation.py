@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from stepwell.prefetch.planner import Planner
 from stepwell.prefetch.protocol import Budget, Close, Message, Open, Root, Run
-from stepwell.prefetch.requests import Done, Kind, Request
+from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
 
 PAGE = 4096
 MS = 1_000_000
@@ -151,8 +151,8 @@ class World:
             pages = list(_pages(request.path, request.offset, length))
             there = min(sum(page in self.cache for page in pages) * PAGE, length)
             error = self.broken.get(request.path, 0)
-            brought = length - there if request.kind in (Kind.READ, Kind.WILLNEED) and not error else 0
-            if not error and request.kind in (Kind.READ, Kind.WILLNEED):
+            brought = length - there if request.kind in BRINGING and not error else 0
+            if not error and request.kind in BRINGING:
                 self.cache.update(pages)
             if request.kind is Kind.DROP:
                 self.cache.difference_update(pages)

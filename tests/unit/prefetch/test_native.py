@@ -68,6 +68,15 @@ def test_what_is_asked_for_comes_and_nothing_else(root: Path, kind: Kind) -> Non
     assert (answer.dev, answer.ino) == (stat.st_dev, stat.st_ino)
 
 
+def test_each_block_has_an_open_file_of_its_own(root: Path) -> None:
+    workers = Workers(root)
+    for offset, opened in ((0, 1), (65_536, 1)):
+        answer = workers("file", offset, 65_536, Kind.BLOCK)
+        assert (answer.brought, answer.error, answer.opened) == (65_536, 0, opened)
+    answers = [workers("file", offset, 4096) for offset in (200_704, 204_800)]
+    assert [answer.opened for answer in answers] == [1, 0]
+
+
 def test_what_is_there_is_not_read_again(root: Path) -> None:
     workers = Workers(root)
     workers("file", 0, 65_536)

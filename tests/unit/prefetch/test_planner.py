@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.prefetch.simulation import MS, PAGE, Access, World, sequential
 
+from stepwell.prefetch.mounted import Client, Mounted
 from stepwell.prefetch.protocol import (
     Budget,
     Close,
@@ -22,7 +24,7 @@ from stepwell.prefetch.protocol import (
     Root,
     Status,
 )  # fmt: skip
-from stepwell.prefetch.requests import Kind
+from stepwell.prefetch.requests import BRINGING, Kind
 
 KIB, MIB = 1 << 10, 1 << 20
 BLOCK = 128 * KIB
@@ -35,11 +37,7 @@ def status(world: World) -> Status:
 
 def asked(world: World, path: str = FILE) -> list[tuple[int, int]]:
     """The ranges that were asked for, in order."""
-    return [
-        (one.offset, one.offset + one.size)
-        for one in world.requests
-        if one.path == path and one.kind in (Kind.READ, Kind.WILLNEED)
-    ]
+    return [(one.offset, one.offset + one.size) for one in world.requests if one.path == path and one.kind in BRINGING]
 
 
 def names(count: int) -> list[str]:
@@ -65,6 +63,52 @@ def test_a_backward_reader_likewise() -> None:
     ranges = asked(world)
     assert ranges == sorted(ranges, reverse=True)
     assert ranges[-1][0] == 0
+
+
+def with_client(files: dict[str, int], **world: Any) -> World:
+    """A mount whose client fetches blocks of 4 MiB, three at once."""
+    made = World(files, **world)
+    made.planner.described("/d", Mounted(1, BLOCK, Client(4 * MIB, 3)))
+    return made
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_ahead_of_a_head_come_whole_blocks_of_the_mounts_client(*, backwards: bool) -> None:
+    size = 61 * MIB + 5 * KIB
+    world = with_client({FILE: size})
+    accesses = list(sequential(FILE, size))
+    world.read_all(reversed(accesses) if backwards else accesses)
+    ranges = asked(world)
+    assert {one.kind for one in world.requests if one.kind in BRINGING} == {Kind.BLOCK}
+    if backwards:  # the block in which the reader is has its beginning ahead of it
+        assert ranges == sorted(ranges, reverse=True)
+        assert ranges[-1] == (0, 4 * MIB)
+        assert all(start % (4 * MIB) == 0 for start, _ in ranges)
+    else:  # the block in which the reader is comes by itself
+        assert ranges == [(start, min(start + 4 * MIB, size)) for start in range(ranges[0][0], size, 4 * MIB)]
+        assert 0 < ranges[0][0] <= 8 * MIB
+    assert world.most_in_flight <= 3
+    assert status(world).totals.wasted_bytes == 0
+    assert "whole blocks of its client, 4 MiB each" in status(world).mounts[0].mechanism
+
+
+def test_whole_blocks_are_of_no_use_to_strides_nor_to_a_small_memory() -> None:
+    world = with_client({FILE: 211 * MIB})
+    world.read_all(Access(FILE, at, 64 * KIB) for at in range(0, 211 * MIB, 8 * MIB))
+    assert {end - start for start, end in asked(world)} == {64 * KIB}
+    world = with_client({FILE: 31 * MIB}, budget=Budget(memory_bytes=15 * MIB))
+    world.read_all(sequential(FILE, 31 * MIB))
+    assert max(end - start for start, end in asked(world)) == BLOCK
+
+
+def test_files_of_several_blocks_in_an_order_come_by_blocks_and_others_do_not() -> None:
+    world = with_client({"/d/large": 11 * MIB, "/d/small": 3 * MIB})
+    world.tell(Order((Entry("/d/small"), Entry("/d/large"))))
+    world.settle()
+    # Until its size is known a file is asked for as any other.
+    blocks = [(start, end) for start, end in asked(world, "/d/large") if end - start > BLOCK]
+    assert blocks == [(BLOCK, 4 * MIB), (4 * MIB, 8 * MIB), (8 * MIB, 11 * MIB)]
+    assert {end - start for start, end in asked(world, "/d/small")} == {BLOCK}
 
 
 @pytest.mark.parametrize("stride", [8 * MIB, -8 * MIB, 1_000_003])
@@ -417,7 +461,7 @@ def test_an_epoch_goes_over_the_datasets_of_one_storage() -> None:
         for path in paths:
             root = path.rpartition("/")[0]
             world.tell(Root(root))
-            world.planner.described(root, 7, BLOCK)
+            world.planner.described(root, Mounted(7, BLOCK))
             world.read_file(path)
         world.cache.clear()
     found = status(world)
@@ -432,8 +476,8 @@ def test_a_storage_that_hangs_is_asked_nothing_new_and_others_are() -> None:
     paths = names(31)
     world = World(dict.fromkeys(paths, BLOCK) | {"/e/other": 1 << 30}, hanging={paths[2]}, budget=Budget(in_flight=5))
     world.tell(Root("/e"))
-    world.planner.described("/d", 1, BLOCK)
-    world.planner.described("/e", 2, BLOCK)
+    world.planner.described("/d", Mounted(1, BLOCK))
+    world.planner.described("/e", Mounted(2, BLOCK))
     world.tell(Order(tuple(Entry(path) for path in paths[:11])))
     world.settle()
     assert len(world.requests) == 11

@@ -128,7 +128,7 @@ static struct file *take_file(struct sw_pool *pool, const struct job *job, int *
 
 	pthread_mutex_lock(&pool->lock);
 	over = expired(pool);
-	for (file = pool->files; file; file = file->next)
+	for (file = job->kind == SW_BLOCK ? NULL : pool->files; file; file = file->next)
 		if (file->root == job->root && !strcmp(file->path, job->path) && now_ns() - file->opened_ns <= LASTS_NS)
 			break;
 	if (file)
@@ -148,7 +148,8 @@ static struct file *take_file(struct sw_pool *pool, const struct job *job, int *
 	memcpy(file->path, job->path, bytes);
 	file->root = job->root;
 	file->users = 1;
-	file->opened_ns = now_ns();
+	/* A block has an open file of its own: a client reads ahead of one that goes through a file. */
+	file->opened_ns = job->kind == SW_BLOCK ? 0 : now_ns();
 	pthread_mutex_lock(&pool->lock);
 	file->next = pool->files;
 	pool->files = file;
@@ -203,7 +204,7 @@ static void bring(const struct job *job, int fd, uint64_t size, char *buffer, st
 	done->resident = before < 0 ? 0 : bytes_of(before, size);
 	if (done->resident == size)
 		return;
-	got = (job->kind == SW_READ ? read_range : let_read)(fd, job->offset, size, buffer);
+	got = (job->kind == SW_WILLNEED ? let_read : read_range)(fd, job->offset, size, buffer);
 	if (got < 0) {
 		done->error = (int32_t)-got;
 		return;

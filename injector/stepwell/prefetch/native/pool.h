@@ -12,6 +12,7 @@ enum sw_kind {
 	SW_WILLNEED, /* let the kernel read it ahead, and wait until it is there */
 	SW_LOOK, /* only tell what is resident */
 	SW_DROP, /* let the range be evicted */
+	SW_BLOCK, /* the same as SW_READ, by an open file of its own */
 };
 
 struct sw_done {

@@ -1,0 +1,93 @@
+"""What is mounted at a directory: its device, how far its kernel reads ahead, and what its client keeps whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+LEAST_READ_AHEAD = 128 << 10
+"""Bytes that Linux reads ahead at most by default: where there is no setting, as on overlays, it is taken for that."""
+
+CLIENT_BLOCKS = (64 << 10, 64 << 20)
+"""Bytes of a client's block that are believed: JuiceFS has 64 KiB to 16 MiB (`juicefs format --block-size`)."""
+
+_MOST_CONFIG = 1 << 20
+
+
+@dataclass(frozen=True)
+class Client:
+    """What the client of a file system fetches whole as soon as its first byte is read."""
+
+    block: int = 0
+    """Bytes; 0: it does not, or is not known."""
+    at_once: int = 0
+    """Blocks that it takes at once without dropping some."""
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """One file system."""
+
+    device: int
+    read_ahead: int
+    """Bytes that its kernel reads ahead at most."""
+    client: Client = Client()
+
+
+def describe(directory: str) -> Mounted:
+    """Describe the file system of a directory.
+
+    Raises:
+        OSError: the directory cannot be looked at.
+    """
+    device = Path(directory).stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        read_ahead = int(Path(f"/sys/class/bdi/{number}/read_ahead_kb").read_text()) << 10
+    except (OSError, ValueError):
+        read_ahead = 0
+    point, kind = _mount(number, directory)
+    ask = CLIENTS.get(kind)
+    client = ask(point) if ask else Client()
+    return Mounted(device, read_ahead or LEAST_READ_AHEAD, client if _is_sane(client) else Client())
+
+
+def _mount(number: str, directory: str) -> tuple[Path, str]:
+    """Return where the file system with that device is mounted above a directory, and its type."""
+    found = (Path(), "")
+    for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
+        fields, _, source = line.partition(" - ")
+        _, _, device, _, point, *_ = fields.split()
+        point = point.encode("utf-8", "surrogateescape").decode("unicode_escape")
+        if device == number and f"{directory}/".startswith(f"{point.rstrip('/')}/") and len(point) > len(str(found[0])):
+            found = Path(point), source.split()[0]
+    return found
+
+
+def _juicefs(point: Path) -> Client:
+    """Return what JuiceFS keeps.
+
+    A read at the beginning of a block has all of it fetched and cached (pkg/chunk/cached_store.go: ReadAt,
+    shouldCache).  Blocks that wait to be written to its cache take a fifth of its buffer at most, and those that find
+    no room are dropped and fetched again (pkg/chunk/disk_cache.go: cache): half of that is left to the reader's own.
+    Its settings are in a file at its mount point (pkg/vfs/internal.go), for those who may read it.
+    """
+    try:
+        with (point / ".config").open("rb") as file:
+            chunk = json.loads(file.read(_MOST_CONFIG))["Chunk"]
+        block, buffer = int(chunk["BlockSize"]), int(chunk["BufferSize"])
+        keeps = chunk["CacheSize"] and chunk["CacheFullBlock"]
+        return Client(block, max(1, buffer // 10 // block)) if keeps else Client()
+    except (OSError, ValueError, TypeError, KeyError, ArithmeticError):
+        return Client()
+
+
+CLIENTS: dict[str, Callable[[Path], Client]] = {"fuse.juicefs": _juicefs}
+"""Clients that fetch whole blocks, by type of file system: each is asked at its mount point."""
+
+
+def _is_sane(client: Client) -> bool:
+    return CLIENT_BLOCKS[0] <= client.block <= CLIENT_BLOCKS[1] and not client.block % 4096
