@@ -12,7 +12,6 @@ import select
 import signal
 import struct
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,15 +44,6 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def stepwell(tmp_path: Path) -> Stepwell:
     return Stepwell(tmp_path / "store" / "store.duckdb")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    mount = tmp_path / "small"
-    mount.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", mount], check=True)
-    yield mount
-    subprocess.run(["umount", "-l", mount], check=True)
 
 
 def is_full(directory: Path) -> bool:

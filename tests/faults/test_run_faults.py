@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -104,6 +105,24 @@ def test_a_mount_that_dies_fails_the_program_as_it_would_alone(stepwell: Stepwel
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, out) in {(43, "107\n"), (43, "103\n")}, err  # ENOTCONN, ECONNABORTED
     assert "recorded trace 1" in err
+
+
+def test_a_disk_that_fills_up_is_told_and_changes_nothing(small_disk: Path, slow: Slow, big: bytes) -> None:
+    stepwell = Stepwell(small_disk / "store.duckdb")
+    with (
+        slow.mounted() as storage,
+        ended(stepwell.start("run", "--", sys.executable, "-c", READER, str(slow.mount))) as process,
+    ):
+        wait_until(lambda: busy(storage), "the engine reads nothing")
+        with (small_disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(bytes(4096)):
+                pass
+        out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out) == (0, hashlib.sha256(big).hexdigest() + "\n")
+    assert "space" in err
+    (small_disk / "filler").unlink()
+    assert "recovered trace" in stepwell.run("traces").stderr
+    assert stepwell.rows("select exit_code from traces") == [(0,)]
 
 
 @pytest.mark.usefixtures("big")

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -53,15 +52,6 @@ def accesses(database: Path) -> list[tuple[str, int]]:
             "SELECT uuid, count(*) AS n FROM traces JOIN accesses USING (trace) GROUP BY ALL"
         ).read_all()
     return [(row["uuid"], row["n"]) for row in table.to_pylist()]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    mount = tmp_path / "small"
-    mount.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", mount], check=True)
-    yield mount
-    subprocess.run(["umount", "-l", mount], check=True)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9, 1.0])
