@@ -85,6 +85,7 @@ format: setup  ## format Python and C, and repair what ruff can
 	$(BIN)/clang-format -i $(C_FILES)
 
 bench: setup test-packages  ## measure Stepwell's cost beside other tracers
+	$(call install,vmtouch)
 	$(BIN)/uv sync --quiet --locked --group bench --extra spark
 	$(BIN)/python -m tests.bench.run
 

@@ -2,10 +2,11 @@
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [speed]
         [replay] [gains] [planning] [orders] [patterns] [reuse] [engines] [summaries] [warm] [prefetch]
+    python -m tests.bench.run prefetch --only "JuiceFS sequential"
 
-Without names all parts run, for about 20 minutes; `--quick` only shows that they do.  Tables of medians, with lowest
-and highest, are printed; build/bench/results.json has the same figures.  A quiet machine gives the truest ones: load
-from elsewhere is in all columns alike, but not in equal parts.
+Without names all parts run, for some hours, most of them those of `prefetch`; `--quick` only shows that they do.
+Tables of medians, with lowest and highest, are printed; build/bench/results.json has the same figures.  A quiet machine
+gives the truest ones: load from elsewhere is in all columns alike, but not in equal parts.
 """
 
 from __future__ import annotations
@@ -68,16 +69,20 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="smallest sizes: shows that all parts run, not how fast")
     parser.add_argument("--results", type=Path, default=Path("build/bench"), help="where files go, 10 GB meanwhile")
+    parser.add_argument("--only", help="with prefetch: workloads whose name, as in its table, has this pattern in it")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    if arguments.only and arguments.parts != ["prefetch"]:
+        parser.error("--only goes with the part prefetch, and no other")
+    options = {"only": arguments.only} if arguments.only else {}
     arguments.results.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if Console().is_terminal else 160)
     found = {}
     for name in arguments.parts or PARTS:
         began = time.monotonic()
         with tempfile.TemporaryDirectory(dir=arguments.results.resolve()) as work:
-            tables = PARTS[name](Path(work), quick=arguments.quick)
+            tables = PARTS[name](Path(work), quick=arguments.quick, **options)
         tables[-1].notes.append(f"({name}: {time.monotonic() - began:.0f} s)")
         for table in tables:
             table.show(console)

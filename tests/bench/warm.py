@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.bench.backends.cold import CONNECTION
 from tests.bench.backends.juicefs import JuiceFS
 from tests.bench.backends.mounts import fill_probe
 from tests.bench.backends.rclone import Rclone
 from tests.bench.figures import Spread, Table
 from tests.bench.tracers import STEPWELL
 from tests.storage.slow import Control, Settings, Slow, compile_slow
-
-CONNECTION = 90 << 20
-"""Bytes a second of one connection, as S3 gives."""
 
 MIB = 1 << 20
 

@@ -121,8 +121,8 @@ class Control:
         return dict(zip(COUNTERS, self._counters.tolist(), strict=True))
 
     def reset(self) -> None:
-        """Count from 0, while nothing is read."""
-        self._counters[:] = 0
+        """Count from 0; what is under way stays that."""
+        self._counters[np.array(COUNTERS) != "in_flight"] = 0
 
     def reads(self, path: Path | None = None) -> np.ndarray:
         """Return the reads that came, in order, each `(inode, offset, size, begin_ns, end_ns)`; 0 is not ended.

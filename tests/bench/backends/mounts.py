@@ -21,9 +21,9 @@ PROBE = "probe"
 PROBE_BYTES = 8 << 20
 
 
-def fill_probe(directory: Path) -> None:
-    """Leave the probe where a backend keeps its files."""
-    (directory / PROBE).write_bytes(os.urandom(PROBE_BYTES))
+def fill_probe(directory: Path, octets: int = PROBE_BYTES) -> None:
+    """Leave the probe where a backend keeps its files; a small one where clients read on after a file is closed."""
+    (directory / PROBE).write_bytes(os.urandom(octets))
 
 
 def is_mounted(point: Path, kind: str) -> bool:

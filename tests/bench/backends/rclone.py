@@ -47,8 +47,9 @@ class Rclone:
         remote = cls(work, _free_port())
         remote.point.mkdir(parents=True, exist_ok=True)
         address = ["--addr", f"127.0.0.1:{remote.port}", "--auth-key", ",".join(_KEYS)]
-        # The server keeps nothing: each GET opens the file anew.
-        argv = [str(RCLONE), "serve", "s3", *address, "--vfs-cache-mode", "off", "--no-modtime", str(directory)]
+        # The server keeps nothing and reads nothing ahead: each GET opens the file anew, and reads what it sends.
+        nothing = ["--vfs-cache-mode", "off", "--buffer-size", "0", "--no-modtime"]
+        argv = [str(RCLONE), "serve", "s3", *address, *nothing, str(directory)]
         with (work / "server.log").open("w") as log:
             process = subprocess.Popen(argv, stdout=log, stderr=log)
         try:
