@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from tests.kernel.tool import Stepwell
 
-from stepwell.cli import facts
+from stepwell.mounts import mounts
 
 BLOCK = 4096
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ class Group:
 
 def hierarchy() -> tuple[Path, bool] | None:
     """Return where memory can be limited here, and whether that is the unified hierarchy."""
-    for mount in facts.mounts():
+    for mount in mounts():
         point = Path(mount.point)
         if mount.fstype == "cgroup" and (point / "memory.limit_in_bytes").exists():
             return point, False

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepwell.cli import facts
+from stepwell.mounts import mounts
 from stepwell.store import Store
 
 SECONDS = 60
@@ -79,5 +79,5 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 def cgroup_hierarchies() -> list[str]:
     """Return the places of the unified hierarchy and of a version 1 one, as far as this machine has them."""
     kinds = {"cgroup2": "unified", "cgroup": "pids"}
-    found = {(mount.fstype, mount.point) for mount in facts.mounts() if mount.fstype in kinds}
+    found = {(mount.fstype, mount.point) for mount in mounts() if mount.fstype in kinds}
     return sorted(point for kind, point in found if kind == "cgroup2" or Path(point).name == kinds[kind])

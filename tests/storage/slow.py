@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from tests.kernel.tool import SECONDS, wait_until
 
-from stepwell.cli import facts
+from stepwell.mounts import mounts
 
 COUNTERS = ("lookups", "getattrs", "opens", "reads", "bytes", "in_flight", "most_in_flight", "failed", "hung")
 """What it counts, in the order of `struct counters`."""
@@ -183,7 +183,7 @@ class Slow:
 
     def is_mounted(self) -> bool:
         """Whether the storage is what is seen at the mount point, rather than the local disk."""
-        return any(mount.fstype == "fuse.slow" and Path(mount.point) == self.mount for mount in facts.mounts())
+        return any(mount.fstype == "fuse.slow" and Path(mount.point) == self.mount for mount in mounts())
 
     def check(self, control: Control) -> None:
         """Make sure that reads come to the storage and wait as long as was asked."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepwell.cli import facts
+from stepwell.mounts import Mount, parse_mounts
 
 LINES = rb"""22 27 0:21 / /proc rw,relatime - proc proc rw
 36 35 259:1 /home /mnt/with\040space rw,noatime master:1 shared:2 - ext4 /dev/root\134x rw,errors=continue
@@ -15,10 +16,10 @@ LINES = rb"""22 27 0:21 / /proc rw,relatime - proc proc rw
 
 
 def test_parse_mounts() -> None:
-    assert facts.parse_mounts(LINES) == [
-        facts.Mount(21, "/proc", "proc", "proc"),
-        facts.Mount(259 << 20 | 1, "/mnt/with space", "ext4", "/dev/root\\x"),
-        facts.Mount(50, "/café", "fuse.juicefs", "JuiceFS:x"),
+    assert parse_mounts(LINES) == [
+        Mount(21, "/proc", "proc", "proc"),
+        Mount(259 << 20 | 1, "/mnt/with space", "ext4", "/dev/root\\x"),
+        Mount(50, "/café", "fuse.juicefs", "JuiceFS:x"),
     ]
 
 
@@ -26,8 +27,8 @@ def test_parse_mounts() -> None:
 def test_mount_points_of_any_bytes(point: bytes) -> None:
     # What the kernel escapes there (show_mountinfo in fs/proc_namespace.c).
     escaped = b"".join(b"\\%03o" % byte if byte in b" \t\n\\#" else bytes([byte]) for byte in point)
-    (mount,) = facts.parse_mounts(b"36 35 8:1 / " + escaped + b" rw shared:1 - xfs /dev/sda1 rw\n")
-    assert mount == facts.Mount(8 << 20 | 1, point.decode("utf-8", "replace"), "xfs", "/dev/sda1")
+    (mount,) = parse_mounts(b"36 35 8:1 / " + escaped + b" rw shared:1 - xfs /dev/sda1 rw\n")
+    assert mount == Mount(8 << 20 | 1, point.decode("utf-8", "replace"), "xfs", "/dev/sda1")
 
 
 def test_machine_matches_the_system() -> None:

@@ -149,7 +149,7 @@ def _data(path: Path, make: int | None, line: ProgressLine) -> Iterator[Path]:
 
 def _filesystem(path: Path) -> str:
     """Return the type of the file system that a path is on."""
-    from stepwell.cli.facts import mounts
+    from stepwell.mounts import mounts
 
     status = path.stat()
     device = os.major(status.st_dev) << 20 | os.minor(status.st_dev)

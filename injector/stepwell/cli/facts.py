@@ -4,42 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import socket
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-_ESCAPE = re.compile(rb"\\([0-7]{3})")
-
-
-@dataclass(frozen=True)
-class Mount:
-    """One line of /proc/PID/mountinfo (proc_pid_mountinfo(5))."""
-
-    dev: int
-    """Device as the records carry it: major << 20 | minor."""
-    point: str
-    fstype: str
-    source: str
-
-
-def parse_mounts(mountinfo: bytes) -> list[Mount]:
-    """Return the mounts of a mountinfo file, in its order: later ones cover earlier ones."""
-    mounts = []
-    for line in mountinfo.removesuffix(b"\n").split(b"\n"):  # splitlines would also split at \r, which is not escaped
-        fields = line.split(b" ")
-        # Optional fields of any number stand between the sixth and a lone "-".
-        fstype, source = fields[fields.index(b"-", 6) + 1 :][:2]
-        major, minor = map(int, fields[2].split(b":"))
-        mounts.append(Mount(major << 20 | minor, *map(_unescape, (fields[4], fstype, source))))
-    return mounts
-
-
-def mounts() -> list[Mount]:
-    """Return the mounts that this process sees."""
-    return parse_mounts(Path("/proc/self/mountinfo").read_bytes())
+from stepwell.mounts import mounts
 
 
 def machine() -> dict[str, Any]:
@@ -72,8 +42,3 @@ def environment() -> dict[bytes, bytes]:
 def text(name: bytes) -> str:
     """Return a name of the system as UTF-8 text; bytes that are not UTF-8 become U+FFFD."""
     return name.decode("utf-8", "replace")
-
-
-def _unescape(field: bytes) -> str:
-    r"""Undo the kernel's \ooo escapes."""
-    return text(_ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), field))

@@ -24,6 +24,13 @@ PATIENCE = 5.0
 _BETWEEN_TRIES = 0.1
 
 
+def mount_notes() -> Path:
+    """Return the directory that says what runs have changed in mounts: the user's own, as mounts belong to no store."""
+    from platformdirs import PlatformDirs
+
+    return PlatformDirs("stepwell").user_state_path / "mounts"
+
+
 @dataclass(frozen=True)
 class Place:
     """A store and the directory of spool files that belongs to it; the object of click's context."""

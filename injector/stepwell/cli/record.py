@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stepwell.cli import facts
 from stepwell.cli.launch import Signals
 from stepwell.cli.recording import Plan, Recording
 from stepwell.cli.storing import store_recording
 from stepwell.cli.values import Seconds
+from stepwell.mounts import mounts
 
 if TYPE_CHECKING:
     from stepwell.cli.place import Place
@@ -33,7 +33,7 @@ def _processes(_ctx: click.Context, _param: click.Parameter, pids: tuple[int, ..
 def _cgroup(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:
     if path is None:
         return None
-    roots = (Path(mount.point) for mount in facts.mounts() if mount.fstype in {"cgroup", "cgroup2"})
+    roots = (Path(mount.point) for mount in mounts() if mount.fstype in {"cgroup", "cgroup2"})
     for directory in (path, *(root / path.relative_to(path.anchor) for root in roots)):
         if (directory / "cgroup.procs").exists():
             return directory.resolve()

@@ -30,6 +30,7 @@ Examples:
   stepwell run --order-from next.txt -- ./job         a path a line, as they will be read
   stepwell run --plan plan.yaml -- ./job              what `stepwell plan` wrote
   stepwell run --mode recommend -- ./job              measure, and say what would help
+  stepwell run --tune-mounts -- ./job                 change the mount's options, too
 
 \b
 The command is recorded as by `stepwell record`; beside it a process of its own reads ahead of it,
@@ -66,6 +67,13 @@ difference is measured; when there is none it stops. The last line says what it 
     type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
     help="Record and read ahead only below this directory.",
 )
+@click.option(
+    "--tune-mounts",
+    is_flag=True,
+    help="Also set the FUSE mount that the command reads most otherwise while it runs, if that pays: read_ahead_kb, "
+    "max_background, and options of JuiceFS by mounting it again at the same place. Others who use the mount are "
+    "affected, too; at the end all is set back. With --mode recommend only the commands are told.",
+)
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Afterwards remove all but the N newest traces.")
 @click.option("-q", "--quiet", is_flag=True, help="No live line, and no word at the end unless something was lost.")
 @click.pass_obj
@@ -80,18 +88,22 @@ def run(
     in_flight: int | None,
     order_from: str | None,
     under: Path | None,
+    tune_mounts: bool,
     keep: int | None,
     quiet: bool,
 ) -> int:
     """Run a command, read ahead of it where that helps, and measure by how much."""
     from stepwell.cli import steering
 
-    wanted = steering.Wanted(plan_file, memory, bandwidth, in_flight, order_from, under)
+    wanted = steering.Wanted(plan_file, memory, bandwidth, in_flight, order_from, under, tune_mounts)
     plan = steering.read_plan(wanted)
     mode = mode or (plan.mode if plan else "auto")
     if order_from and mode != "auto":
         raise click.UsageError(f"--order-from says what to read ahead, and --mode {mode} reads nothing ahead.")
+    if tune_mounts and mode == "observe":
+        raise click.UsageError("--tune-mounts changes mounts, and --mode observe changes nothing.")
     place.check_writable()
+    steering.set_back()
     identity = str(uuid.uuid4())
     spool = place.spools / f"{identity}.spool"
     with contextlib.ExitStack() as cleanup:
@@ -107,7 +119,7 @@ def run(
             if session and outcome:
                 steering.conclude(store, trace, outcome, plan or session.done(), quiet=quiet)
             elif mode == "recommend":
-                steering.recommend(store, trace, steering.budget(plan, wanted), place.command)
+                steering.recommend(store, trace, steering.budget(plan, wanted), place.command, mounts=tune_mounts)
 
         store_recording(place, identity, spool, keep=keep, summary=None, quiet=quiet, also=also)
     return ending.exit_code or 0

@@ -18,11 +18,13 @@ from stepwell.analysis.thresholds.verdicts import COLDER
 from stepwell.analysis.verdicts import Verdict, baseline, judge
 from stepwell.analysis.verdicts import table as verdict_rows
 from stepwell.cli import facts
-from stepwell.cli.place import say, trace_number
+from stepwell.cli.place import mount_notes, say, trace_number
+from stepwell.mounts.tuned import commands
 from stepwell.prefetch.errors import OrderError
 from stepwell.steer import Engine, Outcome, Session
 from stepwell.steer.carry import limited
 from stepwell.steer.feed import Feed
+from stepwell.steer.mounts import MountTuning
 from stepwell.steer.orders import of_file, of_trace
 from stepwell.steer.session import own_namespace
 
@@ -53,6 +55,7 @@ class Wanted:
     in_flight: int | None
     order_from: str | None
     under: Path | None
+    tune_mounts: bool = False
 
 
 def read_plan(wanted: Wanted) -> Plan | None:
@@ -96,7 +99,18 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Session
                     roots = of_trace(store, trace_number(store, wanted.order_from), file)
             options = [*(f"--root={root}" for root in roots), f"--order={file}"]
         feed = Feed(own_namespace(), (*planned, *roots))
-        yield Session(Engine(options), feed, plan, roots, wanted.order_from)
+        mounts = MountTuning(mount_notes()) if wanted.tune_mounts else None
+        yield Session(Engine(options), feed, plan, roots, wanted.order_from, mounts)
+
+
+def set_back() -> None:
+    """Undo what runs that were killed have left changed in mounts, and say so."""
+    notes = mount_notes()
+    if any(notes.glob("*.json")):
+        from stepwell.mounts.tuned import restore_left
+
+        for told in restore_left(notes):
+            say(told)
 
 
 def conclude(store: Store, trace: int, outcome: Outcome, plan: Plan, *, quiet: bool) -> None:
@@ -105,6 +119,9 @@ def conclude(store: Store, trace: int, outcome: Outcome, plan: Plan, *, quiet: b
     store.set_acts(trace, plan_rows([Carried(0, plan)]), verdict_rows([verdict]))
     if outcome.failed or not quiet:
         say(verdict.sentence)
+    if not quiet:
+        for told in outcome.mounts:
+            say(told)
 
 
 def _judged(store: Store, trace: int, outcome: Outcome) -> Verdict:
@@ -115,12 +132,14 @@ def _judged(store: Store, trace: int, outcome: Outcome) -> Verdict:
     return judge(outcome.windows, outcome.deeds, baseline=earlier.windows, baseline_trace=earlier.trace)
 
 
-def recommend(store: Store, trace: int, limits: Budget, command: str) -> None:
-    """Say what would help most, or why nothing would."""
+def recommend(store: Store, trace: int, limits: Budget, command: str, *, mounts: bool) -> None:
+    """Say what would help most, or why nothing would; of mounts also the commands, if they may be told."""
     found = understand(store, trace)
     made = make(known(found.waits, found.patterns, found.orders, found.caches), limits, "recommend")
     for target in made.targets[:1]:
         gain = target.gain if target.policy != "none" else None
         expected = f", expected {gain.low_permille / 1000:.3g}x to {gain.high_permille / 1000:.3g}x" if gain else ""
         say(f"{target.path}: {target.policy}{expected}; {target.reason}")
+    for told in commands(made.settings) if mounts else ():
+        say(told)
     say(f"all of it, and why: {command} plan {trace}")

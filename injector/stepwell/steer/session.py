@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +14,7 @@ from stepwell.prefetch.protocol import Message, Mode, Root, Status
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
 from stepwell.steer.feed import KINDS, Feed
+from stepwell.steer.mounts import MountTuning
 from stepwell.steer.tune import Tuning
 from stepwell.steer.turns import Turns
 from stepwell.trace.spool import Spool
@@ -46,6 +47,8 @@ class Outcome:
     deeds: Deeds
     failed: bool
     """The engine ended by itself; the program did not notice."""
+    mounts: tuple[str, ...] = ()
+    """What was done about mounts, a sentence each."""
 
 
 class Session:
@@ -54,7 +57,13 @@ class Session:
     interval = INTERVAL
 
     def __init__(
-        self, engine: Engine, feed: Feed, plan: Plan, roots: Iterable[str] = (), order: str | None = None
+        self,
+        engine: Engine,
+        feed: Feed,
+        plan: Plan,
+        roots: Iterable[str] = (),
+        order: str | None = None,
+        mounts: MountTuning | None = None,
     ) -> None:
         """Take over a running engine.
 
@@ -64,6 +73,7 @@ class Session:
             plan: its budgets, and its datasets if they are known.
             roots: further directories in which it may read.
             order: where the known order came from that the engine has been given.
+            mounts: changes mounts, where that is allowed.
         """
         self._budget = plan.budget
         self._order = order
@@ -77,6 +87,7 @@ class Session:
         self._last = (0, 0, 0)
         self._waiting = True
         self._tuning = Tuning(plan.budget)
+        self._mounts = mounts
         self._roots: dict[str, Root] = {}
         self._tell([Mode(act=self._turns.acting), *messages(plan), *map(Root, roots)])
 
@@ -103,8 +114,14 @@ class Session:
         self._last = now_ns, meter.octets, meter.waited_ns
         self._waiting = meter.waited_ns - waited_before > WAITING * (now_ns - before_ns)
         acting = self._turns.acting
-        self._turns.step(*self._last)
-        if self._tuning.step(*self._last, acting=acting):
+        trying = self._mounts is not None and self._mounts.trying
+        if trying:
+            self._turns.skip(*self._last)
+        else:
+            self._turns.step(*self._last)
+        if self._mounts:
+            self._mounts.see(told, now_ns, meter.octets)
+        if self._tuning.step(*self._last, acting=acting and not trying):
             self._tell(list(self._roots.values()))
         self._tell(told)
         if self._turns.acting is not acting:
@@ -132,6 +149,8 @@ class Session:
     def finish(self) -> Outcome:
         """End the engine, and return what was done and measured."""
         self._turns.end(*self._last)
+        if self._mounts:
+            self._mounts.finish()
         if self._spool:
             self._spool.__exit__(None, None, None)
         self._engine.close()
@@ -140,11 +159,13 @@ class Session:
         if not stopped and (status is None or not status.totals.brought_bytes):
             never = "it ended before there was anything to compare with"
             stopped = status.why if status and self._turns.acted else never
-        return Outcome(tuple(self._turns.windows), _deeds(status, stopped), bool(self._failure))
+        told = tuple(self._mounts.told) if self._mounts else ()
+        return Outcome(tuple(self._turns.windows), _deeds(status, stopped), bool(self._failure), told)
 
     def done(self) -> Plan:
         """Return what was done as a plan, as far as the engine found it out by itself."""
-        return self._done.plan(self._budget, self._order)
+        plan = self._done.plan(self._budget, self._order)
+        return replace(plan, settings=tuple(self._mounts.settings)) if self._mounts else plan
 
 
 def _deeds(status: Status | None, stopped: str) -> Deeds:

@@ -89,6 +89,14 @@ class Turns:
         elif self._phase is Phase.SETTLING and self._over(limits.SETTLING_NS, now_ns):
             self._begin(Phase.WITHOUT, now_ns, octets, waited_ns)
 
+    def skip(self, now_ns: int, octets: int, waited_ns: int) -> None:
+        """Take in where readers are after a moment that is not to be measured, as something else is being tried."""
+        if self._window is None or self._phase_ns is None:
+            self._begin(self._phase, now_ns, octets, waited_ns)
+        else:
+            self._phase_ns += now_ns - self._window[0]
+            self._window = now_ns, octets, waited_ns
+
     def end(self, now_ns: int, octets: int, waited_ns: int) -> None:
         """Take in where readers were at the end."""
         if self._phase in {Phase.BEFORE, Phase.WITHOUT, Phase.ACTING}:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.kernel.tool import SECONDS, wait_until
 from tests.storage.slow import Control
 
-from stepwell.cli import facts
+from stepwell.mounts import mounts
 
 PROBE = "probe"
 """File that is read to see whether reads come to the slow storage, and for nothing else."""
@@ -28,7 +28,7 @@ def fill_probe(directory: Path, octets: int = PROBE_BYTES) -> None:
 
 def is_mounted(point: Path, kind: str) -> bool:
     """Whether a file system of this type is what is seen at a place."""
-    return [mount.fstype for mount in facts.mounts() if Path(mount.point) == point][-1:] == [kind]
+    return [mount.fstype for mount in mounts() if Path(mount.point) == point][-1:] == [kind]
 
 
 @contextlib.contextmanager

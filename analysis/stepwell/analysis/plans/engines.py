@@ -6,9 +6,9 @@ reading.  To add one, write its class and put it into `ENGINES`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from stepwell.analysis.advice.drawn import Matter
 from stepwell.analysis.advice.gains import trips
@@ -100,20 +100,23 @@ class JuiceFS:
 
     source = "juicedata/juicefs pkg/vfs/reader.go: checkReadahead, need; pkg/chunk/cached_store.go: ReadAt"
 
+    SPARSE: ClassVar[Mapping[str, int]] = {"prefetch": 0, "max-readahead": 0}
+    """Options with which nothing is fetched but what is asked for; reads of a quarter of a block at most take a range
+    of it.  Without the second, two reads that happen to lie near each other begin read-ahead by whole blocks."""
+
     def settings(self, case: Case) -> Iterator[Setting]:
         """Return the mount's options, where its defaults fetch too much or not far enough ahead."""
         if case.filesystem != "fuse.juicefs":
             return
         part = limits.JUICEFS_BLOCK // limits.JUICEFS_PARTIAL
         if case.policy in {"strided", "random", "none"} and not case.matter.along and case.matter.use.request <= part:
-            yield self._option(
-                case,
-                "prefetch",
-                "0",
+            reason = (
                 f"a read of {size(case.matter.use.request)} inside a block has the whole block of"
                 f" {size(limits.JUICEFS_BLOCK)} fetched besides:"
-                f" {limits.JUICEFS_BLOCK // max(case.matter.use.request, 1)} times what is asked for",
+                f" {limits.JUICEFS_BLOCK // max(case.matter.use.request, 1)} times what is asked for"
             )
+            for name, value in self.SPARSE.items():
+                yield self._option(case, name, str(value), reason)
         if case.policy != "sequential":
             return
         ahead = min(self._under_way(case) // case.heads, limits.JUICEFS_MOST)

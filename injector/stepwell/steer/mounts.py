@@ -1,0 +1,182 @@
+"""The mount that a program reads most, set otherwise while the program runs, and set back at its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from stepwell.analysis.plans import Setting
+from stepwell.analysis.plans.mounts import Choice, choose, dense
+from stepwell.mounts import Mount, MountError, mount_of, mounts
+from stepwell.mounts.tuned import Tuned
+from stepwell.prefetch.protocol import Close, Message, Open, Run
+from stepwell.steer.asked import Asked
+from stepwell.steer.trial import Moment, Trial
+
+INTERVAL = 0.1
+"""Seconds between two looks, as of the session."""
+
+PATIENCE = 150.0
+"""Seconds that setting a mount back may take at the end: mounting JuiceFS again may wait for two minutes."""
+
+
+@dataclass
+class _Held:
+    """A mount that can be changed, and where its readers were when that began."""
+
+    tuned: Tuned
+    begin: Moment
+    choice: Choice = field(default=Choice("nothing was read"))
+
+
+class MountTuning:
+    """Tries one change of the FUSE mount that is read most, keeps it if it pays, and undoes it in any case at the end.
+
+    All that may wait for a mount is done in a thread of its own: a mount that hangs holds up nothing else.
+
+    Attributes:
+        told: what was done and why, a sentence each.
+        settings: those that paid, as a plan has them.
+    """
+
+    def __init__(self, notes: Path) -> None:
+        """Begin; `notes` is the directory for notes of what was changed."""
+        self.told: list[str] = []
+        self.settings: list[Setting] = []
+        self._notes = notes
+        self._mounts: dict[str, Mount | None] = {}
+        self._asked: dict[Mount, Asked] = {}
+        self._refused: set[Mount] = set()
+        self._lock = threading.Lock()
+        self._now = (0, 0)
+        self._trial: Trial | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="mounts", daemon=True)
+        self._thread.start()
+
+    @property
+    def trying(self) -> bool:
+        """Whether a trial is under way: other measurements of the same readers mean nothing then."""
+        return self._trial is not None and self._trial.kept is None
+
+    def see(self, messages: Iterable[Message], now_ns: int, octets: int) -> None:
+        """Take in what happened; waits for nothing.
+
+        Args:
+            messages: what the engine is told.
+            now_ns: nanoseconds since the trace's start.
+            octets: bytes that readers got up to now.
+        """
+        told: dict[Mount, list[Message]] = {}
+        for message in messages:
+            if isinstance(message, Open | Run | Close) and (mount := self._mount_of(message.path)):
+                told.setdefault(mount, []).append(message)
+        with self._lock:
+            self._now = now_ns, octets
+            for mount, of_mount in told.items():
+                self._asked.setdefault(mount, Asked()).see(of_mount)
+
+    def finish(self) -> None:
+        """Set the mount back; waits until that is done."""
+        self._stop.set()
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():
+            self.told.append("a mount does not answer and could not be set back; the next `stepwell run` tries again")
+
+    # ---- the thread ----
+
+    def _work(self) -> None:
+        held: dict[Mount, _Held] = {}
+        try:
+            while not self._stop.wait(INTERVAL):
+                self._hold(held)
+                for one in held.values():
+                    one.choice = self._choose(one)
+                    if one.choice.values:
+                        self._tune(one, one.choice)
+                        return
+            for one in held.values():
+                reasons = filter(None, (one.choice.reason, one.tuned.refused))
+                self._say(one.tuned.mount, f"left as it is: {'; '.join(reasons)}")
+        except Exception as error:  # whatever it is, the program and its recording go on
+            self.told.append(str(error) or type(error).__name__)
+        finally:
+            for one in held.values():
+                one.tuned.close()
+
+    def _hold(self, held: dict[Mount, _Held]) -> None:
+        """Take hold of mounts that files are opened on."""
+        with self._lock:
+            new = [mount for mount in self._asked if mount not in held and mount not in self._refused]
+        for mount in new:
+            try:
+                tuned = Tuned(mount, self._notes)
+                held[mount] = _Held(tuned, self._moment(tuned))
+            except MountError as error:
+                self._refused.add(mount)
+                self._say(mount, f"left as it is: {error}")
+
+    def _choose(self, held: _Held) -> Choice:
+        """Return what to set in a mount, from how it has been read since it is held."""
+        mount, now = held.tuned.mount, self._moment(held.tuned)
+        with self._lock:
+            reading = self._asked[mount].reading()
+        fetched = (now.fetched or 0) - (held.begin.fetched or 0)
+        reading = replace(reading, bytes=now.octets - held.begin.octets, fetched=fetched)
+        return choose(mount.fstype, held.tuned.before, reading)
+
+    def _tune(self, held: _Held, choice: Choice) -> None:
+        tuned = held.tuned
+        self._trial = trial = Trial(held.begin if choice.saves_bytes else None)
+        try:
+            while trial.kept is None and not self._stop.wait(INTERVAL):
+                trial.step(self._moment(tuned))
+                self._set(tuned, choice, wanted=trial.wanted)
+            if trial.kept is None:
+                trial.kept, trial.why = False, "the program ended before its effect was known"
+            self._set(tuned, choice, wanted=trial.kept)
+            settings = ", ".join(f"{name} {value}" for name, value in choice.values.items())
+            done = "set to" if trial.kept else "set back from"
+            self._say(tuned.mount, f"{done} {settings}: {choice.reason}; {trial.why}")
+            if trial.kept:
+                self.settings = tuned.described(choice.values, choice.reason, choice.source)
+                self._watch(tuned, choice)
+        finally:
+            trial.kept = bool(trial.kept)
+            self._set(tuned, choice, wanted=False)
+
+    def _watch(self, tuned: Tuned, choice: Choice) -> None:
+        """Wait until the program ends, or its readers read in another way."""
+        while not self._stop.wait(INTERVAL):
+            with self._lock:
+                reading = self._asked[tuned.mount].reading()
+                octets = self._now[1]
+            if reading.kind in {"", choice.kind} and not (choice.saves_bytes and dense(replace(reading, bytes=octets))):
+                continue
+            self._say(tuned.mount, "set back, as it was read in another way, or so much of it that whole blocks pay")
+            return
+
+    def _moment(self, tuned: Tuned) -> Moment:
+        with self._lock:
+            now_ns, octets = self._now
+        return Moment(now_ns, octets, tuned.fetched())
+
+    @staticmethod
+    def _set(tuned: Tuned, choice: Choice, *, wanted: bool) -> None:
+        if wanted and not tuned.changed:
+            tuned.apply(choice.values)
+        elif tuned.changed and not wanted:
+            tuned.restore()
+
+    def _say(self, mount: Mount, what: str) -> None:
+        self.told.append(f"mount {mount.point}: {what}")
+
+    def _mount_of(self, path: str) -> Mount | None:
+        """Return the FUSE mount of a file."""
+        directory = path.rpartition("/")[0]
+        if directory not in self._mounts:
+            found = mount_of(path, mounts())
+            self._mounts[directory] = found if found and found.fstype.startswith("fuse") else None
+        return self._mounts[directory]
