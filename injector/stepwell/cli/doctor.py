@@ -13,6 +13,7 @@ import click
 
 from stepwell.cli import format as human
 from stepwell.cli.output import print_table, table_or_json
+from stepwell.cli.place import mount_notes
 
 if TYPE_CHECKING:
     from stepwell.cli.place import Place
@@ -40,7 +41,7 @@ def doctor(place: Place, output: str) -> int:
     """Check what this machine allows; each shortcoming comes with its fix."""
     from stepwell.collectors.ebpf import probe
 
-    checks = [*probe(), *_places(place), _terminal()]
+    checks = [*probe(), *_places(place), _mounts(), _terminal()]
     if output == "json":
         click.echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:
@@ -70,6 +71,17 @@ def _places(place: Place) -> list[Check]:
     fix = None if free >= LEAST_FREE else f"free some of {existing}, or choose another place with --store"
     checks.append(Check("free space", fix is None, f"{human.size(free)} for the spool", fix))
     return checks
+
+
+def _mounts() -> Check:
+    from stepwell.collectors.ebpf import Check
+    from stepwell.mounts.notes import left
+
+    changed = [change.point for change in left(mount_notes())]
+    if not changed:
+        return Check("mounts", True, "none is left as a run with --tune-mounts has set it", None)
+    detail = f"{', '.join(changed)} still set as a run with --tune-mounts did that was killed"
+    return Check("mounts", False, detail, "the next `stepwell run` sets it back: stepwell run -- true")
 
 
 def _terminal() -> Check:

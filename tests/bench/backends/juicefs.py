@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.backends.mounts import check, fill_probe, serving
+from tests.bench.backends.mounts import check, fill_probe, is_mounted, serving
+from tests.kernel.tool import wait_until
 from tests.storage.slow import Control
 
 JUICEFS = Path(sys.executable).with_name("juicefs")
@@ -57,6 +59,23 @@ class JuiceFS:
         with self._serving("--read-only", "--cache-dir", str(cache), "--bucket", f"{self.slow}/", *flags):
             check(self.point, storage)
             yield self.point
+
+    @contextlib.contextmanager
+    def in_background(self, bucket: Path, *flags: str) -> Iterator[Path]:
+        """Mount it by a client in the background, as it is used, with nothing in its cache."""
+        cache = self.work / "cache"
+        shutil.rmtree(cache, ignore_errors=True)
+        log = ["--log", str(self.work / "juicefs.log"), "--cache-dir", str(cache), "--bucket", f"{bucket}/"]
+        usual = ["--background", "--no-usage-report", "--backup-meta", "0", "--read-only"]
+        argv = [str(JUICEFS), "mount", *usual, *log, *flags, self._meta, str(self.point)]
+        subprocess.run(argv, check=True, capture_output=True)
+        try:
+            assert is_mounted(self.point, "fuse.juicefs")
+            yield self.point
+        finally:
+            pid = json.loads((self.point / ".config").read_text())["Pid"]
+            subprocess.run(["umount", "--lazy", self.point], check=True)
+            wait_until(lambda: not Path(f"/proc/{pid}").exists(), "JuiceFS does not end")
 
     def warmup(self, parallel: int, path: Path) -> list[str]:
         """Return its own command to fetch a file into its cache."""
