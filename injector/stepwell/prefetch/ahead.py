@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stepwell.prefetch.streams import PAGE, Track
+from stepwell.prefetch.tracks import PAGE, Track
 
 
 def pieces(start: int, end: int, block: int) -> Iterator[tuple[int, int]]:
@@ -44,7 +44,7 @@ def strided(track: Track, cursor: int, window: int, block: int, size: int | None
     """
     first = max(cursor, track.count)
     for number in range(first, track.count + max(window // track.size, 1)):
-        offset = track.offset + track.stride * (number - track.count + 1)
+        offset = track.place(number)
         if offset < 0 or (size is not None and offset >= size):
             return
         for start, end in pieces(offset, offset + track.size, block):

@@ -8,7 +8,7 @@ from statistics import median
 from stepwell.prefetch.mounted import LEAST_READ_AHEAD, Mounted
 from stepwell.prefetch.protocol import Mount, Root
 from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
-from stepwell.prefetch.streams import PAGE
+from stepwell.prefetch.tracks import PAGE
 from stepwell.trace.format import size
 
 LARGEST_BLOCK = 4 << 20

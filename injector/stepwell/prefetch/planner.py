@@ -36,7 +36,7 @@ from stepwell.prefetch.readers import Readers
 from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
 from stepwell.prefetch.roots import Dataset, Roots
 from stepwell.prefetch.sources import Piece, Source
-from stepwell.prefetch.streams import PAGE
+from stepwell.prefetch.tracks import PAGE
 
 CHORES_NS = 1_000_000_000
 """Once in so long is judged what paid, and looked whether what lies ready is still there."""

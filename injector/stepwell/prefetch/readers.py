@@ -12,7 +12,8 @@ from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.protocol import Close, Entry, Open, Policy, Run
 from stepwell.prefetch.roots import Dataset
 from stepwell.prefetch.sources import HeadSource, OrderSource, Pace
-from stepwell.prefetch.streams import PAGE, Separator, Track
+from stepwell.prefetch.streams import Separator
+from stepwell.prefetch.tracks import PAGE, Track
 from stepwell.prefetch.windows import Waits, Window
 
 STALE = 256

@@ -9,7 +9,7 @@ from typing import Protocol
 from stepwell.prefetch.ahead import backward, forward, pieces, strided
 from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.protocol import Entry, Head, Policy
-from stepwell.prefetch.streams import Track
+from stepwell.prefetch.tracks import Track
 from stepwell.prefetch.windows import Waits, Window, least, most
 
 RESIDENT = 16

@@ -6,9 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from stepwell.prefetch.protocol import Policy
-
-PAGE = 4096
-"""Bytes of a page: gaps smaller than this bring in the same pages as no gap."""
+from stepwell.prefetch.tracks import LONG, PAGE, Nest, Row, Track
 
 MOST_HEADS = 16
 """Heads of one stream: loaders that read more columns or tensors at once are not known."""
@@ -16,103 +14,8 @@ MOST_HEADS = 16
 MOST_STRAYS = 16
 """Accesses that fit no long head and are kept to find one: three each of five heads that begin by turns."""
 
-TRUST = 3
-"""Accesses in line before a sequential or backward head is believed: two may meet by chance in a small file."""
-
-TRUST_STRIDED = 4
-"""Accesses in line before a stride is believed: of random ones in 1,000 places one in 500 is then taken for a head."""
-
 YOUNG = 2 * MOST_HEADS
 """Accesses of the stream after which a head that is not yet long is given up: all heads have had two turns."""
-
-LOST = 8
-"""How many accesses of a stride may be missing in between, once the head is long."""
-
-LONG = 8
-"""Accesses from which on a head survives missing ones."""
-
-
-@dataclass
-class Track:
-    """One head: accesses with a common distance from one to the next.
-
-    Attributes:
-        offset: start of its last access, in bytes.
-        size: bytes of its last access.
-        stride: bytes from one start to the next; for a sequential head the size.
-        count: accesses in line.
-        seen: accesses of the stream when it last moved.
-        bytes: of all its accesses.
-    """
-
-    offset: int
-    size: int
-    stride: int
-    count: int
-    seen: int
-    bytes: int = 0
-
-    @property
-    def policy(self) -> Policy:
-        """How to read ahead of it; `NONE` while too little is known."""
-        if self.count < (TRUST if self.contiguous else TRUST_STRIDED):
-            return Policy.NONE
-        if not self.contiguous:
-            return Policy.STRIDED
-        return Policy.SEQUENTIAL if self.stride > 0 else Policy.BACKWARD
-
-    @property
-    def contiguous(self) -> bool:
-        """Whether its accesses touch: no whole page lies between two."""
-        return abs(self.stride) < self.size + PAGE
-
-    @property
-    def position(self) -> int:
-        """The byte that it asks for next: for a backward head, one behind the last of these."""
-        return self.offset if self.contiguous and self.stride < 0 else self.next_offset
-
-    @property
-    def next_offset(self) -> int:
-        """Where its next access begins."""
-        if self.contiguous and self.stride > 0:
-            return self.offset + self.size
-        return self.offset + self.stride
-
-    def expects(self, offset: int, size: int) -> bool:
-        """Whether an access is the next one of this head."""
-        end = self.offset + self.size
-        if self.contiguous and self.stride > 0 and self.offset < offset < end + PAGE and offset + size > end:
-            return True
-        if self.contiguous and self.stride < 0 and self.offset - PAGE < offset + size and offset < self.offset:
-            return True
-        if not self.contiguous and offset == self.next_offset:
-            return True
-        steps, rest = divmod(offset - self.offset, self.stride)
-        return self.count >= LONG and rest == 0 and 0 < steps <= LOST
-
-    def move(self, offset: int, size: int, seen: int) -> None:
-        """Take an access as its next."""
-        if self.contiguous:
-            # Sizes may vary, as long as accesses touch.
-            self.count += 1
-            self.stride = size if self.stride > 0 else -size
-        else:
-            self.count += (offset - self.offset) // self.stride
-        self.offset, self.size, self.seen = offset, size, seen
-        self.bytes += size
-
-    def fits(self, size: int, stride: int) -> bool:
-        """Whether all further accesses of this size and stride are its next ones."""
-        if self.contiguous:
-            return stride * self.stride > 0 and abs(stride) < size + PAGE
-        return self.size == size and self.stride == stride
-
-    def leap(self, accesses: int, stride: int, seen: int) -> None:
-        """Take so many further accesses of equal size at once; they must fit."""
-        self.offset += stride * accesses
-        self.count += accesses
-        self.bytes += self.size * accesses
-        self.seen = seen
 
 
 @dataclass
@@ -127,13 +30,17 @@ class Separator:
     """Accesses that did not fit a head, in the recent past: halved every 64."""
     recent: int = 0
     """Accesses in the same time."""
+    row: Row | None = None
+    before: Row | None = None
+    """The row before that one, which has ended."""
 
     def access(self, offset: int, size: int) -> Track | None:
         """Take one access; return the head that it moved, or None when it fits none that is believed."""
         self._count(1)
+        self._go_along(offset, size)
         expecting = [track for track in self.tracks if track.expects(offset, size)]
         owner = max(expecting, key=lambda track: track.count, default=None)
-        if owner is not None and owner.count >= LONG:
+        if owner is not None and (owner.count >= LONG or isinstance(owner, Nest)):
             owner.move(offset, size, self.seen)
             return owner
         if owner is None and self._is_known(offset, size):
@@ -157,9 +64,12 @@ class Separator:
             if track is None:
                 continue
             moved[id(track)] = track
-            if track.count >= LONG and track.fits(size, stride):
+            # A row has an end, and further accesses may lie behind it.
+            if track.count >= LONG and not isinstance(track, Nest) and track.fits(size, stride):
                 self._count(count - at)
                 track.leap(count - at, stride, self.seen)
+                if at < count:
+                    self._leap_along(Row(offset + at * stride, size, stride, count - at))
                 break
         return list(moved.values())
 
@@ -174,6 +84,25 @@ class Separator:
         while self.recent >= 128:
             self.recent //= 2
             self.lone //= 2
+
+    def _go_along(self, offset: int, size: int) -> None:
+        """Take an access as the next of its row or of a new one; three alike make a head in the place of all others."""
+        if self.row is not None and self.row.add(offset, size):
+            return
+        nest = self.row.nest(self.before, offset, self.seen) if self.row and self.before else None
+        # Heads that take turns leave rows, too: the next access of one of them begins a row.
+        if nest is not None and not any(track.misses_none(offset, size) for track in self.tracks):
+            self.tracks = [nest]
+            self.strays.clear()
+        self.before, self.row = self.row, Row(offset, size)
+
+    def _leap_along(self, more: Row) -> None:
+        """Take several accesses as the next of the row."""
+        row = self.row
+        if row and row.stride == more.stride and row.add(more.offset, more.size):
+            row.count += more.count - 1
+        else:
+            self.before, self.row = None, more
 
     def _is_known(self, offset: int, size: int) -> bool:
         """Whether it only reads again what a head read last."""

@@ -125,6 +125,20 @@ def test_of_a_strided_reader_only_the_strides_are_asked_for(stride: int) -> None
     assert status(world).heads[0].policy is Policy.STRIDED
 
 
+@pytest.mark.parametrize("stride", [BLOCK, MIB])
+def test_of_rows_of_a_grid_only_the_rows_are_asked_for(stride: int) -> None:
+    rows, pieces, outer = 43, 17, 64 * MIB
+    world = World({FILE: rows * outer})
+    world.read_all(Access(FILE, row * outer + piece * stride, BLOCK) for row in range(rows) for piece in range(pieces))
+    grid = {row * outer + piece * stride for row in range(rows) for piece in range(pieces)}
+    found = [start for start, _ in asked(world) if start >= 2 * outer + pieces * stride]
+    assert set(found) == {one for one in grid if one >= 3 * outer}
+    assert len(found) == len(set(found))
+    totals = status(world).totals
+    assert world.demand <= 23  # two rows, and the beginning of the third
+    assert totals.wasted_bytes <= totals.brought_bytes // 10
+
+
 def test_heads_that_take_turns_in_one_stream_are_found_each() -> None:
     far = 64 * MIB
     world = World({FILE: 128 * MIB})

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stepwell.prefetch.protocol import Policy
 from stepwell.prefetch.streams import Separator
+from stepwell.prefetch.tracks import LONG, PAGE, Nest
 
 KIB = 1 << 10
 
@@ -78,3 +79,47 @@ def test_what_is_read_again_moves_nothing() -> None:
     separator = fed([(number * 4096, 4096) for number in range(11)])
     assert separator.access(10 * 4096, 100) is None
     assert separator.tracks[0].position == 11 * 4096
+
+
+SIZE = 64 * KIB
+
+
+@given(
+    st.integers(LONG, 101),
+    st.sampled_from([-(1 << 20), -SIZE, SIZE, SIZE + PAGE - 1, SIZE + PAGE, 1 << 20]),
+    st.sampled_from([-(1 << 30), (1 << 30) - 4096, 1 << 30]),
+    st.integers(2, 7),
+    st.booleans(),
+)
+def test_rows_of_a_grid_are_one_head_from_the_third_one_on(
+    pieces: int, stride: int, outer: int, rows: int, as_runs: bool
+) -> None:
+    separator = Separator()
+    for row in range(rows):
+        first = (1 << 40) + row * outer
+        if as_runs:
+            separator.accesses(first, SIZE, stride, pieces)
+        else:
+            for piece in range(pieces):
+                separator.access(first + piece * stride, SIZE)
+    separator.access((1 << 40) + rows * outer, SIZE)
+    (nest,) = separator.tracks
+    assert isinstance(nest, Nest)
+    assert nest.policy is Policy.STRIDED
+    touching = abs(stride) < SIZE + PAGE
+    coming = [nest.place(nest.count + number) for number in range(2 * pieces)]
+    if touching:
+        low = min(0, (pieces - 1) * stride)
+        assert coming == [(1 << 40) + (rows + 1 + number) * outer + low for number in range(2 * pieces)]
+        assert nest.size == (pieces - 1) * abs(stride) + SIZE
+    else:
+        places = [(1 << 40) + row * outer + piece * stride for row in range(rows, rows + 3) for piece in range(pieces)]
+        assert coming == places[1 : 2 * pieces + 1]
+        assert nest.size == SIZE
+    assert nest.bytes == (rows * pieces + 1) * SIZE
+
+
+def test_heads_that_take_turns_at_equal_distances_stay_heads() -> None:
+    separator = fed([((head << 30) + turn * SIZE, SIZE) for turn in range(11) for head in range(LONG - 1)])
+    assert {track.policy for track in separator.tracks if track.count >= LONG} == {Policy.SEQUENTIAL}
+    assert not any(isinstance(track, Nest) for track in separator.tracks)
