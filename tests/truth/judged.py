@@ -41,7 +41,7 @@ def columns_of(runs: Records, stream: int, op: int) -> dict[str, np.ndarray[Any,
 def evidence_of(batches: Sequence[dict[str, np.ndarray[Any, Any]]], limits: HeadLimits | None = None) -> Evidence:
     """Return the evidence of streams (without lanes) in the order of their number."""
     with Streams(limits or HeadLimits()) as engine:
-        found = [engine.feed(batch) for batch in batches]
+        found = [part for batch in batches for part in engine.feed(batch)]
         every: Evidence = np.concatenate([*found, *engine.finish()])
     evidence: Evidence = every[every["is_lane"] == 0]
     evidence.sort(order="open", kind="stable")

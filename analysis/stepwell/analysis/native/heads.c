@@ -22,19 +22,28 @@ static uint32_t mark(uint64_t offset)
 	return (offset * 0x9e3779b97f4a7c15ULL) >> 32;
 }
 
-size_t sw_heads_bytes(uint32_t heads)
+size_t sw_heads_bytes(uint32_t heads, int large)
 {
-	return heads * (sizeof(uint64_t) + 2 * sizeof(uint32_t) + sizeof(struct sw_chain));
+	uint32_t number = large ? heads : SW_FEW_HEADS;
+
+	return number * (sizeof(uint64_t) + 2 * sizeof(uint32_t) + sizeof(struct sw_chain)) +
+	       (large ? SW_SAMPLES : SW_FEW_SAMPLES) * sizeof(uint64_t);
 }
 
-void sw_heads_clear(struct sw_heads *s, void *arrays, uint32_t heads)
+static void lay_out(struct sw_heads *s, void *arrays, uint32_t heads, uint32_t samples)
 {
-	memset(s, 0, sizeof(*s));
 	memset(arrays, 0, 2 * heads * sizeof(uint32_t)); /* marks are looked at four by four, live or not */
 	s->last = arrays;
 	s->next = s->last + heads;
 	s->end = (uint64_t *)(s->next + heads);
-	s->chain = (struct sw_chain *)(s->end + heads);
+	s->samples = s->end + heads;
+	s->chain = (struct sw_chain *)(s->samples + samples);
+}
+
+void sw_heads_clear(struct sw_heads *s, void *arrays)
+{
+	memset(s, 0, sizeof(*s));
+	lay_out(s, arrays, SW_FEW_HEADS, SW_FEW_SAMPLES);
 	s->evidence.low = UINT64_MAX;
 	s->evidence.first_ns = INT64_MAX;
 	s->evidence.last_ns = INT64_MIN;
@@ -42,16 +51,35 @@ void sw_heads_clear(struct sw_heads *s, void *arrays, uint32_t heads)
 	s->every = 1;
 }
 
-void sw_heads_copy(struct sw_heads *to, const struct sw_heads *from, uint32_t heads)
+static void copy_arrays(const struct sw_heads *to, const struct sw_heads *from)
 {
-	void *arrays = to->last;
+	memcpy(to->last, from->last, from->live * sizeof(*to->last));
+	memcpy(to->next, from->next, from->live * sizeof(*to->next));
+	memcpy(to->end, from->end, from->live * sizeof(*to->end));
+	memcpy(to->chain, from->chain, from->live * sizeof(*to->chain));
+	memcpy(to->samples, from->samples, from->evidence.sampled * sizeof(*to->samples));
+}
 
-	memcpy(arrays, from->last, sw_heads_bytes(heads));
-	*to = *from;
-	to->last = arrays;
-	to->next = to->last + heads;
-	to->end = (uint64_t *)(to->next + heads);
-	to->chain = (struct sw_chain *)(to->end + heads);
+void sw_heads_enlarge(struct sw_heads *s, void *arrays, uint32_t heads)
+{
+	struct sw_heads small = *s;
+
+	lay_out(s, arrays, heads, SW_SAMPLES);
+	copy_arrays(s, &small);
+	s->large = 1;
+}
+
+void sw_heads_copy(struct sw_heads *to, const struct sw_heads *from)
+{
+	struct sw_heads made = *from;
+
+	made.last = to->last;
+	made.next = to->next;
+	made.end = to->end;
+	made.samples = to->samples;
+	made.chain = to->chain;
+	copy_arrays(&made, from);
+	*to = made;
 }
 
 static void tally(struct sw_top *top, int64_t value, uint64_t count)

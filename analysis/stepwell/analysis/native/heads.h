@@ -27,6 +27,9 @@ enum sw_step {
 #define SW_EARLY 8
 #define SW_WINDOWS 8
 #define SW_SAMPLES 128 /* offsets kept of the whole stream, evenly over it; a power of two */
+/* Most streams are short where there are very many: at first, there is room for so many heads, and samples. */
+#define SW_FEW_HEADS 4
+#define SW_FEW_SAMPLES 16
 #define SW_SCALES 4
 #define SW_LINES 3
 
@@ -130,7 +133,6 @@ struct sw_chain {
 	uint8_t regular; /* the distance has come up again */
 };
 
-/* The heads' parts that are searched, each an array of `heads`. */
 struct sw_heads {
 	struct sw_evidence evidence;
 	uint32_t live; /* heads there are */
@@ -143,7 +145,9 @@ struct sw_heads {
 	uint64_t filled; /* accesses in the last window */
 	uint64_t every; /* accesses of which one is sampled */
 	uint64_t due; /* the number of the access that is sampled next */
-	uint64_t samples[SW_SAMPLES];
+	uint64_t large; /* there is room for all heads and samples that there may be, not just for a few */
+	/* The heads' parts that are searched have an array each. */
+	uint64_t *samples;
 	uint64_t *end; /* offset after the last access */
 	uint32_t *last; /* mark of the offset of the last access */
 	uint32_t *next; /* mark of the offset that the distance foretells */
@@ -163,12 +167,24 @@ struct sw_series {
 	uint8_t around; /* a range of pages that was mapped around a fault */
 };
 
-/* Bytes of the arrays of one stream. */
-size_t sw_heads_bytes(uint32_t heads);
-/* Make a stream empty; `arrays` has room for its heads. */
-void sw_heads_clear(struct sw_heads *stream, void *arrays, uint32_t heads);
-/* Make a stream a copy of another one. */
-void sw_heads_copy(struct sw_heads *to, const struct sw_heads *from, uint32_t heads);
+/* Whether a stream has room for what a run may add. */
+static inline int sw_heads_fit(const struct sw_heads *stream, const struct sw_series *run)
+{
+	uint64_t heads = (uint64_t)run->stride == run->size ? 1 : run->count;
+
+	return stream->large ||
+	       (stream->live + heads <= SW_FEW_HEADS && stream->evidence.accesses + run->count <= SW_FEW_SAMPLES);
+}
+
+/* Bytes of the arrays of one stream, small or large. */
+size_t sw_heads_bytes(uint32_t heads, int large);
+/* Make a stream empty and small; `arrays` has room for that. */
+void sw_heads_clear(struct sw_heads *stream, void *arrays);
+/* Make a stream large; its arrays move to `arrays`, which has room for `heads`. */
+void sw_heads_enlarge(struct sw_heads *stream, void *arrays, uint32_t heads);
+/* Make a stream a copy of another one that is as large. */
+void sw_heads_copy(struct sw_heads *to, const struct sw_heads *from);
+/* Add a run for which there is room. */
 void sw_heads_add(struct sw_heads *stream, const struct sw_series *series, const struct sw_heads_limits *limits);
 /* All chains end; the evidence is complete. */
 void sw_heads_end(struct sw_heads *stream);

@@ -9,15 +9,13 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "heads.h"
 #include "map.h"
+#include "pool.h"
 #include "trace/record.h"
 
 #define NONE UINT32_MAX
-#define SLAB 512 /* streams whose memory is got at once */
-#define HUGE_PAGE (2 << 20)
 /*
  * Runs wait in parts, by their lane, and a part is taken group by group: then the streams of one lane are in the cache,
  * while all of them would not fit. What waits goes through memory twice, so it is small; one part fits the cache, too.
@@ -36,6 +34,7 @@ struct stream {
 	struct key key;
 	uint32_t chained; /* the next with the same hash */
 	uint32_t lane;
+	uint32_t room; /* number of its large arrays; NONE while the small ones do, which follow the stream */
 	uint8_t used;
 	uint8_t recent;
 	struct sw_heads heads;
@@ -89,11 +88,11 @@ struct sw_streams {
 	uint32_t shard, shards; /* lanes are dealt out among as many tables */
 	uint32_t most; /* streams under way */
 	uint32_t short_accesses; /* a lane follows a stream until it has so many */
-	uint32_t count;
 	uint32_t hand;
 	uint32_t finished; /* slots given out because nothing more comes */
-	struct stream **slabs;
-	size_t stream_bytes;
+	struct sw_pool slots;
+	struct sw_pool rooms;
+	uint32_t idle; /* the first of the rooms that nobody has; each begins with the number of the next */
 	struct table streams;
 	struct lane *lanes;
 	uint32_t lane_count, lane_room;
@@ -132,12 +131,20 @@ static int make_table(struct table *table, uint64_t room)
 
 static struct stream *at(const struct sw_streams *t, uint32_t slot)
 {
-	return (struct stream *)((char *)t->slabs[slot / SLAB] + slot % SLAB * t->stream_bytes);
+	return sw_pool_at(&t->slots, slot);
 }
 
-static void *arrays_of(struct stream *stream)
+SW_API void sw_streams_free(struct sw_streams *t)
 {
-	return stream + 1;
+	for (int i = 0; i < PARTS; i++)
+		free(t->parts[i]);
+	sw_pool_end(&t->slots);
+	sw_pool_end(&t->rooms);
+	free(t->streams.heads);
+	free(t->by_lane.heads);
+	free(t->lanes);
+	free(t->done);
+	free(t);
 }
 
 SW_API struct sw_streams *sw_streams_new(const struct sw_heads_limits *limits, uint32_t most, uint32_t short_accesses,
@@ -155,28 +162,13 @@ SW_API struct sw_streams *sw_streams_new(const struct sw_heads_limits *limits, u
 	t->shards = shards;
 	t->most = most;
 	t->short_accesses = short_accesses;
-	t->stream_bytes = (sizeof(struct stream) + sw_heads_bytes(limits->heads) + 63) / 64 * 64;
-	t->slabs = calloc(most / SLAB + 1, sizeof(*t->slabs));
-	if (t->slabs && make_table(&t->streams, room) && make_table(&t->by_lane, 1024))
+	t->idle = NONE;
+	if (sw_pool_init(&t->slots, sizeof(struct stream) + sw_heads_bytes(limits->heads, 0), most) &&
+	    sw_pool_init(&t->rooms, sw_heads_bytes(limits->heads, 1), most) && make_table(&t->streams, room) &&
+	    make_table(&t->by_lane, 1024))
 		return t;
-	free(t->streams.heads);
-	free(t->slabs);
-	free(t);
+	sw_streams_free(t);
 	return NULL;
-}
-
-SW_API void sw_streams_free(struct sw_streams *t)
-{
-	for (uint32_t i = 0; i <= t->most / SLAB; i++)
-		free(t->slabs[i]);
-	for (int i = 0; i < PARTS; i++)
-		free(t->parts[i]);
-	free(t->slabs);
-	free(t->streams.heads);
-	free(t->by_lane.heads);
-	free(t->lanes);
-	free(t->done);
-	free(t);
 }
 
 static uint32_t find(const struct sw_streams *t, const struct key *key)
@@ -211,31 +203,35 @@ static int give_out(struct sw_streams *t, uint32_t slot)
 	if (t->lanes[stream->lane].slot == slot)
 		t->lanes[stream->lane].slot = NONE;
 	stream->used = 0;
+	if (stream->room != NONE) {
+		*(uint32_t *)sw_pool_at(&t->rooms, stream->room) = t->idle;
+		t->idle = stream->room;
+	}
 	return 1;
 }
 
-/* In large pages, because streams are met in any order. */
-static struct stream *get_slab(const struct sw_streams *t)
+static int enlarge(struct sw_streams *t, struct stream *stream)
 {
-	size_t bytes = (SLAB * t->stream_bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-	void *slab = aligned_alloc(HUGE_PAGE, bytes);
+	uint32_t room = t->idle;
 
-	if (slab)
-		madvise(slab, bytes, MADV_HUGEPAGE);
-	return slab;
+	if (room != NONE)
+		t->idle = *(uint32_t *)sw_pool_at(&t->rooms, room);
+	else if (sw_pool_grow(&t->rooms))
+		room = t->rooms.count - 1;
+	else
+		return 0;
+	stream->room = room;
+	sw_heads_enlarge(&stream->heads, sw_pool_at(&t->rooms, room), t->limits.heads);
+	return 1;
 }
 
 /* An empty slot, or NONE without memory. */
 static uint32_t take_slot(struct sw_streams *t)
 {
-	uint32_t slot = t->count;
+	uint32_t slot = t->slots.count;
 
-	if (slot < t->most) {
-		if (!t->slabs[slot / SLAB] && !(t->slabs[slot / SLAB] = get_slab(t)))
-			return NONE;
-		t->count += 1;
-		return slot;
-	}
+	if (slot < t->most)
+		return sw_pool_grow(&t->slots) ? slot : NONE;
 	for (;;) {
 		struct stream *stream = at(t, t->hand);
 
@@ -259,10 +255,11 @@ static uint32_t make_stream(struct sw_streams *t, const struct key *key, uint32_
 	stream->key = *key;
 	stream->chained = *head;
 	stream->lane = lane;
+	stream->room = NONE;
 	stream->used = 1;
 	stream->recent = 1;
 	*head = slot;
-	sw_heads_clear(&stream->heads, arrays_of(stream), t->limits.heads);
+	sw_heads_clear(&stream->heads, stream + 1);
 	e = &stream->heads.evidence;
 	e->reader = t->lanes[lane].key.who;
 	e->is_lane = key->kind >> 8;
@@ -327,18 +324,21 @@ static int begin_lane(struct sw_streams *t, uint32_t lane)
 	struct lane *l = &t->lanes[lane];
 	uint32_t slot = make_stream(t, &l->key, lane);
 	struct sw_evidence own;
-	struct stream *first;
+	struct stream *stream, *first;
 
 	if (slot == NONE)
 		return 0;
 	l->slot = slot;
+	stream = at(t, slot);
 	first = at(t, l->first);
 	if (l->first != slot && first->used && same(&first->key, &l->first_key)) {
-		own = at(t, slot)->heads.evidence;
-		sw_heads_copy(&at(t, slot)->heads, &first->heads, t->limits.heads);
-		at(t, slot)->heads.evidence.thread = own.thread;
-		at(t, slot)->heads.evidence.open = own.open;
-		at(t, slot)->heads.evidence.is_lane = own.is_lane;
+		if (first->heads.large && !enlarge(t, stream))
+			return 0;
+		own = stream->heads.evidence;
+		sw_heads_copy(&stream->heads, &first->heads);
+		stream->heads.evidence.thread = own.thread;
+		stream->heads.evidence.open = own.open;
+		stream->heads.evidence.is_lane = own.is_lane;
 	}
 	return 1;
 }
@@ -387,6 +387,15 @@ static struct sw_series series_of(const union unit *unit)
 	return run;
 }
 
+static int add_to(struct sw_streams *t, struct stream *stream, const struct sw_series *run)
+{
+	stream->recent = 1;
+	if (!sw_heads_fit(&stream->heads, run) && !enlarge(t, stream))
+		return 0;
+	sw_heads_add(&stream->heads, run, &t->limits);
+	return 1;
+}
+
 static int add(struct sw_streams *t, const union unit *unit)
 {
 	const struct row *row = &unit->row;
@@ -400,14 +409,10 @@ static int add(struct sw_streams *t, const union unit *unit)
 	if (slot == NONE)
 		return 0;
 	stream = at(t, slot);
-	stream->recent = 1;
 	lane = t->lanes[stream->lane].slot;
-	if (lane != NONE && stream->heads.evidence.accesses < t->short_accesses) {
-		at(t, lane)->recent = 1;
-		sw_heads_add(&at(t, lane)->heads, &run, &t->limits);
-	}
-	sw_heads_add(&stream->heads, &run, &t->limits);
-	return 1;
+	if (lane != NONE && stream->heads.evidence.accesses < t->short_accesses && !add_to(t, at(t, lane), &run))
+		return 0;
+	return add_to(t, stream, &run);
 }
 
 /* The order in which a part's runs are taken: group by group, and in a group as they came. Returns how many. */
@@ -503,7 +508,7 @@ SW_API int64_t sw_streams_finish(struct sw_streams *t, size_t most)
 	for (int i = 0; i < PARTS; i++)
 		if (t->parts[i] && !drain(t, t->parts[i]))
 			return -1;
-	for (; t->finished < t->count && t->done_count < most; t->finished++)
+	for (; t->finished < t->slots.count && t->done_count < most; t->finished++)
 		if (at(t, t->finished)->used && !give_out(t, t->finished))
 			return -1;
 	return (int64_t)t->done_count;

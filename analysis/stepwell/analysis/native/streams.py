@@ -21,10 +21,13 @@ CHAINS, TOP, EARLY, WINDOWS = 8, 4, 8, 8
 SCALES, LINES = 4, 3
 
 _TOGETHER = 4096
-"""Streams of one table that are given out together at the end: 5 MB of evidence."""
+"""Streams of one table that are given out together at the end: 6 MB of evidence."""
 
-_WAITING = 4
-"""Batches that wait for one table at most: 6 MB each. Tables do most of their work now and then, at different times."""
+_RUNS = 1 << 15
+"""Runs that a table takes at once: 3 MB. Where each makes a table give a stream up, they become 50 MB of evidence."""
+
+_WAITING = 16
+"""So many runs times as much wait for a table at most. Tables do most of their work now and then, at different times."""
 
 _U8 = "<u8"
 _S8 = "<i8"
@@ -73,7 +76,8 @@ class _Limits(ctypes.Structure):
 class Streams:
     """Takes runs, gives the evidence of streams; use as a context manager.
 
-    It holds at most `limits.streams` streams at a time, of 8 KiB each, and 80 bytes for each pair of process and file.
+    It holds at most `limits.streams` streams at a time, of 2.5 KiB each, or 8.5 KiB from 17 accesses or 5 heads on, and
+    80 bytes for each pair of process and file.
     Lanes are dealt out among `limits.shards` tables, each of which a thread fills while the next runs are fetched.
 
     Raises:
@@ -110,32 +114,39 @@ class Streams:
             self._library.sw_streams_free(table)
         self._tables = []
 
-    def feed(self, runs: Mapping[str, np.ndarray[Any, Any]]) -> Evidence:
-        """Take runs, in the order of their accesses within each stream; return what was given up before."""
+    def feed(self, runs: Mapping[str, np.ndarray[Any, Any]]) -> Iterator[Evidence]:
+        """Take runs, in the order of their accesses within each stream; yield what was given up before, some at a time."""
         held = [np.ascontiguousarray(runs[name], dtype) for name, dtype in COLUMNS.items()]
-        given = self._given(_WAITING - 1)
-        self._submit(self._fill, held)
-        return given
+        for first in range(0, len(held[0]), _RUNS):
+            yield from self._given(_WAITING - 1)
+            self._submit(self._fill, [array[first : first + _RUNS] for array in held])
 
     def finish(self) -> Iterator[Evidence]:
         """Yield the evidence of all streams that `feed` has not returned, some at a time; nothing more can be fed."""
-        found = self._given()
+        yield from self._given()
         while True:
-            if len(found):
-                yield found
             self._submit(self._end)
-            found = self._given()
-            if not len(found):
+            found = False
+            for evidence in self._given():
+                found = True
+                yield evidence
+            if not found:
                 return
 
     def _submit(self, work: Callable[..., Evidence], *given: object) -> None:
         for thread, table, filling in zip(self._threads, self._tables, self._filling, strict=True):
             filling.append(thread.submit(work, table, *given))
 
-    def _given(self, left: int = 0) -> Evidence:
-        """Wait until no table has more than so many batches `left`, and return what the others made it give up."""
-        given = [filling.popleft().result() for filling in self._filling for _ in range(len(filling) - left)]
-        return np.concatenate([np.empty(0, EVIDENCE), *given])
+    def _given(self, left: int = 0) -> Iterator[Evidence]:
+        """Wait until no table has more than so many batches `left`; yield what all tables gave up in finished ones.
+
+        All that are finished, for evidence takes memory; of all tables, so that the order is the same every time.
+        """
+        while len(self._filling[0]) > left or (self._filling[0] and all(one[0].done() for one in self._filling)):
+            for filling in self._filling:
+                evidence = filling.popleft().result()
+                if len(evidence):
+                    yield evidence
 
     def _fill(self, table: ctypes.c_void_p, held: list[np.ndarray[Any, Any]]) -> Evidence:
         columns = _Columns(*(array.ctypes.data for array in held))

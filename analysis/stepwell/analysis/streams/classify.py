@@ -52,7 +52,8 @@ def _evidence(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
     with Streams(limits.HeadLimits()) as engine:
         for batch in batches:
-            yield from packed(engine.feed(columns_of(batch)))
+            for found in engine.feed(columns_of(batch)):
+                yield from packed(found)
         for found in engine.finish():
             yield from packed(found)
 
@@ -74,6 +75,7 @@ class Patterns:
         self._all: list[Records] = []
         self._shown: list[Evidence] = []
         self._verdicts: list[Records] = []
+        self._least = -1  # bytes; streams that have no more come too late to be shown
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +85,8 @@ class Patterns:
 
     def feed(self, runs: Runs) -> None:
         """Take the next runs."""
-        self._conclude(self._engine.feed(runs))
+        for evidence in self._engine.feed(runs):
+            self._conclude(evidence)
 
     def feed_apart(self, store: Distributed, trace: int) -> None:
         """Take all runs of a trace: each machine those of some lanes, of which evidence comes back."""
@@ -121,8 +124,6 @@ class Patterns:
         )
 
     def _conclude(self, evidence: Evidence) -> None:
-        if not len(evidence):
-            return
         facts, file = self._facts, self._facts.file(evidence["file"])
         size = facts.files["size"].to_numpy()[file]
         exact = np.full(len(evidence), facts.exact) & (size >= 0)
@@ -130,9 +131,9 @@ class Patterns:
         verdicts = decide(evidence, Circumstances(size, exact, appending, facts.seen))
         kept = condense(evidence, verdicts)
         self._all.append(kept)
-        own = evidence["is_lane"] == 0
-        self._shown.append(evidence[own])
-        self._verdicts.append(kept[own])
+        shown = ~kept["is_lane"] & (kept["bytes"] > self._least)
+        self._shown.append(evidence[shown])
+        self._verdicts.append(kept[shown])
         if sum(map(len, self._shown)) > 2 * limits.STREAM_ROWS:
             self._keep_largest()
 
@@ -141,6 +142,8 @@ class Patterns:
         largest = np.argsort(-verdicts["bytes"], kind="stable")[: limits.STREAM_ROWS]
         self._shown = [np.concatenate(self._shown)[largest]]
         self._verdicts = [verdicts[largest]]
+        if len(largest) == limits.STREAM_ROWS:
+            self._least = int(verdicts["bytes"][largest[-1]])
 
     def _streams(self, dataset: np.ndarray[Any, Any]) -> pa.Table:
         if not self._all:
