@@ -58,9 +58,10 @@ def _sampled(blocks: Blocks) -> tuple[Any, Any, Verdict, float]:
     with Samples(files, 1, 1, shift=12, window_ns=10**9, limits=ReuseLimits()) as samples:
         samples.feed(runs_of(blocks))
         samples.finish()
-        found = samples.evidence()[1]
+        evidence = samples.evidence()
         seconds = time.perf_counter() - began
-        return samples.curve(1)[0], found, decide(found, lambda: samples.uses(1), block=BLOCK), seconds
+        verdict = decide(evidence, samples.uses, block=BLOCK).of(1)
+        return samples.curve(1)[0], evidence[1], verdict, seconds
 
 
 def _curves(*, quick: bool) -> Table:
@@ -143,6 +144,7 @@ def _seconds(database: Path) -> dict[str, Figure]:
 
             scan(store, 1, [Clocked()])
             engine.finish()
+            engine.verdicts()
         seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"all, s": seconds, "questions, s": questions, "engine, s of processor": fed, "peak MiB": peak}

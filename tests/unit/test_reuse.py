@@ -33,7 +33,7 @@ def sampled(batches: list[dict[str, Any]], limits: ReuseLimits | None = None) ->
 
 def verdict(blocks: Blocks, number: int = 1) -> Verdict:
     with sampled([runs_of(blocks)]) as samples:
-        return decide(samples.evidence()[number], lambda: samples.uses(number), block=4096)
+        return decide(samples.evidence(), samples.uses, block=4096).of(number)
 
 
 def curve_error(blocks: Blocks, limits: ReuseLimits) -> float:
@@ -93,7 +93,7 @@ def test_a_loop_has_its_period_and_small_reads_of_a_block_are_one_use() -> None:
     offsets = np.tile(np.arange(0, 8 * 101) * 512, 3)
     runs = runs_of(offsets, block=1) | {name: np.full(len(offsets), 512) for name in ("size", "tail")}
     with sampled([runs]) as samples:
-        found = decide(samples.evidence()[0], lambda: samples.uses(0), block=4096)
+        found = decide(samples.evidence(), samples.uses, block=4096).of(0)
         curve, _ = samples.curve(1)
     assert (found.reuse, found.period) == ("looping", 101 * 4096)
     assert curve[0] == 7 * 101 * 3

@@ -76,7 +76,8 @@ def classify(store: Queryable, trace: int) -> pa.Table:
             scan(store, trace, [reuse])
         else:
             scan(store, trace, [patterns, reuse])
-        rows = with_reuse(patterns.finish(), reuse.finish())
+        reuse.finish()
+        rows = with_reuse(patterns.finish(), reuse.verdicts())
     if not _some_dataset_is_read_whole(rows):  # the order of files, which takes a look at all visits, would not matter
         return rows
     return with_directories(rows, directory_ordered(orders(store, trace)))

@@ -126,10 +126,10 @@ class Samples:
             raise MemoryError
         return late.value
 
-    def evidence(self) -> Evidence:
-        """Return the evidence of all samples."""
-        found = np.zeros(sum(self.counts), EVIDENCE)
-        self._library.sw_reuse_evidence(self._samples, 0, len(found), ctypes.c_void_p(found.ctypes.data))
+    def evidence(self, first: int = 0) -> Evidence:
+        """Return the evidence of all samples from this one on."""
+        found = np.zeros(sum(self.counts) - first, EVIDENCE)
+        self._library.sw_reuse_evidence(self._samples, first, len(found), ctypes.c_void_p(found.ctypes.data))
         return found
 
     def uses(self, number: int) -> Numbers:

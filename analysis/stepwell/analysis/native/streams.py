@@ -27,7 +27,7 @@ _RUNS = 1 << 15
 """Runs that a table takes at once: 3 MB. Where each makes a table give a stream up, they become 50 MB of evidence."""
 
 _WAITING = 16
-"""So many runs times as much wait for a table at most. Tables do most of their work now and then, at different times."""
+"""Of these wait for one table at most. Tables do most of their work now and then, at different times."""
 
 _U8 = "<u8"
 _S8 = "<i8"
@@ -115,7 +115,7 @@ class Streams:
         self._tables = []
 
     def feed(self, runs: Mapping[str, np.ndarray[Any, Any]]) -> Iterator[Evidence]:
-        """Take runs, in the order of their accesses within each stream; yield what was given up before, some at a time."""
+        """Take runs, in the order of their accesses within each stream; yield what was given up before."""
         held = [np.ascontiguousarray(runs[name], dtype) for name, dtype in COLUMNS.items()]
         for first in range(0, len(held[0]), _RUNS):
             yield from self._given(_WAITING - 1)

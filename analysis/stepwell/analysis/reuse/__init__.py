@@ -7,7 +7,8 @@ cache, as the page cache does.  Verdicts rest on bytes instead: a block is used 
 
 from __future__ import annotations
 
-from stepwell.analysis.reuse.classify import Reuse, Subjects, with_reuse
+from stepwell.analysis.reuse.classify import Reuse, Subjects
 from stepwell.analysis.reuse.model import CacheCurve, CurvePoint, Simulated
+from stepwell.analysis.reuse.rows import with_reuse
 
 __all__ = ["CacheCurve", "CurvePoint", "Reuse", "Simulated", "Subjects", "with_reuse"]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
 from stepwell.analysis.ask import Queryable, ask, rows
-from stepwell.analysis.native.reuse import FILE, NO_SAMPLE, Samples
+from stepwell.analysis.native.reuse import FILE, NO_SAMPLE, Numbers, Samples
 from stepwell.analysis.reuse import questions
 from stepwell.analysis.reuse.curve import knee, miss_ratios
-from stepwell.analysis.reuse.decide import Verdict, decide
+from stepwell.analysis.reuse.decide import LOOPING, ONCE, UNKNOWN, Verdicts, decide
 from stepwell.analysis.reuse.model import CacheCurve, CurvePoint
+from stepwell.analysis.reuse.rows import Reused
 from stepwell.analysis.scan import Runs
 from stepwell.analysis.thresholds import reuse as limits
 from stepwell.trace.format import percent
@@ -115,45 +114,39 @@ class Reuse:
         """Take the next runs."""
         self._samples.feed(runs)
 
-    def finish(self) -> dict[tuple[str, str], Verdict]:
-        """Return verdicts by scope (file, dataset or workload) and subject, as in the view `patterns`."""
+    def finish(self) -> None:
+        """Take what still waits for its turn; nothing more can be fed."""
         self.late = self._samples.finish()
-        subjects = self._subjects
-        evidence = self._samples.evidence()
-        sizes = [int(size) for size in subjects.files["size"].to_pylist()]
-        datasets = subjects.files["dataset"].to_pylist()
-        whole: dict[str, int] = {}
-        for name, size in zip(datasets, sizes, strict=True):
-            whole[name] = whole.get(name, 0) + size
-        found = {
-            ("dataset", name): self._decide(evidence, number, whole[name])
-            for number, name in enumerate(subjects.datasets, subjects.alone)
-        }
-        data = np.any(subjects.table["samples"] == subjects.everything, axis=1)
-        total = int(np.dot(data, sizes)) if sizes else 0
-        found["workload", ""] = self._decide(evidence, subjects.everything, total)
-        for number, file in enumerate(subjects.files["file"].to_pylist()[: subjects.alone]):
-            verdict = self._decide(evidence, number, sizes[number])
-            found["file", str(file)] = _as_all(verdict, found.get(("dataset", datasets[number])))
-        return found
 
-    def _decide(self, evidence: Any, number: int, size: int) -> Verdict:
-        return decide(
-            evidence[number],
-            partial(self._samples.uses, number),
-            block=self._subjects.block,
-            seen=self._subjects.seen,
-            size=size,
+    def verdicts(self) -> Reused:
+        """Return the verdicts on files, datasets and the workload; after `finish`."""
+        subjects = self._subjects
+        data = np.any(subjects.table["samples"] == subjects.everything, axis=1)
+        of_files = subjects.files["size"].to_numpy().astype(np.int64)
+        dataset = subjects.table["samples"][:, 1]
+        sizes = np.zeros(subjects.alone + len(subjects.datasets) + 1, np.int64)
+        sizes[: subjects.alone] = of_files[: subjects.alone]
+        inside = dataset != NO_SAMPLE
+        np.add.at(sizes, dataset[inside], of_files[inside])
+        sizes[subjects.everything] = of_files[data].sum()
+        verdicts = decide(
+            self._samples.evidence(), self._samples.uses, block=subjects.block, seen=subjects.seen, size=sizes
+        )
+        _as_datasets(verdicts, dataset[: subjects.alone])
+        wholes = {("dataset", name): number for number, name in enumerate(subjects.datasets, subjects.alone)}
+        return Reused(
+            verdicts, subjects.table["id"][: subjects.alone], wholes | {("workload", ""): subjects.everything}
         )
 
     def curves(self) -> tuple[CacheCurve, ...]:
         """Return the curves of all datasets and, last, of everything together; after `finish`."""
-        evidence = self._samples.evidence()
-        numbers = dict(enumerate(self._subjects.datasets, self._subjects.alone))
+        alone = self._subjects.alone
+        evidence = self._samples.evidence(alone)
+        numbers = dict(enumerate(self._subjects.datasets, alone))
         return tuple(
-            self._curve(name, number, evidence[number])
+            self._curve(name, number, evidence[number - alone])
             for number, name in [*numbers.items(), (self._subjects.everything, "")]
-            if evidence[number]["references"]
+            if evidence[number - alone]["references"]
         )
 
     def _curve(self, name: str, number: int, found: Any) -> CacheCurve:
@@ -202,56 +195,21 @@ def _reason(sizes: Any, misses: Any, best: int | None) -> str:
     )
 
 
-def _as_all(verdict: Verdict, dataset: Verdict | None) -> Verdict:
-    """Return a file's verdict: that of its dataset, if the file is too small to tell but looks like it."""
-    if verdict.reuse != "unknown" or dataset is None or verdict.evidence.get("likely") != dataset.reuse:
-        return verdict
-    if dataset.reuse not in {"once", "looping"}:
-        return verdict
-    period = round(verdict.evidence["blocks"] * verdict.evidence["block"] / verdict.evidence["sampled"])
-    return Verdict(
-        dataset.reuse,
-        period if dataset.reuse == "looping" else None,
-        None,
-        dataset.confidence,
-        verdict.evidence | {"as_its_dataset": True},
-    )
+def _as_datasets(verdicts: Verdicts, dataset: Numbers) -> None:
+    """Give files that are too small to tell, but look like their datasets, the verdicts of those.
 
-
-def with_reuse(patterns: pa.Table, found: dict[tuple[str, str], Verdict]) -> pa.Table:
-    """Return rows of the view `patterns` with what is known of reuse; of writes nothing is said.
-
-    A stream has its file's where that must be its own: no byte of the file was used twice, or nobody else read it.
+    Args:
+        verdicts: to be changed.
+        dataset: the sample of the dataset of each file; files have the first samples.
     """
-    rows = patterns.select(["scope", "subject", "path", "op", "accesses", "evidence"]).to_pylist()
-    files: dict[str, set[str]] = {}
-    accesses: dict[str, int] = {}
-    for row in rows:
-        if row["scope"] == "file" and row["op"] != "write" and row["path"]:
-            files.setdefault(row["path"], set()).add(row["subject"])
-            accesses[row["path"]] = accesses.get(row["path"], 0) + row["accesses"]
-
-    def known(row: dict[str, Any]) -> Verdict | None:
-        if row["op"] == "write":
-            return None
-        if row["scope"] != "stream":
-            return found.get((row["scope"], "" if row["scope"] == "workload" else row["subject"]))
-        named = files.get(row["path"], set())
-        verdict = found.get(("file", next(iter(named)))) if len(named) == 1 else None
-        is_its_own = verdict and (verdict.reuse == "once" or row["accesses"] == accesses[row["path"]])
-        return verdict if is_its_own else None
-
-    reuse, period, evidence = [], [], []
-    for row in rows:
-        verdict, said = known(row), row["evidence"]
-        reuse.append(verdict.reuse if verdict else "unknown")
-        period.append(verdict.period if verdict else None)
-        if verdict:
-            shown = verdict.evidence | {"confidence": verdict.confidence}
-            said = json.dumps(json.loads(said) | {"reuse": shown}, separators=(",", ":"))
-        evidence.append(said)
-    made = {"reuse": pa.array(reuse, pa.string()), "reuse_period": pa.array(period, pa.int64())}
-    made["evidence"] = pa.array(evidence, pa.string())
-    for name, column in made.items():
-        patterns = patterns.set_column(patterns.schema.get_field_index(name), name, column)
-    return patterns
+    known = dataset != NO_SAMPLE
+    records = verdicts.records
+    whole = records[np.where(known, dataset, 0)]
+    file = records[: len(dataset)]
+    alike = known & (file["reuse"] == UNKNOWN) & (file["likely"] == whole["reuse"])
+    found = np.flatnonzero(alike & np.isin(whole["reuse"], (ONCE, LOOPING)))
+    looping = found[whole["reuse"][found] == LOOPING]
+    verdicts.period[looping] = np.rint(file["blocks"][looping] * verdicts.block / file["sampled"][looping])
+    for name in ("reuse", "confidence"):
+        file[name][found] = whole[name][found]
+    file["as_its_dataset"][found] = True

@@ -14,12 +14,33 @@ popular, and a cache serves as much as it holds.  They are "unknown", and the ev
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from stepwell.analysis.alike import texts
+from stepwell.analysis.native.reuse import Evidence
 from stepwell.analysis.thresholds import reuse as limits
+
+WORDS = ("unknown", "once", "looping", "clustered", "popularity-skewed")
+"""The classes of reuse; in arrays they are numbers, the places in here."""
+
+UNKNOWN, ONCE, LOOPING, CLUSTERED, SKEWED = range(len(WORDS))
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+VERDICT = np.dtype(
+    [("reuse", "i1"), ("likely", "i1"), ("even", "?"), ("as_its_dataset", "?"), ("confidence", "f8"),
+     ("exponent", "f8"), *((name, "f8") for name in (
+         "blocks", "sampled", "uses_per_block", "used_again", "evenness", "blocks_used_again"
+     )), ("again", "f8"), *((name, "f8") for name in ("gaps", "median_distance", "distances_alike"))]
+)  # fmt: skip
+"""A verdict and its evidence: `likely` is -1 where there is no guess, `exponent` NaN where there is none, `again` how
+many uses again the last three rest on."""
 
 
 @dataclass(frozen=True)
@@ -33,59 +54,122 @@ class Verdict:
     evidence: dict[str, Any]
 
 
-def decide(found: Any, uses: Any, *, block: int, seen: float = 1.0, size: int = 0) -> Verdict:
-    """Return the verdict on a sample.
+@dataclass(frozen=True)
+class Verdicts:
+    """Verdicts on samples, a value for each.
+
+    Attributes:
+        records: `VERDICT`.
+        period: bytes between two uses of the same byte; 0 where it is not looping.
+        block: bytes in a block.
+    """
+
+    records: np.ndarray[Any, np.dtype[np.void]]
+    period: np.ndarray[Any, np.dtype[np.int64]]
+    block: int
+
+    def of(self, number: int) -> Verdict:
+        """Return the verdict on one sample."""
+        one = self.records[number]
+        exponent = float(one["exponent"]) if one["reuse"] == SKEWED and not np.isnan(one["exponent"]) else None
+        period = int(self.period[number]) or None
+        return Verdict(WORDS[one["reuse"]], period, exponent, float(one["confidence"]), self._evidence(one))
+
+    def texts(self) -> pa.Array:
+        """Return the evidence of all and the `confidence`, as JSON."""
+        return texts(self.records, lambda one: self._evidence(one) | {"confidence": float(one["confidence"])})
+
+    def _evidence(self, one: Any) -> dict[str, Any]:
+        if not one["blocks"]:
+            return {"blocks": 0}
+        said: dict[str, Any] = {
+            "blocks": round(float(one["blocks"])), "sampled": float(one["sampled"]), "block": self.block,
+            "uses_per_block": round(float(one["uses_per_block"]), 3),
+            "used_again": round(float(one["used_again"]), 4), "evenness": round(float(one["evenness"]), 3),
+            "blocks_used_again": round(float(one["blocks_used_again"]), 4),
+        }  # fmt: skip
+        if one["again"]:
+            said |= {
+                "gaps": round(float(one["gaps"]), 3),
+                "median_distance": round(float(one["median_distance"])),
+                "distances_alike": round(float(one["distances_alike"]), 3),
+            }
+        if one["even"]:
+            said["even"] = True
+        if not np.isnan(one["exponent"]):
+            said["exponent"] = round(float(one["exponent"]), 3)
+        if one["likely"] >= 0:
+            said["likely"] = WORDS[one["likely"]]
+        if one["as_its_dataset"]:
+            said["as_its_dataset"] = True
+        return said
+
+
+def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: float = 1.0, size: Any = 0) -> Verdicts:
+    """Return the verdicts on samples.
 
     Args:
-        found: its evidence (`stepwell.analysis.native.reuse.EVIDENCE`).
-        uses: a function that returns the uses of each block in the sample; only called when needed.
+        found: their evidence (`stepwell.analysis.native.reuse.EVIDENCE`).
+        uses: a function that returns the uses of each block in a sample, by its number; only called when needed.
         block: bytes in a block.
         seen: share of accesses that were not lost.
-        size: bytes of the file, or of all files of a dataset; 0 when unknown.
+        size: bytes of the file, or of all files of a dataset, for each sample; 0 when unknown.
     """
-    blocks, total = float(found["blocks"]), float(found["uses"])
-    if not blocks:
-        return Verdict("unknown", None, None, 0.0, {"blocks": 0})
-    rate, mean = float(found["rate"]), total / blocks
-    again = 1 - blocks / total
-    spread = _variance_ratio(mean, float(found["uses_squared"]) / blocks - mean**2)
+    some = found["blocks"] > 0
+    blocks = np.where(some, found["blocks"], 1)
+    total = np.where(some, found["uses"], 1)
+    mean, again = total / blocks, 1 - blocks / total
+    spread = _variance_ratio(mean, found["uses_squared"] / blocks - mean**2)
     gaps = _gaps(found)
-    hot = 1 - float(found["once"]) / blocks
-    unique = _unique(found, block, rate, size)
-    evidence: dict[str, Any] = {
-        "blocks": round(blocks), "sampled": rate, "block": block, "uses_per_block": round(mean, 3),
-        "used_again": round(again, 4), "evenness": round(spread, 3), "blocks_used_again": round(hot, 4),
-    }  # fmt: skip
-    if found["gaps"]:
-        evidence |= {
-            "gaps": round(gaps, 3),
-            "median_distance": round(float(found["median"]) * block),
-            "distances_alike": round(float(found["peak"]), 3),
-        }
-    word, share, period, exponent = "unknown", 0.0, None, None
-    whole = size > 0 and unique >= size
-    enough = blocks >= limits.MINIMUM_BLOCKS and found["gaps"] >= limits.MINIMUM_AGAIN
-    if again <= limits.ONCE:
-        word = "once"
-        sure = 1 - max(0.0, again - limits.ONCE / 2) / limits.ONCE
-        return _judged(word, sure, 1e9 if whole else total, seen, None, None, evidence)
-    if enough and gaps < limits.BURSTY:
-        word, share = "clustered", _margin(limits.BURSTY - gaps, 0.5)
-    elif enough and spread >= limits.SKEWED and _few_hot(uses()):
-        word, share = "clustered", limits.FEW_HOT_SHARE
-    elif spread <= limits.EVEN and mean >= 1.5:
-        word, period = "looping", unique
-        share = float(found["near"]) / blocks
-    elif enough and spread >= limits.SKEWED:
-        word, exponent = "popularity-skewed", _exponent(uses())
-        share = _margin(spread - limits.SKEWED, 1.0)
-    elif enough:
-        evidence["even"] = True
-        return Verdict("unknown", None, None, 0.0, evidence)
-    if exponent is not None:
-        evidence["exponent"] = round(exponent, 3)
-    doubt = limits.PERIOD_DOUBT ** (mean - 1) if word == "looping" else 0.0
-    return _judged(word, share * (1 - doubt), float(found["gaps"]), seen, period, exponent, evidence)
+    unique = _unique(found, block, np.asarray(size))
+    said = np.zeros(len(found), VERDICT)
+    for name, value in (
+        ("blocks", found["blocks"]), ("sampled", found["rate"]), ("uses_per_block", mean), ("used_again", again),
+        ("evenness", spread), ("blocks_used_again", 1 - found["once"] / blocks), ("again", found["gaps"]),
+        ("gaps", gaps), ("median_distance", found["median"] * block), ("distances_alike", found["peak"]),
+    ):  # fmt: skip
+        said[name] = value
+    enough = (found["blocks"] >= limits.MINIMUM_BLOCKS) & (found["gaps"] >= limits.MINIMUM_AGAIN)
+    once = some & (again <= limits.ONCE)
+    bursty = enough & (gaps < limits.BURSTY)
+    varied = some & ~once & ~bursty & enough & (spread >= limits.SKEWED)
+    few_hot = _each(varied, lambda number: _few_hot(uses(number)))
+    looping = ~bursty & (spread <= limits.EVEN) & (mean >= 1.5)
+    skewed = varied & ~few_hot
+    chosen = [once, bursty, few_hot, looping, skewed]
+    word = np.select(chosen, [ONCE, CLUSTERED, CLUSTERED, LOOPING, SKEWED], UNKNOWN)
+    share = np.select(
+        chosen,
+        [
+            1 - np.maximum(again - limits.ONCE / 2, 0) / limits.ONCE,
+            _margin(limits.BURSTY - gaps, 0.5),
+            np.full(len(found), limits.FEW_HOT_SHARE),
+            found["near"] / blocks * (1 - limits.PERIOD_DOUBT ** (mean - 1)),
+            _margin(spread - limits.SKEWED, 1.0),
+        ],
+        0.0,
+    )
+    said["even"] = some & (word == UNKNOWN) & enough
+    said["exponent"] = np.nan
+    for number in np.flatnonzero(word == SKEWED).tolist():
+        said["exponent"][number] = _exponent(uses(number))
+    whole = (np.asarray(size) > 0) & (unique >= size)
+    cases = np.where(word == ONCE, np.where(whole, 1e9, total), found["gaps"])
+    sure = np.array([round(one, 3) for one in (wilson(share, cases) * seen).tolist()])
+    judged = some & ~said["even"]
+    known = judged & (sure >= limits.CONFIDENT) & (word != UNKNOWN)
+    said["confidence"] = np.where(judged, sure, 0)
+    said["reuse"] = np.where(known, word, UNKNOWN)
+    said["likely"] = np.where(judged & ~known, word, -1)
+    return Verdicts(said, np.where(known & (word == LOOPING), unique, 0), block)
+
+
+def _each(which: Bools, ask: Callable[[int], bool]) -> Bools:
+    """Return the answers on those, False on the others."""
+    answers = np.zeros(len(which), bool)
+    for number in np.flatnonzero(which).tolist():
+        answers[number] = ask(number)
+    return answers
 
 
 def _few_hot(uses: Any) -> bool:
@@ -94,67 +178,54 @@ def _few_hot(uses: Any) -> bool:
     return bool(1 - len(rest) / rest.sum() <= limits.FEW_HOT_REST)
 
 
-def _judged(
-    word: str,
-    share: float,
-    number: float,
-    seen: float,
-    period: int | None,
-    exponent: float | None,
-    evidence: dict[str, Any],
-) -> Verdict:
-    confidence = round(wilson(share * number, number) * seen, 3)
-    if confidence < limits.CONFIDENT or word == "unknown":
-        return Verdict("unknown", None, None, confidence, evidence | {"likely": word})
-    return Verdict(word, period, exponent, confidence, evidence)
-
-
-def wilson(right: float, number: float) -> float:
+def wilson(share: Floats, number: Floats) -> Floats:
     """Return the lower end of the interval of a share (Wilson 1927), 0 when nothing was counted."""
-    if number <= 0:
-        return 0.0
-    share, z2 = right / number, limits.Z**2 / number
-    low = share + z2 / 2 - limits.Z * float(np.sqrt((share * (1 - share) + z2 / 4) / number))
-    return max(0.0, low) / (1 + z2)
+    n = np.where(number > 0, number, 1)
+    z2 = limits.Z**2 / n
+    low = share + z2 / 2 - limits.Z * np.sqrt((share * (1 - share) + z2 / 4) / n)
+    return np.where(number > 0, np.maximum(low, 0) / (1 + z2), 0)
 
 
-def _margin(above: float, scale: float) -> float:
+def _margin(above: Floats, scale: float) -> Floats:
     """Return from 0.5, on the threshold, to 1, far above it."""
-    return float(1 - 0.5 * np.exp(-max(above, 0.0) / scale))
+    return 1 - 0.5 * np.exp(-np.maximum(above, 0.0) / scale)
 
 
-def _variance_ratio(mean: float, variance: float) -> float:
+def _variance_ratio(mean: Floats, variance: Floats) -> Floats:
     """Return the variance of uses as a multiple of that of a Poisson distribution without 0 of the same mean."""
-    if mean <= 1:
-        return 0.0
+    several = mean > 1
+    ratio, mean = np.zeros(len(mean)), mean[several]
     rate = mean
     for _ in range(60):  # a fixed point of mean = rate / (1 - exp(-rate)); it converges from above
         rate = mean * -np.expm1(-rate)
     poisson = mean * (1 + rate) - mean**2
-    return float(max(variance, 0.0) / max(poisson, 1e-9))
+    ratio[several] = np.maximum(variance[several], 0) / np.maximum(poisson, 1e-9)
+    return ratio
 
 
-def _gaps(found: Any) -> float:
+def _gaps(found: Evidence) -> Floats:
     """Return the mean of ln(gap * uses of the block / all uses)."""
-    if not found["gaps"] or not found["clock"]:
-        return 0.0
-    return float(found["gaps_log"] / found["gaps"] - np.log(max(float(found["clock"]), 1.0)))
+    some = (found["gaps"] > 0) & (found["clock"] > 0)
+    mean = np.divide(found["gaps_log"], found["gaps"], out=np.zeros(len(found)), where=some)
+    return np.where(some, mean - np.log(np.maximum(found["clock"], 1)), 0)
 
 
-def _unique(found: Any, block: int, rate: float, size: int) -> int:
+def _unique(found: Evidence, block: int, size: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return the bytes read at least once: 64ths of blocks, or the size that they come to within the error."""
-    unique = float(found["parts"]) * (block / 64) / rate
-    error = block / 64 * 2 + (3 * unique / max(float(found["blocks"]), 1.0) ** 0.5 if rate < 1 else 0.0)
-    return size if size and abs(unique - size) <= error else round(unique)
+    unique = found["parts"] * (block / 64) / found["rate"]
+    spread = np.where(found["rate"] < 1, 3 * unique / np.sqrt(np.maximum(found["blocks"], 1)), 0)
+    near = (size > 0) & (np.abs(unique - size) <= block / 64 * 2 + spread)
+    found_bytes: np.ndarray[Any, np.dtype[np.int64]] = np.minimum(np.rint(unique), 2**62).astype(np.int64)
+    return np.where(near, size.astype(np.int64), found_bytes)
 
 
-def _exponent(uses: Any) -> float | None:
-    """Return the Zipf exponent: the mean logarithm of uses over the least of them.
+def _exponent(uses: Any) -> float:
+    """Return the Zipf exponent, NaN where there is too little: the mean logarithm of uses over the least of them.
 
     That is the maximum-likelihood estimate of the tail of the uses (B. M. Hill, "A simple general approach to inference
     about the tail of a distribution", Annals of Statistics 3, 1975), whose index is the inverse of Zipf's exponent.
     """
     counted = uses[uses >= limits.HILL_USES]
     if len(counted) < limits.MINIMUM_BLOCKS:
-        return None
+        return np.nan
     return float(np.log(counted / counted.min()).mean())

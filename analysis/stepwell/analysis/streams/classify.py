@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stepwell.analysis.ask import Distributed
 from stepwell.analysis.darshan import CounterVerdict
@@ -151,8 +152,8 @@ class Patterns:
         self._keep_largest()
         (evidence,), (found,) = self._shown, self._verdicts
         settle(found, Groups.by(found["op"], dataset[self._facts.file(found["file"])]))
-        subjects = [f"{thread}/{opened}" for thread, opened in zip(found["thread"], found["open"], strict=True)]
-        paths = self._facts.files["path"].take(pa.array(self._facts.file(found["file"]))).to_pylist()
+        subjects = [f"{thread}/{opened}" for thread, opened in found[["thread", "open"]].tolist()]
+        paths = self._facts.files["path"].take(pa.array(self._facts.file(found["file"]))).combine_chunks()
         return rows.table("stream", subjects, paths, found["op"], found, rows.of_streams(evidence, found))
 
     def _files(self, files: Records, about: Records, file: np.ndarray[Any, Any]) -> pa.Table:
@@ -161,13 +162,13 @@ class Patterns:
         about, file = about[groups.first], file[groups.first]
         largest = np.argsort(-files["bytes"], kind="stable")[: limits.FILE_ROWS]
         found, about, file = files[largest], about[largest], file[largest]
-        paths = self._facts.files["path"].take(pa.array(file)).to_pylist()
-        evidence = rows.of_groups(found)
+        paths = self._facts.files["path"].take(pa.array(file)).combine_chunks()
+        subjects = pc.cast(pa.array(about["file"]), pa.string())
         figures = {(one.file, Op[one.op.upper()]): one.evidence for one in reversed(self._counted)}
-        for row, of, op_of in zip(evidence, about["file"], about["op"], strict=True):
-            if "counters" in row:
-                row["counters"]["largest"] = figures[of, op_of]
-        return rows.table("file", list(map(str, about["file"])), paths, about["op"], found, evidence)
+        drawn_from = {
+            row: figures[about["file"][row], about["op"][row]] for row in np.flatnonzero(found["counted"]).tolist()
+        }
+        return rows.table("file", subjects, paths, about["op"], found, rows.of_groups(found, drawn_from))
 
     def _wholes(
         self,

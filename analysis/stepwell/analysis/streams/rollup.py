@@ -164,12 +164,14 @@ def vote(members: np.ndarray[Any, np.dtype[np.void]], groups: Groups) -> np.ndar
     result = np.zeros(number, GROUP)
     cost = np.zeros((number, len(PATTERNS)))
     sure = np.zeros((number, len(PATTERNS)))
-    for one in range(len(PATTERNS)):
-        mine = members["pattern"] == one
-        cost[:, one] = groups.sum(members["cost"] * mine)
-        sure[:, one] = groups.sum(members["cost"] * members["confidence"] * mine)
-        result["by_accesses"][:, one] = groups.sum(members["accesses"] * mine)
-        result["by_bytes"][:, one] = groups.sum(members["bytes"] * mine)
+    kind = Groups(groups.of * len(PATTERNS) + members["pattern"], np.arange(number * len(PATTERNS)))
+    for table, values in (
+        (cost, members["cost"]),
+        (sure, members["cost"] * members["confidence"]),
+        (result["by_accesses"], members["accesses"]),
+        (result["by_bytes"], members["bytes"]),
+    ):
+        table[:] = kind.sum(values).reshape(table.shape)
     for name in ("accesses", "bytes"):
         result[name] = np.rint(groups.sum(members[name].astype(np.float64)))
         total = np.maximum(result[f"by_{name}"].sum(axis=1, keepdims=True), 1)

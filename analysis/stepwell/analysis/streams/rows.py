@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.lib.recfunctions import repack_fields
 
+from stepwell.analysis.alike import as_json, texts
 from stepwell.analysis.native.streams import STEPS, Evidence
 from stepwell.analysis.streams.decide import PATTERNS, phases
 from stepwell.analysis.streams.rollup import FAMILY
@@ -32,18 +34,18 @@ _PHASES = ("sequential", "strided", "backward", "random")
 
 def table(
     scope: str,
-    subjects: Sequence[str],
-    paths: Sequence[str],
+    subjects: pa.Array | Sequence[str],
+    paths: pa.Array | Sequence[str],
     ops: np.ndarray[Any, Any],
     found: Records,
-    evidence: Iterable[dict[str, Any]],
+    evidence: pa.Array,
 ) -> pa.Table:
     """Return rows of one scope; reuse is not known yet."""
     stride, request = found["stride"], np.minimum(np.maximum(found["request"], 0), 2**62)
     number = len(found)
     return pa.table(
         [
-            pa.array([scope] * number, pa.string()),
+            pa.repeat(scope, number),
             pa.array(subjects, pa.string()),
             pa.array(paths, pa.string()),
             pa.array(_OPS[ops], pa.string()),
@@ -55,14 +57,14 @@ def table(
             pa.array(found["confidence"].round(3), pa.float64()),
             pa.array(found["accesses"].astype(np.int64), pa.int64()),
             pa.array(found["bytes"].astype(np.int64), pa.int64()),
-            pa.array([json.dumps(one, separators=(",", ":")) for one in evidence], pa.string()),
+            evidence,
         ],
         schema=SCHEMA,
     )
 
 
-def of_streams(evidence: Evidence, found: Records) -> list[dict[str, Any]]:
-    """Return what the verdict on each stream was drawn from.
+def of_streams(evidence: Evidence, found: Records) -> pa.Array:
+    """Return what the verdict on each stream was drawn from, as JSON.
 
     Keys: `steps` (accesses by how they follow from the one before on their head), `heads` (long chains), `jumps`
     (`up`, `down`, `turns`), `by_chance` (steps as many as which a random order gives), `chain` (the longest: accesses
@@ -71,10 +73,11 @@ def of_streams(evidence: Evidence, found: Records) -> list[dict[str, Any]]:
     pattern).
     """
     kind, _, there = phases(evidence)
-    return [
+    said = (
         _stream(one, verdict, [_PHASES[k] if t else None for k, t in zip(kinds, known, strict=True)])
         for one, verdict, kinds, known in zip(evidence, found, kind, there, strict=True)
-    ]
+    )
+    return pa.array(map(as_json, said), pa.string())
 
 
 def _stream(one: Any, verdict: Any, kinds: list[str | None]) -> dict[str, Any]:
@@ -100,24 +103,38 @@ def _stream(one: Any, verdict: Any, kinds: list[str | None]) -> dict[str, Any]:
     return said
 
 
-def of_groups(found: Records) -> list[dict[str, Any]]:
-    """Return what the verdict on each group was drawn from.
+def of_groups(found: Records, largest: Mapping[int, Mapping[str, float]] | None = None) -> pa.Array:
+    """Return what the verdict on each group was drawn from, as JSON.
 
     Keys: `counters` (`records`: how many of another tool's records of counters stand for streams that it did not tell;
     for a file also `largest`, the figures of the one with most bytes), `streams` (how many), `by_bytes` and
     `by_accesses` (shares of the patterns among them), `by_turns` (several streams read one file in turns), `differ`
     (bytes and accesses do not agree), `likely` (the best guess of an unknown).
+
+    Args:
+        found: the verdicts.
+        largest: the figures of records of counters, for those of the groups that have any.
     """
-    return [_group(one) for one in found]
+    said = texts(repack_fields(found[[*_SAID]]), _group)
+    if not largest:
+        return said
+    counted = np.zeros(len(found), bool)
+    counted[[*largest]] = True
+    more = [as_json(_group(found[row], largest[row])) for row in np.flatnonzero(counted).tolist()]
+    return pc.replace_with_mask(said, counted, pa.array(more, pa.string()))
 
 
-def _group(one: Any) -> dict[str, Any]:
+_SAID = ("streams", "counted", "by_turns", "by_accesses", "by_bytes", "pattern", "likely")
+
+
+def _group(one: Any, largest: Mapping[str, float] | None = None) -> dict[str, Any]:
     shares = {
         key: {name: round(float(share), 3) for name, share in zip(PATTERNS, one[key], strict=True) if share >= 0.0005}
         for key in ("by_bytes", "by_accesses")
     }
     counted, streams = int(one["counted"]), int(one["streams"] - one["counted"])
-    said: dict[str, Any] = {"counters": {"records": counted}} if counted else {}
+    counters = {"records": counted} | ({"largest": largest} if largest is not None else {})
+    said: dict[str, Any] = {"counters": counters} if counted else {}
     said |= ({"streams": streams} if streams else {}) | shares
     if one["by_turns"]:
         said["by_turns"] = True

@@ -27,7 +27,7 @@ class HeadLimits:
     around: int = 64 << 10
     """Bytes. Linux maps up to 16 cached pages around a fault (fault_around_bytes in mm/memory.c)."""
     streams: int = 1 << 17
-    """Streams under way at the same time, of 2.5 to 8.5 KiB each; beyond, the one left alone longest is concluded early."""
+    """Streams under way at the same time, of 2.5 to 8.5 KiB; beyond, the one left alone longest is concluded early."""
     short: int = 64
     """Accesses. A longer stream speaks for itself; shorter ones are also looked at together with the other streams of
     the same process on the same file."""
