@@ -107,12 +107,24 @@ class Ledger:
             self._forget(one)
         return one
 
-    def pass_over(self, path: str, start: int, end: int) -> list[Range]:
-        """Note that a reader asked for [start, end); return the ranges that it met, ready or still on their way."""
+    def pass_over(self, path: str, start: int, end: int, waited_from_ns: int | None = None) -> list[Range]:
+        """Note that a reader asked for [start, end); return the ranges that it met, ready or still on their way.
+
+        Args:
+            path: the file.
+            start: first byte.
+            end: one behind the last.
+            waited_from_ns: since when the reader waited, as for a storage: what was all ready then was evicted before.
+        """
         met = list(self._overlapping(path, start, end))
+        gone = (
+            waited_from_ns is not None
+            and all(0 < one.ready_ns < waited_from_ns for one in met)
+            and not self.gaps(path, start, end)
+        )
         for one in met:
             if one.ready_ns:
-                self._use(one, max(start, one.start), min(end, one.end))
+                self._use(one, max(start, one.start), min(end, one.end), gone=gone)
             else:
                 self.abandon([one], used=True)
         return met
@@ -160,11 +172,15 @@ class Ledger:
         first = bisect_right(ranges, start, key=lambda other: other.end)
         return iter(ranges[first : bisect_left(ranges, end, lo=first, key=lambda other: other.start)])
 
-    def _use(self, one: Range, start: int, end: int) -> None:
-        """A reader took a part of a range that is ready; the rest stays."""
+    def _use(self, one: Range, start: int, end: int, *, gone: bool) -> None:
+        """A reader came for a part of a range that is ready, or was; the rest stays."""
         whole = start == one.start and end == one.end
         used = one.charge if whole else min(end - start, one.charge)
-        self.accounts[one.policy].used += used
+        account = self.accounts[one.policy]
+        if gone:
+            account.early += used
+        else:
+            account.used += used
         self._charge(one, -used)
         one.charge -= used
         if not one.charge:

@@ -23,6 +23,11 @@ LONGEST_LAG_NS = 1_000_000_000
 """Delay of observations that is reckoned with: more is a collector that stood still, not one that is slow."""
 
 
+WAITED_NS = 1_000_000
+"""Accesses that take less did not wait for a storage, or for one that is so fast that it does not matter; a reader that
+was put aside for another program may take as long."""
+
+
 @dataclass
 class Stream:
     """One open file of one thread."""
@@ -74,7 +79,7 @@ class Readers:
             stream.lag_ns = min(max(unseen_ns, stream.lag_ns - stream.lag_ns // 8), LONGEST_LAG_NS)
             stream.told_ns = now_ns
             self._grown(run, first, count)
-            self._pass(run, first, count, now_ns)
+            self._pass(run, first, count, now_ns, _waited_from_ns(run.end_ns - span_ns, latency_ns, count, dataset))
             self._move(run, stream, dataset, first, count, now_ns)
             self._guides.read(run.path, first, run.size, run.stride, count, dataset, now_ns)
         if run.done:
@@ -127,8 +132,8 @@ class Readers:
         if size is not None and 0 <= size < last + run.size:
             self._files.doubt(run.path)
 
-    def _pass(self, run: Run, first: int, count: int, now_ns: int) -> None:
-        """What these accesses reached is used, or late."""
+    def _pass(self, run: Run, first: int, count: int, now_ns: int, waited_from_ns: int | None) -> None:
+        """What these accesses reached is used, late, or gone."""
         if run.path not in self._board.ledger.files:
             return
         if abs(run.stride) < run.size + PAGE:
@@ -137,7 +142,8 @@ class Readers:
         else:
             spans = [(first + step * run.stride, first + step * run.stride + run.size) for step in range(count)]
         for start, end in spans:
-            for one in self._board.ledger.pass_over(run.path, start // PAGE * PAGE, -(-end // PAGE) * PAGE):
+            low, high = start // PAGE * PAGE, -(-end // PAGE) * PAGE
+            for one in self._board.ledger.pass_over(run.path, low, high, waited_from_ns):
                 source = self._board.sources.get(one.owner)
                 if source is None:
                     continue
@@ -204,6 +210,17 @@ class Readers:
         of_path.discard(name)
         if not of_path:
             self._of_path.pop(stream.path, None)
+
+
+def _waited_from_ns(begin_ns: int, latency_ns: int | None, count: int, dataset: Dataset) -> int | None:
+    """Return since when a reader waited for the storage; None when its accesses, all together, did not take that long.
+
+    Some mounts forget what is in memory of a file when it is opened again: what came there before is then gone, and
+    only the waiting of its reader tells so.
+    """
+    if latency_ns is None or latency_ns < count * max(dataset.storage.request_ns // 2, WAITED_NS):
+        return None
+    return begin_ns
 
 
 def _news(last: Run | None, run: Run) -> tuple[int, int, int | None, int]:

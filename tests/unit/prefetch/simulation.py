@@ -40,6 +40,8 @@ class World:
     inodes: dict[str, int] = field(default_factory=dict)
     waited_ns: int = 0
     demand: int = 0
+    forgets: bool = False
+    """What is in memory of a file is gone when a reader opens it."""
 
     def __post_init__(self) -> None:
         self.planner = Planner(0)
@@ -49,6 +51,8 @@ class World:
         self.tell(self.budget)
 
     def tell(self, message: Message) -> None:
+        if self.forgets and isinstance(message, Open):
+            self.cache = {page for page in self.cache if page[0] != message.path}
         self.planner.observe(message, self.now)
         for _, path in self.planner.listings():
             if path in self.listings:

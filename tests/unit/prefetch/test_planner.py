@@ -338,6 +338,20 @@ def test_a_policy_that_does_not_pay_is_stopped_with_its_reason() -> None:
     assert found.totals.wasted_bytes < found.totals.brought_bytes // 8
 
 
+def test_where_an_open_forgets_what_is_in_memory_it_is_not_brought_in_for_long() -> None:
+    paths = names(401)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=4 * MIB), forgets=True)
+    world.tell(Order(tuple(Entry(path) for path in paths), done=True))
+    world.settle()
+    for path in paths:
+        world.read_file(path)
+    found = status(world)
+    assert found.totals.used_bytes <= BLOCK
+    assert found.totals.early_bytes >= 12 * MIB
+    assert found.totals.brought_bytes <= 17 * MIB  # of 50: what is judged each second, and what may be ahead
+    assert "brought in for nothing" in found.stops[0]
+
+
 def test_early_bytes_are_seen_where_they_were_evicted() -> None:
     world = World({FILE: 1 << 30})
     world.read_all(sequential(FILE, 53 * BLOCK))
