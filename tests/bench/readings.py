@@ -144,6 +144,8 @@ def workloads(sizes: Sizes) -> list[Workload]:
     volumes = [f"volumes/{number}.npz" for number in range(len(sizes.volumes))]
     quarter = sizes.large // 4
     strided = [f"large\t{offset}\t65536" for offset in range(0, sizes.large, 8 * MIB)]
+    outer = sizes.large // 32
+    grid = [f"large\t{row * outer + piece * outer // 32}\t65536" for row in range(32) for piece in range(13)]
     along = [f"large\t{offset}\t131072" for offset in range(0, quarter, SMALL)]
     eight = [f"streams/{file}\t{offset}\t131072" for offset in range(0, quarter // 8, SMALL) for file in range(8)]
     working = along[: sizes.large // (8 * MIB)]
@@ -174,6 +176,8 @@ def workloads(sizes: Sizes) -> list[Workload]:
                  (PLAIN, HAND, BEST, SIDECAR, STEERED), ("--workers", "8")),
         Workload("64 KiB every 8 MiB", latency_ms, "large", (tuple(strided),), len(strided) * 65_536,
                  (PLAIN, HAND, SIDECAR, STEERED, KNOWN)),
+        Workload("64 KiB in 32 rows of 13", latency_ms, "large", (tuple(grid),), len(grid) * 65_536,
+                 (PLAIN, HAND, STEERED)),
         scattered("fitting", sizes.fitting, f"{2 * sizes.fitting // MIB}MiB", TOUCH),
         scattered("large", sizes.large, f"{sizes.large // (8 * MIB)}MiB"),
         Workload("shuffled files", latency_ms, "files", shuffled(names, False, 1), sizes.files * SMALL,

@@ -21,6 +21,9 @@ LOST = 8
 LONG = 8
 """Accesses from which on a head survives missing ones."""
 
+ROW = 3
+"""Accesses of a row at least: of pairs, each has a head of its own as soon. Seven accesses must fit then."""
+
 
 @dataclass
 class Track:
@@ -181,13 +184,10 @@ class Row:
         return True
 
     def nest(self, before: Row, offset: int, seen: int) -> Nest | None:
-        """Return the head along this row, the one before it, and the one that begins at an offset, if they are alike.
-
-        Rows of fewer than `LONG` accesses need none: each of their accesses has a head of its own.
-        """
+        """Return the head along the row before, this one, and the one that begins at an offset; None if they differ."""
         outer = offset - self.offset
         alike = (self.size, self.stride, self.count) == (before.size, before.stride, before.count)
-        if not alike or self.count < LONG or not self.stride or not outer or outer != self.offset - before.offset:
+        if not alike or self.count < ROW or not self.stride or not outer or outer != self.offset - before.offset:
             return None
         octets = 2 * self.count * self.size
         if abs(self.stride) >= self.size + PAGE:
