@@ -202,7 +202,7 @@ int BPF_PROG(add_to_page_cache, struct folio *folio)
 	struct sw_task *t = traced(bpf_get_current_task_btf());
 	unsigned long flags;
 
-	if (!t || (folio->mapping->host->i_mode & S_IFMT) != S_IFREG) /* not the file system's own blocks */
+	if (!t || (UNTRUSTED(folio)->mapping->host->i_mode & S_IFMT) != S_IFREG) /* not the file system's own blocks */
 		return 0;
 	if (bpf_core_type_exists(memdesc_flags_t))
 		flags = folio->flags.f;
@@ -339,6 +339,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 {
 	struct sw_task *t = known_thread(task);
 	struct sw_scratch *s;
+	struct mm_struct *mm;
 	__u64 start, bytes;
 	__u32 number;
 
@@ -350,8 +351,9 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	s = take_scratch(&number);
 	if (!s)
 		return 0;
-	start = task->mm->arg_start;
-	bytes = task->mm->arg_end - start;
+	mm = UNTRUSTED(task)->mm;
+	start = mm->arg_start;
+	bytes = mm->arg_end - start;
 	if (bytes > TEXT_BYTES / 2)
 		bytes = TEXT_BYTES / 2;
 	if (bpf_probe_read_user(s->text, bytes, (void *)start))

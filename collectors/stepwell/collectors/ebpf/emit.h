@@ -118,8 +118,10 @@ static __always_inline void walk_directory(struct task_struct *task, __s32 direc
 	struct file *file = 0;
 
 	if (directory == -100 /* AT_FDCWD */) {
-		w->dentry = (__u64)task->fs->pwd.dentry;
-		w->mount = (__u64)task->fs->pwd.mnt;
+		struct fs_struct *fs = UNTRUSTED(task)->fs;
+
+		w->dentry = (__u64)fs->pwd.dentry;
+		w->mount = (__u64)fs->pwd.mnt;
 	} else {
 		file = file_of_fd(task, directory);
 		if (!file) { /* another thread closed it meanwhile */

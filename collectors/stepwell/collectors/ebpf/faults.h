@@ -35,8 +35,10 @@ static __noinline int find_mapping(struct sw_mapping_key *key)
 		return 0;
 	bpf_iter_task_vma_new(&it, task, 0);
 	while ((area = bpf_iter_task_vma_next(&it))) {
-		if (area->vm_file && (__u64)READ(area->vm_file, f_mapping) == key->mapping) {
-			found = (__u64)area->vm_file;
+		struct file *file = READ(area, vm_file);
+
+		if (file && (__u64)READ(file, f_mapping) == key->mapping) {
+			found = (__u64)file;
 			bpf_map_update_elem(&mappings, key, &found, BPF_ANY);
 			break;
 		}
@@ -122,7 +124,7 @@ static __always_inline void see_fault(struct sw_task *t, __u64 mapping, __u64 fi
 	if (!again) {
 		settle_fault(t, task);
 		fault->mapping = mapping;
-		fault->process = (__u64)task->mm;
+		fault->process = (__u64)UNTRUSTED(task)->mm;
 		fault->file = file;
 		fault->ended = ended;
 		fault->filled = t->filled;

@@ -122,6 +122,20 @@ static __always_inline void end_key(struct sw_key *key)
 		end_slot(key, *number);
 }
 
+/*
+ * A slot that is free: one that was given back, else the next that nobody has had, so that the used ones lie together.
+ * Returns 0, or not when all are taken.
+ */
+static __always_inline long take_slot(__u32 *number)
+{
+	if (!bpf_map_pop_elem(&free_slots, number))
+		return 0;
+	if (control.used_slots >= knobs.heads)
+		return -1;
+	*number = __sync_fetch_and_add(&control.used_slots, 1);
+	return *number >= knobs.heads;
+}
+
 /* The slot of `key`, found or made; NULL when all are taken. */
 static __always_inline struct sw_slot *find_slot(struct sw_key *key, struct sw_open_file *known, __u32 *number)
 {
@@ -135,7 +149,7 @@ static __always_inline struct sw_slot *find_slot(struct sw_key *key, struct sw_o
 			return slot;
 		end_slot(key, *number);
 	}
-	if (bpf_map_pop_elem(&free_slots, number))
+	if (take_slot(number))
 		return 0;
 	slot = bpf_map_lookup_elem(&slots, number);
 	if (!slot)

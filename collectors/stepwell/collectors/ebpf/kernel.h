@@ -43,6 +43,15 @@ extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym __wea
 		value_;                                                                                           \
 	})
 
+/*
+ * The same pointer, no longer trusted by the verifier: of each pointer that is loaded through a trusted one it asks
+ * whether that is to be trusted too, and goes through all types of the kernel for it, which takes a millisecond.
+ */
+#define UNTRUSTED(pointer)                                                                                     \
+	((typeof(pointer))(has_function(bpf_rdonly_cast) ?                                                     \
+				   bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(typeof(*(pointer)))) : \
+				   (pointer)))
+
 #define VM_FAULT_ERROR 0x873 /* OOM, SIGBUS, HWPOISON, HWPOISON_LARGE, SIGSEGV, FALLBACK */
 #define VM_FAULT_NOPAGE 0x100
 #define VM_FAULT_RETRY 0x400
@@ -68,7 +77,7 @@ static __always_inline __u64 load(__u64 address)
 /* The open file that a descriptor leads to; 0 when there is none. */
 static __always_inline __u64 address_of_fd(struct task_struct *task, __u64 fd)
 {
-	struct fdtable *table = task->files->fdt;
+	struct fdtable *table = UNTRUSTED(task)->files->fdt;
 
 	if (fd >= table->max_fds)
 		return 0;

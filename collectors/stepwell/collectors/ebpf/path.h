@@ -51,7 +51,7 @@ static __always_inline void append_name(struct sw_scratch *s, struct walk *w, st
 
 static long walk_step(__u32 i, struct walk *w)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct fs_struct *fs = UNTRUSTED(bpf_get_current_task_btf())->fs;
 	struct sw_scratch *s = bpf_map_lookup_elem(&scratches, &w->scratch);
 	struct dentry *dentry = (struct dentry *)w->dentry;
 	struct mount *mount = mount_of(w->mount);
@@ -59,7 +59,7 @@ static long walk_step(__u32 i, struct walk *w)
 
 	if (!s || w->done)
 		return 1;
-	if (w->dentry == (__u64)task->fs->root.dentry && w->mount == (__u64)task->fs->root.mnt) {
+	if (w->dentry == (__u64)fs->root.dentry && w->mount == (__u64)fs->root.mnt) {
 		w->done = 1;
 		return 1;
 	}

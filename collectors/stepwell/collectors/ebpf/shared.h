@@ -27,6 +27,8 @@ struct sw_knobs {
 	uint64_t wakeup_bytes; /* data in the ring that is worth waking the drain for */
 	uint32_t page_shift;
 	uint32_t preempted; /* may programs on one processor interrupt each other? */
+	uint32_t heads; /* how many slots there are */
+	uint32_t reserved;
 };
 
 enum sw_sweep { SW_SWEEP_BEGIN, SW_SWEEP_END };
@@ -43,7 +45,7 @@ struct sw_control {
 	uint32_t epoch; /* grows when an address may be another open file's without the threads that used it knowing */
 	uint32_t ended; /* nothing is recorded any more */
 	uint32_t keeper; /* process of the loader's that is never recorded either */
-	uint32_t reserved;
+	uint32_t used_slots; /* no slot from this number on was ever taken; may be a few more than there are */
 };
 
 /* Per processor; summed by the loader. In accesses unless said otherwise. */

@@ -124,7 +124,7 @@ struct {
 	__type(value, __u32);
 } heads SEC(".maps");
 
-/* Slots that are free; filled by the loader. */
+/* Slots that were given back. */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
 	__uint(max_entries, 1);

@@ -8,12 +8,13 @@
 
 static __always_inline int is_in_cgroup(struct task_struct *task)
 {
+	struct css_set *cgroups = UNTRUSTED(task)->cgroups;
 	struct cgroup_subsys_state *css;
 
 	if (knobs.filter.cgroup_subsystem < 0)
-		css = &task->cgroups->dfl_cgrp->self;
+		css = &cgroups->dfl_cgrp->self;
 	else
-		css = task->cgroups->subsys[knobs.filter.cgroup_subsystem & 15];
+		css = cgroups->subsys[knobs.filter.cgroup_subsystem & 15];
 	for (int i = 0; i < CGROUP_DEPTH && css; i++) {
 		if (css->cgroup->kn->id == knobs.filter.cgroup)
 			return 1;
@@ -25,6 +26,7 @@ static __always_inline int is_in_cgroup(struct task_struct *task)
 static __noinline void begin_thread(struct task_struct *task, __u32 existed)
 {
 	struct sw_task *t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_struct *untrusted = UNTRUSTED(task);
 	struct sw_thread record = {.kind = SW_THREAD};
 
 	if (!t) {
@@ -41,13 +43,13 @@ static __noinline void begin_thread(struct task_struct *task, __u32 existed)
 	record.thread = t->thread;
 	record.pid = task->tgid;
 	record.tid = task->pid;
-	record.ppid = task->group_leader->real_parent->tgid;
-	record.uid = task->real_cred->uid.val;
+	record.ppid = untrusted->group_leader->real_parent->tgid;
+	record.uid = untrusted->real_cred->uid.val;
 	record.start_ns = bpf_ktime_get_ns();
-	record.process_start_ns = task->group_leader->start_boottime;
-	record.cgroup = task->cgroups->dfl_cgrp->kn->id;
-	if (task->nsproxy)
-		record.mount_namespace = task->nsproxy->mnt_ns->ns.inum;
+	record.process_start_ns = untrusted->group_leader->start_boottime;
+	record.cgroup = untrusted->cgroups->dfl_cgrp->kn->id;
+	if (untrusted->nsproxy)
+		record.mount_namespace = untrusted->nsproxy->mnt_ns->ns.inum;
 	record.existed = existed;
 	__builtin_memcpy(record.comm, task->comm, sizeof(record.comm));
 	send_record(&record, sizeof(record));

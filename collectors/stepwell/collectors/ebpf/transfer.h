@@ -106,7 +106,7 @@ static __always_inline void begin_transfer(struct sw_task *t, struct task_struct
 	}
 	if (call < CALL_PREAD) {
 		t->position = READ(file, f_pos);
-		if (!control.shared && (task->files->count.counter > 1 || !is_last_reference(file)))
+		if (!control.shared && (UNTRUSTED(task)->files->count.counter > 1 || !is_last_reference(file)))
 			control.shared = 1;
 	}
 	begin_call(t, task, call);
@@ -262,7 +262,7 @@ static long close_one(__u32 i, struct descriptors *range)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sw_task *t = traced(task);
 
-	if (!t || range->first + i > range->last || range->first + i >= task->files->fdt->max_fds)
+	if (!t || range->first + i > range->last || range->first + i >= UNTRUSTED(task)->files->fdt->max_fds)
 		return 1;
 	t->file = address_of_fd(task, range->first + i);
 	t->other = end_descriptor(t, t->file);

@@ -55,6 +55,8 @@ int sw_fail(char *error, int code, const char *format, ...) __attribute__((forma
 /* Load the programs and make their maps ready. */
 int sw_set_up(struct sw_collector *c, char *error);
 size_t sw_slot_bytes(const struct sw_collector *c);
+/* How many slots, from the first, were ever taken. */
+uint32_t sw_used_slots(const struct sw_collector *c);
 /* Run a program that is attached nowhere. Returns 0 or -errno. */
 int sw_run_program(struct sw_collector *c, const char *name, const void *argument, size_t bytes);
 

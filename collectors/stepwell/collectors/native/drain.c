@@ -116,7 +116,7 @@ void sw_flush_heads(struct sw_collector *c, uint64_t idle_before_ns, uint64_t be
 	struct sw_flush flush = {
 		.idle_before_ns = idle_before_ns, .begun_before_ns = begun_before_ns, .count = FLUSHED};
 
-	for (; flush.first < c->options.heads; flush.first += FLUSHED)
+	for (; flush.first < sw_used_slots(c); flush.first += FLUSHED)
 		sw_run_program(c, "flush_heads", &flush, sizeof(flush));
 }
 

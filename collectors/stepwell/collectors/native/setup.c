@@ -71,12 +71,11 @@ static int find_under(struct sw_collector *c)
 	return c->under < 0 || sw_run_program(c, "find_under", &under, sizeof(under));
 }
 
-/* Fill a queue with the numbers of all that is free. */
-static int fill(struct sw_collector *c, const char *queue, uint32_t count)
+static int fill_free_scratches(struct sw_collector *c)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(c->object, queue);
+	struct bpf_map *map = bpf_object__find_map_by_name(c->object, "free_scratches");
 
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < (uint32_t)c->processors * SCRATCHES; i++)
 		if (bpf_map__update_elem(map, NULL, 0, &i, sizeof(i), BPF_ANY))
 			return -1;
 	return 0;
@@ -89,6 +88,7 @@ int sw_set_up(struct sw_collector *c, char *error)
 		.filter = o->filter,
 		.runs_bytes = o->ring_bytes - o->ring_bytes / 8,
 		.wakeup_bytes = o->ring_bytes / 8,
+		.heads = o->heads,
 	};
 	const struct {
 		const char *map;
@@ -141,7 +141,7 @@ int sw_set_up(struct sw_collector *c, char *error)
 		return sw_fail(error, -errno, "cannot map the open runs: %s", strerror(errno));
 	if (o->under && find_under(c))
 		return sw_fail(error, -errno, "cannot find %s: %s", o->under, strerror(errno));
-	if (fill(c, "free_slots", o->heads) || fill(c, "free_scratches", c->processors * SCRATCHES))
+	if (fill_free_scratches(c))
 		return sw_fail(error, -errno, "cannot list the free places: %s", strerror(errno));
 	return 0;
 }

@@ -42,11 +42,19 @@ int sw_collector_totals(struct sw_collector *c, struct sw_totals *totals)
 	return code;
 }
 
+uint32_t sw_used_slots(const struct sw_collector *c)
+{
+	uint32_t used = __atomic_load_n(&c->control->used_slots, __ATOMIC_RELAXED);
+
+	return used < c->options.heads ? used : c->options.heads;
+}
+
 long sw_collector_open_runs(struct sw_collector *c, struct sw_run *runs, size_t max)
 {
+	uint32_t used = sw_used_slots(c);
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < c->options.heads && count < max; i++) {
+	for (uint32_t i = 0; i < used && count < max; i++) {
 		const volatile struct sw_slot *slot = &c->slots[i];
 		uint32_t closed = slot->closed;
 		struct sw_slot copy;
