@@ -16,7 +16,8 @@ from tests.unit.test_waits import BYTES_S, COUNT, LATENCY_NS
 
 from stepwell.analysis.advice import Curve, Facts, Order, gains
 from stepwell.analysis.patterns import Pattern
-from stepwell.analysis.plans import Budget, Plan, Setting, Target, dump, load, make, measured
+from stepwell.analysis.plans import Budget, Plan, Setting, Target, dump, load, measured
+from stepwell.analysis.plans.make import make
 from stepwell.analysis.storage import Bench, Cell, Range
 from stepwell.analysis.waits.model import Interval, Throttle
 

@@ -9,10 +9,26 @@ a report of 50 million accesses costs a few scans of the runs.
 
 from __future__ import annotations
 
-from stepwell.analysis.ask import Queryable
-from stepwell.analysis.insight import Insight, understand
-from stepwell.analysis.model import Summary
-from stepwell.analysis.patterns import ANALYSIS_VERSION, classify
-from stepwell.analysis.summary import summarize
+from typing import TYPE_CHECKING
+
+from stepwell.trace.ondemand import on_demand
+
+if TYPE_CHECKING:
+    from stepwell.analysis.ask import Queryable
+    from stepwell.analysis.insight import Insight, understand
+    from stepwell.analysis.model import Summary
+    from stepwell.analysis.patterns import ANALYSIS_VERSION, classify
+    from stepwell.analysis.summary import summarize
+else:  # whoever only wants verdicts on patterns need not wait for all else
+    __getattr__ = on_demand(
+        __name__,
+        {
+            "ask": ("Queryable",),
+            "insight": ("Insight", "understand"),
+            "model": ("Summary",),
+            "patterns": ("ANALYSIS_VERSION", "classify"),
+            "summary": ("summarize",),
+        },
+    )
 
 __all__ = ["ANALYSIS_VERSION", "Insight", "Queryable", "Summary", "classify", "summarize", "understand"]

@@ -101,6 +101,9 @@ def cli(ctx: click.Context, store: Path | None, spark: str | None) -> None:
 def main() -> None:
     """Run the command line and exit; whatever happens is told in one line."""
     _stand_in_for_closed_streams()
+    # OpenBLAS, in numpy, would start a thread a processor when it is loaded, each of which spins for a while. What is
+    # recorded does not see this: it gets the environment that this process was started with.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = _run()
         sys.stdout.flush()

@@ -86,6 +86,7 @@ def plan(
     from stepwell.analysis import plans, storage, understand
     from stepwell.analysis.advice import known
     from stepwell.analysis.plans import measured
+    from stepwell.analysis.plans.make import make
 
     if schema:
         click.echo(json.dumps(plans.schema(), indent=2))
@@ -107,7 +108,7 @@ def plan(
                 f"`{place.command} report` shows its datasets",
                 param_hint="--storage",
             )
-    made = plans.make(facts, budget, mode, benches)
+    made = make(facts, budget, mode, benches)
     if output == "table":
         _show(made, place.command)
     else:

@@ -11,7 +11,7 @@ import click
 
 from stepwell.cli.launch import Signals
 from stepwell.cli.recording import Plan, Recording
-from stepwell.cli.storing import store_recording
+from stepwell.cli.storing import prepare, store_recording
 from stepwell.cli.values import Seconds
 from stepwell.mounts import mounts
 
@@ -118,7 +118,7 @@ def record(
         store_recording(place, trace_uuid, spool, keep=keep, summary=summary, quiet=quiet)
 
     with Signals() as signals:
-        recording = Recording(plan, trace_uuid, spool, signals, quiet)
+        recording = Recording(plan, trace_uuid, spool, signals, quiet, ahead=(prepare,))
         ending = recording.run()
         if command and ending.exit_code is None:
             # The command outlives its recording, and is still owed its signals.

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stepwell.cli import facts
+from stepwell.cli.ahead import Ahead
 from stepwell.cli.errors import RecordError
 from stepwell.cli.launch import Command
 from stepwell.cli.live import INTERVAL, LiveLine
@@ -19,6 +20,7 @@ from stepwell.cli.place import say
 from stepwell.trace.errors import SpoolError, StepwellError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stepwell.cli.launch import Signals
@@ -82,6 +84,9 @@ class Observer(Protocol):
     def tick(self, recorder: Collector) -> None:
         """Look; must not raise."""
 
+    def end(self, now_ns: int) -> None:
+        """Look at the whole spool file; the command ended at this CLOCK_MONOTONIC, and all work ahead is done."""
+
 
 class Targets:
     """The processes given by `--pid`, watched through their pidfds, which no later process can inherit."""
@@ -119,6 +124,8 @@ class Recording:
     quiet: bool = False
     """No live line, and no word when a recording without command has begun."""
     observer: Observer | None = None
+    ahead: tuple[Callable[[], None], ...] = ()
+    """What is done meanwhile, in a thread of its own, because it is needed only while the command runs or later."""
     child: Command | None = field(default=None, init=False)
 
     def run(self) -> Ending:
@@ -133,10 +140,12 @@ class Recording:
             targets = cleanup.enter_context(contextlib.closing(Targets(self.plan.pids)))
             if self.plan.command:
                 self.child = Command.fork(self.plan.command, self.signals, drop_ambient)
+            ahead = cleanup.enter_context(Ahead(self.ahead))  # after the fork, which would copy a half-done thread
             try:
                 scope = self.plan.scope(self.child.pid if self.child else None)
                 collector = cleanup.enter_context(Collector(scope, self.spool))
                 start = self._begin(collector)
+                ahead.step_back()
                 if self.child:
                     self.child.release()
                 elif not self.quiet:
@@ -148,9 +157,13 @@ class Recording:
                     self.spool.unlink()
                 raise self._reason(error) from error
             ending = self._watch(collector, targets, start)
-            if self.observer:
-                self.observer.tick(collector)
+            ended_ns = time.monotonic_ns()
             self._end(collector, ending)
+            ahead.join()
+            if ahead.error:
+                say(f"error: {ahead.error}")
+            if self.observer:
+                self.observer.end(ended_ns)
             return ending
 
     def _reason(self, error: BaseException) -> BaseException:

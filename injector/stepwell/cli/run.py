@@ -12,7 +12,7 @@ import click
 from stepwell.cli.launch import Signals
 from stepwell.cli.recording import Plan as Scope
 from stepwell.cli.recording import Recording
-from stepwell.cli.storing import store_recording
+from stepwell.cli.storing import prepare, store_recording
 from stepwell.cli.values import Bandwidth, Octets
 
 if TYPE_CHECKING:
@@ -107,19 +107,33 @@ def run(
     identity = str(uuid.uuid4())
     spool = place.spools / f"{identity}.spool"
     with contextlib.ExitStack() as cleanup:
-        session = cleanup.enter_context(steering.steered(place, wanted, plan)) if mode == "auto" else None
+        steered = cleanup.enter_context(steering.steered(place, wanted, plan)) if mode == "auto" else None
         signals = cleanup.enter_context(Signals())
-        recording = Recording(Scope(command, under=under), identity, spool, signals, quiet, session)
+        recording = Recording(
+            Scope(command, under=under),
+            identity,
+            spool,
+            signals,
+            quiet,
+            steered,
+            (*([steered.prepare] if steered else []), prepare, _prepare_conclusion),
+        )
         try:
             ending = recording.run()
         finally:
-            outcome = session.finish() if session else None
+            outcome = steered.finish() if steered else None
 
         def also(store: Store, trace: int) -> None:
-            if session and outcome:
-                steering.conclude(store, trace, outcome, plan or session.done(), quiet=quiet)
+            from stepwell.cli import concluding
+
+            if steered and steered.session and outcome:
+                concluding.conclude(store, trace, outcome, plan or steered.session.done(), quiet=quiet)
             elif mode == "recommend":
-                steering.recommend(store, trace, steering.budget(plan, wanted), place.command, mounts=tune_mounts)
+                concluding.recommend(store, trace, steering.budget(plan, wanted), place.command, mounts=tune_mounts)
 
         store_recording(place, identity, spool, keep=keep, summary=None, quiet=quiet, also=also)
     return ending.exit_code or 0
+
+
+def _prepare_conclusion() -> None:
+    import stepwell.cli.concluding  # noqa: F401

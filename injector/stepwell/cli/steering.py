@@ -1,4 +1,4 @@
-"""What `stepwell run` does beside recording: the session that reads ahead, and what is concluded from it."""
+"""What `stepwell run` does beside recording: the engine, started at once, and the session that drives it."""
 
 from __future__ import annotations
 
@@ -9,28 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepwell.analysis import understand
-from stepwell.analysis.advice import known
-from stepwell.analysis.plans import Budget, Carried, Plan, load, make
-from stepwell.analysis.plans import table as plan_rows
+from stepwell.analysis.plans import Budget, Plan, load
 from stepwell.analysis.plans.model import VERSION
-from stepwell.analysis.thresholds.verdicts import COLDER
-from stepwell.analysis.verdicts import Verdict, baseline, judge
-from stepwell.analysis.verdicts import table as verdict_rows
 from stepwell.cli import facts
 from stepwell.cli.place import mount_notes, say, trace_number
-from stepwell.mounts.tuned import commands
 from stepwell.prefetch.errors import OrderError
-from stepwell.steer import Engine, Outcome, Session
+from stepwell.steer import Engine
 from stepwell.steer.carry import limited
-from stepwell.steer.feed import Feed
-from stepwell.steer.mounts import MountTuning
-from stepwell.steer.orders import of_file, of_trace
-from stepwell.steer.session import own_namespace
 
 if TYPE_CHECKING:
     from stepwell.cli.place import Place
-    from stepwell.store import Store
+    from stepwell.collectors.ebpf import Collector
+    from stepwell.steer import Outcome, Session
+
+INTERVAL = 0.1
+"""Seconds between two looks at the readers: eight requests of 20 ms pass in 0.16, and one look costs about 1 ms."""
 
 SHARE = 4
 """Memory for what is fetched ahead, without --memory: this part of what the machine has available, or `MOST`."""
@@ -74,8 +67,64 @@ def budget(plan: Plan | None, wanted: Wanted) -> Budget:
     return limited(plan.budget if plan else usual, wanted.memory, wanted.bandwidth, wanted.in_flight)
 
 
+@dataclass
+class Steering:
+    """An engine that runs already, and what drives it: a session, as soon as that is imported."""
+
+    engine: Engine
+    plan: Plan
+    """Its budgets, and its datasets if they are known."""
+    datasets: tuple[str, ...]
+    """The directories whose files alone matter; without any the engine learns them from what is opened."""
+    roots: list[str]
+    """Further directories in which it may read."""
+    order: str | None
+    """Where the known order came from that the engine has been given."""
+    tune_mounts: bool
+    interval = INTERVAL
+    session: Session | None = None
+    _began: tuple[Path, int] | None = None
+
+    def prepare(self) -> None:
+        """Make the session, which takes the time that its modules take; may be called by another thread."""
+        from stepwell.steer.feed import Feed
+        from stepwell.steer.mounts import MountTuning
+        from stepwell.steer.session import Session, own_namespace
+
+        feed = Feed(own_namespace(), self.datasets)
+        mounts = MountTuning(mount_notes()) if self.tune_mounts else None
+        self.session = Session(self.engine, feed, self.plan, self.roots, self.order, mounts)
+
+    def begin(self, spool: Path, origin_ns: int) -> None:
+        """Take note that the recording into this spool file has begun, at this CLOCK_MONOTONIC."""
+        self._began = spool, origin_ns
+
+    def tick(self, recorder: Collector) -> None:
+        """Look at the readers, if there is a session yet."""
+        if session := self._following():
+            session.tick(recorder)
+
+    def end(self, now_ns: int) -> None:
+        """Look at a recording that has ended, at this CLOCK_MONOTONIC, once `prepare` has."""
+        if session := self._following():
+            session.end(now_ns)
+
+    def finish(self) -> Outcome | None:
+        """End the engine, and return what was done and measured, if there was a session."""
+        if self.session:
+            return self.session.finish()
+        self.engine.close()
+        return None
+
+    def _following(self) -> Session | None:
+        if self.session and self._began:
+            self.session.begin(*self._began)
+            self._began = None
+        return self.session
+
+
 @contextlib.contextmanager
-def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Session]:
+def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Steering]:
     """Start the engine, which knows its datasets from the plan, from the order, or learns them from what is opened.
 
     Raises:
@@ -85,22 +134,12 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Session
     plan = plan.within(limits) if plan else Plan(VERSION, "auto", limits, ())
     planned = [target.path for target in plan.targets if target.policy != "none"]
     roots = [str(wanted.under)] if wanted.under and not plan.targets else []
-    options: list[str] = []
+    options = _options(limits)
     with tempfile.TemporaryDirectory(prefix="stepwell-order.") as directory:
         if wanted.order_from:
-            file = Path(wanted.order_from)
-            if file.exists():
-                roots = of_file(file, wanted.under or Path.cwd())
-            elif not (wanted.order_from.isdecimal() or wanted.order_from == "last"):
-                raise OrderError(f"{file} is neither a file nor the number of a trace; check its spelling")
-            else:
-                file = Path(directory) / "order.arrow"
-                with place.reading() as store:
-                    roots = of_trace(store, trace_number(store, wanted.order_from), file)
-            options = [*(f"--root={root}" for root in roots), f"--order={file}"]
-        feed = Feed(own_namespace(), (*planned, *roots))
-        mounts = MountTuning(mount_notes()) if wanted.tune_mounts else None
-        yield Session(Engine(options), feed, plan, roots, wanted.order_from, mounts)
+            roots, file = _order(place, wanted.order_from, wanted.under, Path(directory))
+            options += [*(f"--root={root}" for root in roots), f"--order={file}"]
+        yield Steering(Engine(options), plan, (*planned, *roots), roots, wanted.order_from, wanted.tune_mounts)
 
 
 def set_back() -> None:
@@ -113,33 +152,26 @@ def set_back() -> None:
             say(told)
 
 
-def conclude(store: Store, trace: int, outcome: Outcome, plan: Plan, *, quiet: bool) -> None:
-    """Keep what was done and what it gained, and say it."""
-    verdict = _judged(store, trace, outcome)
-    store.set_acts(trace, plan_rows([Carried(0, plan)]), verdict_rows([verdict]))
-    if outcome.failed or not quiet:
-        say(verdict.sentence)
-    if not quiet:
-        for told in outcome.mounts:
-            say(told)
+def _options(limits: Budget) -> list[str]:
+    """Return a budget as options of the engine, which with a known order begins before it is told anything."""
+    given = {
+        "memory": limits.memory_bytes,
+        "bandwidth": limits.bandwidth_bytes_s,
+        "in-flight": limits.in_flight,
+        "cpu": limits.cpu_permille,
+    }
+    return [f"--{name}={value}" for name, value in given.items() if value is not None]
 
 
-def _judged(store: Store, trace: int, outcome: Outcome) -> Verdict:
-    """Return the verdict, against an earlier recording of the command if that read from the same storage."""
-    earlier = baseline(store, trace)
-    if earlier is None or outcome.deeds.brought_bytes < COLDER * earlier.fetched:
-        return judge(outcome.windows, outcome.deeds)
-    return judge(outcome.windows, outcome.deeds, baseline=earlier.windows, baseline_trace=earlier.trace)
+def _order(place: Place, given: str, under: Path | None, directory: Path) -> tuple[list[str], Path]:
+    """Return the directories of what a known order names, and the file that has it."""
+    from stepwell.steer.orders import of_file, of_trace
 
-
-def recommend(store: Store, trace: int, limits: Budget, command: str, *, mounts: bool) -> None:
-    """Say what would help most, or why nothing would; of mounts also the commands, if they may be told."""
-    found = understand(store, trace)
-    made = make(known(found.waits, found.patterns, found.orders, found.caches), limits, "recommend")
-    for target in made.targets[:1]:
-        gain = target.gain if target.policy != "none" else None
-        expected = f", expected {gain.low_permille / 1000:.3g}x to {gain.high_permille / 1000:.3g}x" if gain else ""
-        say(f"{target.path}: {target.policy}{expected}; {target.reason}")
-    for told in commands(made.settings) if mounts else ():
-        say(told)
-    say(f"all of it, and why: {command} plan {trace}")
+    file = Path(given)
+    if file.exists():
+        return of_file(file, under or Path.cwd()), file
+    if not (given.isdecimal() or given == "last"):
+        raise OrderError(f"{file} is neither a file nor the number of a trace; check its spelling")
+    file = directory / "order.arrow"
+    with place.reading() as store:
+        return of_trace(store, trace_number(store, given), file), file

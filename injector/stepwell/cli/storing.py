@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli import format as human
+from stepwell.cli.imports import without_pandas
 from stepwell.cli.place import say
 
 if TYPE_CHECKING:
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
 
     from stepwell.cli.place import Place
     from stepwell.store import Store
+
+
+def prepare() -> None:
+    """Import what `store_recording` needs."""
+    without_pandas()
+    import stepwell.analysis.patterns
+    import stepwell.store  # noqa: F401
 
 
 def store_recording(

@@ -7,7 +7,14 @@ of them pure, and the thin parts that follow the spool file and the engine's pro
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stepwell.steer.engine import Engine
-from stepwell.steer.session import Outcome, Session
+from stepwell.trace.ondemand import on_demand
+
+if TYPE_CHECKING:
+    from stepwell.steer.session import Outcome, Session
+else:  # the engine is started before all that steers it is imported
+    __getattr__ = on_demand(__name__, {"session": ("Outcome", "Session")})
 
 __all__ = ["Engine", "Outcome", "Session"]

@@ -13,19 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from stepwell.collectors.ebpf.coverage import Feature
 from stepwell.collectors.ebpf.privileges import refusal
 from stepwell.collectors.ebpf.scope import Scope, kernel_filter
 from stepwell.collectors.native.library import ERROR_BYTES, Counted, Options, Totals, library
 from stepwell.trace.definition import FORMAT_VERSION, RUN
 from stepwell.trace.errors import StepwellError
-from stepwell.trace.layout import DTYPES
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import BinaryIO
+
+    import numpy as np
 
 OBJECT = Path(__file__).parent / "access.bpf.o"
 """The compiled programs; one file for all kernels."""
@@ -177,6 +176,11 @@ class Collector:
 
     def open_runs(self) -> np.ndarray[Any, np.dtype[np.void]]:
         """Return the runs that are open in the kernel now, of RUN's numpy type, without stopping them."""
+        # A recording that nobody looks at does not wait for numpy.
+        import numpy as np
+
+        from stepwell.trace.layout import DTYPES
+
         runs = np.zeros(HEADS, DTYPES[RUN.kind])
         count = _load().sw_collector_open_runs(self._handle, runs.ctypes.data, len(runs))
         return runs[:count]

@@ -47,10 +47,10 @@ extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym __wea
  * The same pointer, no longer trusted by the verifier: of each pointer that is loaded through a trusted one it asks
  * whether that is to be trusted too, and goes through all types of the kernel for it, which takes a millisecond.
  */
-#define UNTRUSTED(pointer)                                                                                     \
-	((typeof(pointer))(has_function(bpf_rdonly_cast) ?                                                     \
-				   bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(typeof(*(pointer)))) : \
-				   (pointer)))
+#define UNTRUSTED(pointer)                                                                                 \
+	((typeof(pointer))(has_function(bpf_rdonly_cast)                                                   \
+				   ? bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(typeof(*(pointer)))) \
+				   : (pointer)))
 
 #define VM_FAULT_ERROR 0x873 /* OOM, SIGBUS, HWPOISON, HWPOISON_LARGE, SIGSEGV, FALLBACK */
 #define VM_FAULT_NOPAGE 0x100

@@ -1,0 +1,51 @@
+"""Work of our own that is done while something else is waited for: what a recording needs only later is imported."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+STEPPED_BACK = 10
+"""Nice value beside a command that wants all processors: a tenth of what the command gets of one."""
+
+
+class Ahead(threading.Thread):
+    """Context in which work is done beside its body, which is not left before that has ended.
+
+    Attributes:
+        error: what broke the work off. Whoever needs it meets the same error, or does it himself.
+    """
+
+    def __init__(self, work: Iterable[Callable[[], None]]) -> None:
+        super().__init__(name="ahead")
+        self.error: Exception | None = None
+        self._work = tuple(work)
+
+    def run(self) -> None:
+        """Do the work, in its order."""
+        try:
+            for step in self._work:
+                step()
+        except Exception as error:
+            self.error = error
+
+    def step_back(self) -> None:
+        """Let others have the processors first from now on."""
+        if self.native_id is not None and self.is_alive():
+            os.setpriority(os.PRIO_PROCESS, self.native_id, STEPPED_BACK)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the end."""
+        self.join()
