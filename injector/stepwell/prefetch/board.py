@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from stepwell.prefetch.ledger import Ledger, Range
-from stepwell.prefetch.protocol import Policy
+from stepwell.prefetch.protocol import Head, Policy
 from stepwell.prefetch.sources import Source
+
+MOST_ENDED = 16
+"""Sources that ended and are told of in a status: one of each kind in a second is seldom more."""
 
 
 class Board:
@@ -17,6 +22,8 @@ class Board:
         """Names of the sources that may have a next piece, in the order of their turns."""
         self.abandoned: list[Range] = []
         """What is in memory for nothing."""
+        self.ended: deque[Head] = deque(maxlen=MOST_ENDED)
+        """What was known of the latest sources that ended, until it is told."""
 
     def add(self, source: Source) -> None:
         """Begin to read ahead of something."""
@@ -32,9 +39,17 @@ class Board:
         """End a source; what it brought in, or asked for, has no reader any more."""
         self.active.pop(name, None)
         source = self.sources.pop(name, None)
+        if source is not None:
+            self.ended.append(source.status())
         if source is not None and name in self.ledger.owners:
             everything = [*self.ledger.ready.values(), *self.ledger.in_flight.values()]
             self.abandon([one for one in everything if one.owner == name and not one.passed])
+
+    def tell_ended(self) -> tuple[Head, ...]:
+        """Return what is known of the latest sources that have ended since the last call."""
+        ended = tuple(self.ended)
+        self.ended.clear()
+        return ended
 
     def abandon(self, ranges: list[Range], *, used: bool = False) -> None:
         """No reader will come for these ranges, or it came without being told of."""

@@ -219,6 +219,7 @@ class Planner:
                 seen_bytes=self._readers.seen_bytes,
             ),
             heads=tuple(source.status() for source in latest),
+            ended=self.board.tell_ended(),
             mounts=tuple(storage.status(now_ns) for storage in self._roots.storages),
             stops=stops,
             errors={errno.errorcode.get(code, str(code)): count for code, count in self._errors.items()},

@@ -204,6 +204,7 @@ class Status:
     budget: Budget
     totals: Totals
     heads: tuple[Head, ...] = ()
+    ended: Annotated[tuple[Head, ...], "the latest that have ended since the last status"] = ()
     mounts: tuple[Mount, ...] = ()
     stops: Annotated[tuple[str, ...], "policies that were stopped because they did not pay, each with its reason"] = ()
     errors: Annotated[dict[str, int], "failed requests by name of the error"] = field(default_factory=dict)

@@ -153,7 +153,7 @@ class Session:
     def _listen(self) -> None:
         self._engine.listen()
         if status := self._engine.status:
-            self._done.see(status.heads)
+            self._done.see((*status.heads, *status.ended))
             if self._tuning.tuner is None and status.totals.requests and status.mounts:
                 self._tuning.start(max(status.mounts, key=lambda mount: mount.request_ns))
 
@@ -165,7 +165,8 @@ class Session:
         if self._spool:
             self._spool.__exit__(None, None, None)
         self._engine.close()
-        status = self._engine.status
+        if (status := self._engine.status) and status.state == "ended":
+            self._done.see((*status.heads, *status.ended))
         stopped = self._failure or self._turns.reason
         if not stopped and (status is None or not status.totals.brought_bytes):
             never = "it ended before there was anything to compare with"

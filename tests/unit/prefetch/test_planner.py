@@ -317,10 +317,12 @@ def test_what_was_not_reached_when_the_file_is_closed_is_wasted() -> None:
     world.settle()
     before = status(world).totals
     world.tell(Close(FILE, "1", world.now))
-    after = status(world).totals
+    closed = status(world)
+    after = closed.totals
+    assert [(head.path, head.policy) for head in closed.ended] == [(FILE, Policy.SEQUENTIAL)]
+    assert (closed.heads, status(world).ended) == ((), ())
     assert (before.wasted_bytes, after.wasted_bytes) == (0, before.ahead_bytes)
     assert after.ahead_bytes == 0
-    assert status(world).heads == ()
 
 
 def test_a_policy_that_does_not_pay_is_stopped_with_its_reason() -> None:
