@@ -7,8 +7,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import pyarrow.parquet
-
 from stepwell.store.database import Store
 from stepwell.store.errors import StoreError
 from stepwell.store.formats import write_parquet
@@ -47,6 +45,8 @@ def export(store: Store, trace: int, directory: Path) -> None:
 
 
 def _write(store: Store, trace: int, meta: dict[str, object], directory: Path) -> None:
+    import pyarrow.parquet
+
     tables = {}
     for view in VIEWS:
         if view.name == LEFT_OUT:

@@ -10,8 +10,6 @@ from decimal import Decimal
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from stepwell.store.errors import QueryError
 
@@ -31,6 +29,8 @@ def write_json(rows: pa.RecordBatchReader, stream: BinaryIO) -> None:
 
 def write_csv(rows: pa.RecordBatchReader, stream: BinaryIO) -> None:
     """Write CSV with a header line; lists and objects as JSON text, NULL as an empty field."""
+    import pyarrow.csv
+
     schema = pa.schema([pa.field(field.name, _csv_type(field.type)) for field in rows.schema])
     with pyarrow.csv.CSVWriter(stream, schema) as writer:
         for batch in rows:
@@ -51,6 +51,8 @@ def write_parquet(rows: pa.RecordBatchReader, stream: BinaryIO) -> None:
     Raises:
         QueryError: Parquet has no such type as one of the columns.
     """
+    import pyarrow.parquet
+
     try:
         with pyarrow.parquet.ParquetWriter(stream, rows.schema, compression="zstd") as writer:
             for batch in rows:

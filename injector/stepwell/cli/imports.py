@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from importlib.abc import MetaPathFinder
 
 
-class _NoPandas(MetaPathFinder):
+class _NoPandas:
     """An importer that knows of no pandas."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:  # noqa: ARG002

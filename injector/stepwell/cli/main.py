@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from pathlib import Path
 
 import click
@@ -143,6 +142,8 @@ def _run() -> int:
     except Exception as error:
         if sys.flags.dev_mode:
             raise
+        import traceback
+
         where = traceback.extract_tb(error.__traceback__)[-1]
         return _complain(
             f"unexpected {type(error).__name__} at {where.filename}:{where.lineno}: {error}; "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepwell.analysis.plans import Budget, Plan, load
+from stepwell.analysis.plans import Budget, Plan
 from stepwell.analysis.plans.model import VERSION
 from stepwell.cli import facts
 from stepwell.cli.place import mount_notes, say, trace_number
@@ -57,8 +57,11 @@ def read_plan(wanted: Wanted) -> Plan | None:
     Raises:
         PlanError: it is none.
     """
-    file = wanted.plan
-    return load(file.read_text(encoding="utf-8", errors="replace"), str(file)) if file else None
+    if not wanted.plan:
+        return None
+    from stepwell.analysis.plans import load
+
+    return load(wanted.plan.read_text(encoding="utf-8", errors="replace"), str(wanted.plan))
 
 
 def budget(plan: Plan | None, wanted: Wanted) -> Budget:
