@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -232,12 +234,15 @@ def test_a_quantile_is_in_the_bucket_that_holds_its_rank(counts: list[int], shar
     assert quantile(counts, share, 300) <= 300
 
 
-def file(path: str, size: int, octets: int) -> File:
-    return File(0, path, "", size, False, False, 1, 1, 1, 1, octets, 0, 0, 0, 0, 0)
+def table(*files: tuple[str, int, int]) -> pa.Table:
+    """Return files as columns, given path, size and bytes."""
+    made = [File(0, path, "", size, False, False, 1, 1, 1, 1, octets, 0, 0, 0, 0, 0) for path, size, octets in files]
+    return pa.Table.from_pylist([asdict(file) for file in made])
 
 
 def test_files_of_interest_are_large_telling_and_of_several_directories() -> None:
-    files = [file(f"/a/{n}", 1 << 20, 1000 - n) for n in range(9)] + [file("/b/0", 1 << 20, 600), file("/c", 99, 5000)]
+    several = [(f"/a/{n}", 1 << 20, 1000 - n) for n in range(9)]
+    files = table(*several, ("/b/0", 1 << 20, 600), ("/c", 99, 5000))
     assert [found.path for found in files_of_interest(files)][:3] == ["/a/0", "/b/0", "/a/1"]
     assert "/c" not in {found.path for found in files_of_interest(files)}
-    assert [found.path for found in files_of_interest([file("/c", 99, 5000)])] == ["/c"]
+    assert [found.path for found in files_of_interest(table(("/c", 99, 5000)))] == ["/c"]

@@ -59,7 +59,7 @@ def bands(paths: list[str], weights: list[int], rows: int) -> list[Band]:
     for depth, files in done:
         common = "/".join(parts[files[0]][:depth])
         found += [
-            Band(_label([paths[i] for i in files], common, low, high), tuple(files[low:high]))
+            Band(paths[files[0]] if len(files) == 1 else _label(len(files), common, low, high), tuple(files[low:high]))
             for low, high in _shares(len(files), cut.get(files[0], 1))
         ]
     return sorted(found, key=lambda band: order_of[band.files[0]])
@@ -88,11 +88,7 @@ def _shares(files: int, number: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def _label(paths: list[str], directory: str, low: int, high: int) -> str:
-    if len(paths) == 1:
-        return paths[0]
-    return (
-        f"{directory}/* ({len(paths):,} files)"
-        if high - low == len(paths)
-        else (f"{directory}/* {low + 1:,}-{high:,} of {len(paths):,}")
-    )
+def _label(files: int, directory: str, low: int, high: int) -> str:
+    if high - low == files:
+        return f"{directory}/* ({files:,} files)"
+    return f"{directory}/* {low + 1:,}-{high:,} of {files:,}"

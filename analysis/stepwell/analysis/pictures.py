@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from stepwell.analysis import queries
 from stepwell.analysis.ask import Queryable, Row, ask, rows
@@ -30,7 +32,7 @@ TELLING = 0.005
 
 
 def over_time(
-    store: Queryable, trace: int, end_ns: int, files: list[File], shown: int, most: int
+    store: Queryable, trace: int, end_ns: int, files: pa.Table, shown: int, most: int
 ) -> tuple[Timeline, tuple[HeatRow, ...]]:
     """Return all bytes over time, and the heat strip.
 
@@ -38,20 +40,22 @@ def over_time(
         store: where the public views are.
         trace: number of the trace.
         end_ns: end of the trace.
-        files: all files.
+        files: all files, with the columns of `File`.
         shown: how many of them have rows of their own; all others are software and share the last row.
         most: most rows of the heat strip.
     """
-    width = max(1, -(-max(end_ns, *(file.last_ns + 1 for file in files), 1) // SLICES))
+    last_ns, octets = files["last_ns"].to_numpy(), files["bytes"].to_pylist()
+    width = max(1, -(-max(end_ns, int(last_ns.max(initial=0)) + 1, 1) // SLICES))
     table = ask(store, queries.SLICES, trace, width, SLICES)
     columns = {name: table[name].to_numpy() for name in table.column_names}
     folded = len(files) - shown
-    own = files[:shown]
-    found = bands([file.path for file in own], [file.bytes for file in own], most - bool(folded))
+    found = bands(files["path"][:shown].to_pylist(), octets[:shown], most - bool(folded))
     if folded:
         found.append(Band(LABEL, tuple(range(shown, len(files)))))
-    row_of = {files[i].file: number for number, band in enumerate(found) for i in band.files}
-    where = np.array([row_of[file] for file in columns["file"].tolist()], dtype=np.intp)
+    row_of = np.zeros(len(files), np.intp)
+    for number, band in enumerate(found):
+        row_of[list(band.files)] = number
+    where = row_of[pc.index_in(table["file"], files["file"]).to_numpy()]
     cells = np.zeros((len(found), SLICES))
     np.add.at(cells, (where, columns["slice"]), columns["bytes"])
 
@@ -65,7 +69,7 @@ def over_time(
             label=band.label,
             files=len(band.files),
             software=band.files[0] >= shown,
-            bytes=sum(files[i].bytes for i in band.files),
+            bytes=sum(octets[i] for i in band.files),
             cells=_integers(cells[number]),
         )
         for number, band in enumerate(found)
@@ -77,8 +81,8 @@ def _integers(values: np.ndarray[Any, Any]) -> tuple[int, ...]:
     return tuple(np.rint(values).astype(np.int64).tolist())
 
 
-def pictures(store: Queryable, trace: int, files: list[File], most: int) -> tuple[Picture, ...]:
-    """Return the pictures of the `most` telling ones of `files`."""
+def pictures(store: Queryable, trace: int, files: pa.Table, most: int) -> tuple[Picture, ...]:
+    """Return the pictures of the `most` telling ones of `files`, which have the columns of `File`."""
     chosen = files_of_interest(files)[:most]
     lines: dict[int, list[Row]] = defaultdict(list)
     for row in rows(store, queries.PICTURES, trace, [file.file for file in chosen], min(LINES, ALL_LINES // most)):
@@ -96,19 +100,21 @@ def pictures(store: Queryable, trace: int, files: list[File], most: int) -> tupl
     )
 
 
-def files_of_interest(files: list[File]) -> list[File]:
+def files_of_interest(files: pa.Table) -> list[File]:
     """Return the most telling ones first: by share of bytes or accesses, the k-th of one directory by 1/k of that."""
-    octets = max(sum(file.bytes for file in files), 1)
-    accesses = max(sum(file.accesses for file in files), 1)
-    shares = [
-        (max(file.bytes / octets, file.accesses / accesses), file)
-        for file in [file for file in files if file.size >= SMALL] or files
-    ]
-    shares = [pair for pair in shares if pair[0] >= TELLING] or shares[:1]
+    share = np.zeros(len(files))
+    for name in ("bytes", "accesses"):
+        amount = files[name].to_numpy().astype(np.float64)
+        share = np.maximum(share, amount / max(amount.sum(), 1))
+    large = np.flatnonzero(files["size"].to_numpy() >= SMALL)
+    chosen = large if len(large) else np.arange(len(files))
+    telling = chosen[share[chosen] >= TELLING]
+    chosen = telling if len(telling) else chosen[:1]
+    chosen = chosen[np.argsort(-share[chosen], kind="stable")]
     seen: Counter[str] = Counter()
     ranked = []
-    for share, file in sorted(shares, key=lambda pair: -pair[0]):
-        directory = file.path.rpartition("/")[0]
+    for part, row in zip(share[chosen].tolist(), files.take(chosen).to_pylist(), strict=True):
+        directory = row["path"].rpartition("/")[0]
         seen[directory] += 1
-        ranked.append((share / seen[directory], file))
+        ranked.append((part / seen[directory], File(**row)))
     return [file for _, file in sorted(ranked, key=lambda pair: -pair[0])]

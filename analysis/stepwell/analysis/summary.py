@@ -9,6 +9,7 @@ from stepwell.analysis import queries
 from stepwell.analysis.ask import Queryable, Row, rows
 from stepwell.analysis.latency import quantile
 from stepwell.analysis.model import (
+    File,
     Latency,
     Loss,
     Operation,
@@ -54,20 +55,20 @@ def summarize(store: Queryable, trace: int, *, heat_rows: int, most_pictures: in
     threads = rows(store, queries.THREADS, trace, end)
     readers = who.readers(rows(store, queries.READERS, trace, end), threads)
     sizes = [RequestSize(**row) for row in rows(store, queries.SIZES, trace)]
-    timeline, heat = over_time(store, trace, end, who.files, len(who.shown), heat_rows)
+    timeline, heat = over_time(store, trace, end, who.files, who.shown, heat_rows)
     return Summary(
         trace=Trace(**facts),
         totals=Totals(
             readers=len(readers),
             threads=len(threads),
             files=len(who.files),
-            opens=who.opens,
+            opens=sum(who.files["opens"].to_pylist()),
             runs=sum(row.runs for row in operations),
             accesses=sum(row.accesses for row in operations),
             read_bytes=sum(row.bytes for row in operations if row.op != "write"),
             written_bytes=sum(row.bytes for row in operations if row.op == "write"),
-            around_bytes=sum(file.around_bytes for file in who.files),
-            unique_bytes=sum(file.unique_bytes for file in who.files),
+            around_bytes=sum(who.files["around_bytes"].to_pylist()),
+            unique_bytes=sum(who.files["unique_bytes"].to_pylist()),
             **{key: sum(row[key] for row in threads) for key in ("stall_ns", "wait_ns", "wall_ns", "cpu_ns")},
         ),
         software=who.folded,
@@ -80,7 +81,7 @@ def summarize(store: Queryable, trace: int, *, heat_rows: int, most_pictures: in
         threads=tuple(Thread(**row) for row in threads[:LISTED]),
         datasets=tuple(who.datasets[:LISTED]),
         usage=tuple(who.usage()[:LISTED]),
-        files=tuple(who.files[:LISTED]),
+        files=tuple(File(**row) for row in who.files[:LISTED].to_pylist()),
         sizes=tuple(sizes[:20]),
         size_buckets=size_buckets(sizes),
         shapes=tuple(Shape(**row) for row in rows(store, queries.SHAPES, trace)),
@@ -88,7 +89,7 @@ def summarize(store: Queryable, trace: int, *, heat_rows: int, most_pictures: in
         latencies=_latencies(rows(store, queries.LATENCIES, trace), operations),
         timeline=timeline,
         heat=heat,
-        pictures=pictures(store, trace, who.shown, most_pictures),
+        pictures=pictures(store, trace, who.files[: who.shown], most_pictures),
     )
 
 

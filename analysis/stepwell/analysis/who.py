@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from stepwell.analysis import queries
-from stepwell.analysis.ask import Queryable, Row, rows
+from stepwell.analysis.ask import Queryable, Row, ask
 from stepwell.analysis.model import Dataset, File, Reader, Software, Usage
 from stepwell.analysis.unique import unique
 
-_NOWHERE: Row = {"path": "unknown", "size": 0, "deleted": False, "filesystem": ""}
+_SUMS = ("accesses", "bytes", "around_bytes", "unique_bytes")
 
 
 class Who:
@@ -18,75 +24,55 @@ class Who:
     Attributes:
         sampling: 1 when unique bytes are exact; n when estimated from one nth of the file space.
         folded: the software that reports fold, if any.
-        shown: the files that they do not fold.
+        files: the files; a column for each attribute of `File`, for there may be very many.
+        shown: how many of them, the first ones, are not folded.
     """
 
     def __init__(self, store: Queryable, trace: int, *, fold: bool) -> None:
         touched = unique(store, trace)
         self.sampling = touched.sampling
-        self._unique = touched.of_file
-        self._about = {row["file"]: row for row in rows(store, queries.FILES, trace)}
-        self._opens = {row["file"]: row["opens"] for row in rows(store, queries.OPENS, trace)}
-        self.opens = sum(self._opens.values())
-        self._rows = rows(store, queries.VOLUMES, trace)
-        files = [self._file(row) for row in self._rows if row["file"] is not None]
-        dataset = {file.file: file.dataset for file in files}
+        about, found = ask(store, queries.FILES, trace), ask(store, queries.VOLUMES, trace)
+        opens, is_file = ask(store, queries.OPENS, trace), pc.is_valid(found["file"])
+        files = _files(found.filter(is_file), about, opens, touched.of_file)
+        self._rows = found.filter(pc.invert(is_file)).to_pylist()
+        dataset = dict(zip(files["file"].to_pylist(), files["dataset"].to_pylist(), strict=True))
         self._touched: dict[tuple[int, str], int] = defaultdict(int)
         for (reader, number), octets in touched.of_reader.items():
             self._touched[reader, dataset[number]] += octets
-        fold = fold and not all(file.software for file in files)
-        folded = [file for file in files if fold and file.software]
-        self.shown = [file for file in files if not (fold and file.software)]
-        self.files = self.shown + folded
-        self.folded = Software(
-            files=len(folded),
-            accesses=sum(file.accesses for file in folded),
-            bytes=sum(file.bytes for file in folded),
-            around_bytes=sum(file.around_bytes for file in folded),
-            unique_bytes=sum(file.unique_bytes for file in folded),
-        )
-        datasets = self._datasets()
+        software = files["software"].to_numpy()
+        fold = fold and not software.all()
+        self.shown = int((~software).sum()) if fold else len(files)
+        self.files = files.take(np.argsort(software, kind="stable")) if fold else files
+        folded = self.files[self.shown :]
+        self.folded = Software(files=len(folded), **{name: sum(folded[name].to_pylist()) for name in _SUMS})
+        datasets = self._datasets(about)
         self.datasets = sorted(datasets, key=lambda dataset: dataset.software) if fold else datasets
 
-    def _file(self, row: Row) -> File:
-        facts = self._about.get(row["file"], _NOWHERE)
-        return File(
-            file=row["file"],
-            path=facts["path"],
-            dataset=row["dataset"],
-            size=facts["size"],
-            deleted=facts["deleted"],
-            software=row["software"],
-            readers=row["readers"],
-            opens=self._opens.get(row["file"], 0),
-            runs=row["runs"],
-            accesses=row["accesses"],
-            bytes=row["bytes"],
-            around_bytes=row["around_bytes"],
-            unique_bytes=min(self._unique.get(row["file"], 0), row["bytes"]),
-            latency_ns=row["latency_ns"],
-            first_ns=row["first_ns"],
-            last_ns=row["last_ns"],
-        )
-
-    def _datasets(self) -> list[Dataset]:
-        members: dict[str, list[File]] = defaultdict(list)
-        for file in self.files:
-            members[file.dataset].append(file)
+    def _datasets(self, about: pa.Table) -> list[Dataset]:
+        first: dict[str, int] = {}
+        size: dict[str, int] = defaultdict(int)
+        octets: dict[str, int] = defaultdict(int)
+        columns = (self.files[name].to_pylist() for name in ("file", "dataset", "size", "unique_bytes"))
+        for file, dataset, length, once in zip(*columns, strict=True):
+            first.setdefault(dataset, file)
+            size[dataset] += length
+            octets[dataset] += once
+        at = pc.index_in(pa.array(first.values(), about["file"].type), about["file"])
+        filesystem = dict(zip(first, pc.fill_null(about["filesystem"].take(at), "").to_pylist(), strict=True))
         return [
             Dataset(
                 dataset=row["dataset"],
-                filesystem=self._about.get(members[row["dataset"]][0].file, _NOWHERE)["filesystem"],
+                filesystem=filesystem[row["dataset"]],
                 software=row["software"],
                 files=row["files"],
                 readers=row["readers"],
-                size=sum(file.size for file in members[row["dataset"]]),
+                size=size[row["dataset"]],
                 accesses=row["accesses"],
                 bytes=row["bytes"],
-                unique_bytes=sum(file.unique_bytes for file in members[row["dataset"]]),
+                unique_bytes=octets[row["dataset"]],
             )
             for row in self._rows
-            if row["dataset"] is not None and row["reader"] is None and row["file"] is None
+            if row["dataset"] is not None and row["reader"] is None
         ]
 
     def usage(self) -> list[Usage]:
@@ -130,3 +116,21 @@ class Who:
             for row in self._rows
             if row["reader"] is not None and row["dataset"] is None
         ]
+
+
+def _files(found: pa.Table, about: pa.Table, opens: pa.Table, unique_bytes: dict[int, int]) -> pa.Table:
+    """Return the files of these rows of the answer to `queries.VOLUMES`, with the columns of `File`."""
+    facts, opened = pc.index_in(found["file"], about["file"]), pc.index_in(found["file"], opens["file"])
+
+    def known(answer: pa.Table, name: str, at: pa.ChunkedArray, otherwise: Any) -> pa.ChunkedArray:
+        return pc.fill_null(answer[name].take(at), otherwise)
+
+    numbers = zip(found["file"].to_pylist(), found["bytes"].to_pylist(), strict=True)
+    more = {
+        "path": known(about, "path", facts, "unknown"),
+        "size": known(about, "size", facts, 0),
+        "deleted": known(about, "deleted", facts, False),
+        "opens": known(opens, "opens", opened, 0),
+        "unique_bytes": pa.array([min(unique_bytes.get(file, 0), octets) for file, octets in numbers], pa.int64()),
+    }
+    return pa.table({one.name: more[one.name] if one.name in more else found[one.name] for one in fields(File)})

@@ -45,6 +45,7 @@ class Subjects:
         software: np.ndarray[Any, Any] | None = None,
         block: int = 0,
         only: np.ndarray[Any, Any] | None = None,
+        most_alone: int = limits.FILES,
     ) -> Subjects:
         """Ask for the files of a trace.
 
@@ -54,6 +55,7 @@ class Subjects:
             software: ids of files of programs, which do not count in the workload unless there is nothing else.
             block: bytes in a block; 0: as small as the trace's size allows.
             only: ids of the files to look at; default all.
+            most_alone: files with a sample of their own.
         """
         (about,) = rows(store, "SELECT duration_ns, accesses, bytes, lost FROM traces WHERE trace = $1", trace)
         files = ask(store, questions.FILES, trace).combine_chunks()
@@ -66,7 +68,7 @@ class Subjects:
         weights = files.group_by("dataset").aggregate([("bytes", "sum")]).sort_by([("bytes_sum", "descending")])
         names = weights["dataset"].to_pylist()[: limits.DATASETS]
         place = {name: number for number, name in enumerate(names)}
-        alone = min(len(files), limits.FILES)
+        alone = min(len(files), most_alone)
         table = np.zeros(len(files), FILE)
         table["id"] = files["file"].to_numpy()
         table["samples"] = NO_SAMPLE

@@ -82,7 +82,7 @@ def chosen_files(store: Queryable, trace: int, directory: str = "") -> pa.Table:
 
 def curve(store: Queryable, trace: int, files: pa.Table, block: int = 0) -> CacheCurve | None:
     """Return the miss-ratio curve of some files together, other policies included; None when nothing was read."""
-    subjects = Subjects.of(store, trace, block=block, only=files["file"].to_numpy())
+    subjects = Subjects.of(store, trace, block=block, only=files["file"].to_numpy(), most_alone=0)
     case = Case(subjects.block)
     with Reuse(subjects) as reuse:
         references, halvings = _follow(store, trace, files, case, reuse)
