@@ -29,6 +29,7 @@ from tests.bench.readings import (
     SIDECAR,
     STEERED,
     TOUCH,
+    TUNED,
     WARMED,
     WARMUP,
     Sizes,
@@ -90,8 +91,9 @@ class Contest:
             beside = None
             if contender == SIDECAR:
                 beside = subprocess.Popen([sys.executable, str(SIDECAR_PROGRAM), str(point / workload.data)])
-            steered = contender in {STEERED, KNOWN}
-            argv = [*self._steering(workload, point, known if contender == KNOWN else None), *reader]
+            steered = contender in {STEERED, KNOWN, TUNED}
+            tuned = ["--tune-mounts"] if contender == TUNED else []
+            argv = [*self._steering(workload, point, known if contender == KNOWN else None, *tuned), *reader]
             done = subprocess.run(argv if steered else reader, check=True, capture_output=True, text=True)
             taken.command.append(time.perf_counter() - began)
             if beside:
@@ -126,10 +128,22 @@ class Contest:
         if argv:
             subprocess.run(argv, check=True, capture_output=True)
 
-    def _steering(self, workload: Workload, point: Path, known: Path | None) -> list[str]:
+    def _steering(self, workload: Workload, point: Path, known: Path | None, *more: str) -> list[str]:
         order = ["--order-from", str(known)] if known else []
         memory = ["--memory", workload.memory] if workload.memory else []
-        return [str(STEPWELL), "--store", str(self.store), "run", "-q", "--under", str(point), *memory, *order, "--"]
+        return [
+            str(STEPWELL),
+            "--store",
+            str(self.store),
+            "run",
+            "-q",
+            "--under",
+            str(point),
+            *memory,
+            *order,
+            *more,
+            "--",
+        ]
 
     def table(self, workload: Workload, turns: int) -> Table:
         """Let all contenders read, in turns."""

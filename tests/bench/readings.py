@@ -16,7 +16,7 @@ SMALL = 128 << 10
 
 PLAIN, BARE, HAND = "plain reader", "no readahead", "read_ahead_kb of 16 MiB"
 BEST, SIDECAR, TOUCH = "its best flags", "16 MiB whole-file sidecar", "vmtouch -t, then read"
-STEERED, KNOWN = "stepwell run", "stepwell run, order known"
+STEERED, KNOWN, TUNED = "stepwell run", "stepwell run, order known", "stepwell run --tune-mounts"
 WARMUP, WARMED = "juicefs warmup, then read", "stepwell warm, then read"
 
 ALONG = {
@@ -157,14 +157,14 @@ def workloads(sizes: Sizes) -> list[Workload]:
     def scattered(name: str, octets: int, memory: str, *more: str) -> Workload:
         steps = tuple(f"{name}\t{rng.randrange(octets // 4096) * 4096}\t4096" for _ in range(sizes.reads))
         title = f"4 KiB at random, {'within' if name == 'fitting' else 'beyond'} the budget"
-        contenders = (PLAIN, HAND, BEST, STEERED, KNOWN, *more)
+        contenders = (PLAIN, HAND, BEST, STEERED, KNOWN, TUNED, *more)
         return Workload(
             title, latency_ms, name, (steps,), sizes.reads * 4096, contenders, memory=memory, best=SCATTERED
         )
 
     def sequential(latency_ms: int) -> Workload:
         return Workload("sequential", latency_ms, "large", (tuple(along),), quarter,
-                        (PLAIN, BARE, HAND, BEST, SIDECAR, STEERED))  # fmt: skip
+                        (PLAIN, BARE, HAND, BEST, SIDECAR, STEERED, TUNED))  # fmt: skip
 
     def small(name: str, again: bool, *more: str) -> Workload:
         return Workload(f"3 epochs by 4 workers, {name}", latency_ms, "files", shuffled(names, again, 3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import random
 import shlex
@@ -352,3 +353,19 @@ def test_when_run_is_killed_the_reader_reads_on_and_the_next_run_sets_the_mount_
     assert str(far.parent) in stepwell.run("doctor").stdout
     assert "as before" in stepwell.run("run", "--", "true").stderr
     assert options(far) == USUAL
+
+
+@needs_juicefs
+@pytest.mark.kernel
+def test_settings_of_a_plan_hold_from_the_start_to_the_end(stepwell: Stepwell, far: Path, tmp_path: Path) -> None:
+    assert stepwell.run("record", *reader(far, 211)).returncode == 0
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(stepwell.run("plan", "1", "-o", "yaml").stdout)
+    done = stepwell.run("run", "--plan", str(plan), "--tune-mounts", "--", "cat", str(far.parent / ".config"))
+    assert done.returncode == 0, done.stderr
+    chunk = json.loads(done.stdout)["Chunk"]
+    assert (chunk["Prefetch"], chunk["Readahead"]) == (0, 0)
+    assert "set to prefetch 0, max-readahead 0 as the plan says" in done.stderr
+    assert options(far) == USUAL
+    done = stepwell.run("run", "--plan", str(plan), "--", "cat", str(far.parent / ".config"))
+    assert json.loads(done.stdout)["Chunk"]["Prefetch"] == 1, "a plan alone is no consent"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stepwell.cli.place import Place
     from stepwell.collectors.ebpf import Collector
     from stepwell.steer import Outcome, Session
+    from stepwell.steer.mounts import MountTuning
 
 INTERVAL = 0.1
 """Seconds between two looks at the readers: eight requests of 20 ms pass in 0.16, and one look costs about 1 ms."""
@@ -83,7 +84,7 @@ class Steering:
     """Further directories in which it may read."""
     order: str | None
     """Where the known order came from that the engine has been given."""
-    tune_mounts: bool
+    mounts: MountTuning | None
     interval = INTERVAL
     session: Session | None = None
     _began: tuple[Path, int] | None = None
@@ -91,12 +92,10 @@ class Steering:
     def prepare(self) -> None:
         """Make the session, which takes the time that its modules take; may be called by another thread."""
         from stepwell.steer.feed import Feed
-        from stepwell.steer.mounts import MountTuning
         from stepwell.steer.session import Session, own_namespace
 
         feed = Feed(own_namespace(), self.datasets)
-        mounts = MountTuning(mount_notes()) if self.tune_mounts else None
-        self.session = Session(self.engine, feed, self.plan, self.roots, self.order, mounts)
+        self.session = Session(self.engine, feed, self.plan, self.roots, self.order, self.mounts)
 
     def begin(self, spool: Path, origin_ns: int) -> None:
         """Take note that the recording into this spool file has begun, at this CLOCK_MONOTONIC."""
@@ -117,6 +116,8 @@ class Steering:
         if self.session:
             return self.session.finish()
         self.engine.close()
+        if self.mounts:
+            self.mounts.finish()
         return None
 
     def _following(self) -> Session | None:
@@ -142,7 +143,15 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Steerin
         if wanted.order_from:
             roots, file = _order(place, wanted.order_from, wanted.under, Path(directory))
             options += [*(f"--root={root}" for root in roots), f"--order={file}"]
-        yield Steering(Engine(options), plan, (*planned, *roots), roots, wanted.order_from, wanted.tune_mounts)
+        engine = Engine(options)
+        mounts = _mounts(plan) if wanted.tune_mounts else None
+        yield Steering(engine, plan, (*planned, *roots), roots, wanted.order_from, mounts)
+
+
+def _mounts(plan: Plan) -> MountTuning:
+    from stepwell.steer.mounts import MountTuning
+
+    return MountTuning(mount_notes(), plan.settings)
 
 
 def set_back() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,8 +41,13 @@ class MountTuning:
         settings: those that paid, as a plan has them.
     """
 
-    def __init__(self, notes: Path) -> None:
-        """Begin; `notes` is the directory for notes of what was changed."""
+    def __init__(self, notes: Path, planned: Iterable[Setting] = ()) -> None:
+        """Begin, and set mounts as a plan says; waits until that is done.
+
+        Args:
+            notes: directory for notes of what was changed.
+            planned: settings of a plan; their mounts are set so at once, and not tried any further.
+        """
         self.told: list[str] = []
         self.settings: list[Setting] = []
         self._notes = notes
@@ -52,9 +57,11 @@ class MountTuning:
         self._lock = threading.Lock()
         self._now = (0, 0)
         self._trial: Trial | None = None
-        self._stop = threading.Event()
+        self._planned = tuple(planned)
+        self._ready, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="mounts", daemon=True)
         self._thread.start()
+        self._ready.wait(PATIENCE)
 
     @property
     def trying(self) -> bool:
@@ -90,21 +97,57 @@ class MountTuning:
     def _work(self) -> None:
         held: dict[Mount, _Held] = {}
         try:
+            self._prepare(held)
+            self._ready.set()
             while not self._stop.wait(INTERVAL):
                 self._hold(held)
                 for one in held.values():
+                    if one.tuned.changed:
+                        continue
                     one.choice = self._choose(one)
                     if one.choice.values:
                         self._tune(one, one.choice)
                         return
             for one in held.values():
+                if one.tuned.changed:
+                    continue
                 reasons = filter(None, (one.choice.reason, one.tuned.refused))
                 self._say(one.tuned.mount, f"left as it is: {'; '.join(reasons)}")
         except Exception as error:  # whatever it is, the program and its recording go on
             self.told.append(str(error) or type(error).__name__)
         finally:
+            self._ready.set()
             for one in held.values():
-                one.tuned.close()
+                self._give_up(one.tuned)
+
+    def _prepare(self, held: dict[Mount, _Held]) -> None:
+        """Set mounts as the plan says."""
+        wanted: dict[Mount, dict[str, int]] = {}
+        for setting in self._planned:
+            mount = self._mount_of(f"{setting.path}/")
+            if mount and setting.value.isdecimal():
+                wanted.setdefault(mount, {})[setting.name] = int(setting.value)
+        with self._lock:
+            self._asked |= {mount: Asked() for mount in wanted}
+        self._hold(held)
+        for mount, one in held.items():
+            tuned = one.tuned
+            values = {name: value for name, value in wanted[mount].items() if tuned.settings.get(name, value) != value}
+            if values:
+                tuned.apply(values)
+                self.settings += tuned.described(values, "the plan says so", "the plan")
+                self._say(mount, f"set to {_listed(values)} as the plan says")
+            elif tuned.refused:
+                self._say(mount, f"not set as the plan says: {tuned.refused}")
+
+    def _give_up(self, tuned: Tuned) -> None:
+        """Set a mount back, if it was changed."""
+        try:
+            if tuned.changed:
+                tuned.restore()
+        except MountError as error:
+            self._say(tuned.mount, f"could not be set back, which the next `stepwell run` tries again: {error}")
+        tuned.close()
 
     def _hold(self, held: dict[Mount, _Held]) -> None:
         """Take hold of mounts that files are opened on."""
@@ -137,15 +180,13 @@ class MountTuning:
             if trial.kept is None:
                 trial.kept, trial.why = False, "the program ended before its effect was known"
             self._set(tuned, choice, wanted=trial.kept)
-            settings = ", ".join(f"{name} {value}" for name, value in choice.values.items())
             done = "set to" if trial.kept else "set back from"
-            self._say(tuned.mount, f"{done} {settings}: {choice.reason}; {trial.why}")
+            self._say(tuned.mount, f"{done} {_listed(choice.values)}: {choice.reason}; {trial.why}")
             if trial.kept:
-                self.settings = tuned.described(choice.values, choice.reason, choice.source)
+                self.settings += tuned.described(choice.values, choice.reason, choice.source)
                 self._watch(tuned, choice)
         finally:
             trial.kept = bool(trial.kept)
-            self._set(tuned, choice, wanted=False)
 
     def _watch(self, tuned: Tuned, choice: Choice) -> None:
         """Wait until the program ends, or its readers read in another way."""
@@ -155,6 +196,7 @@ class MountTuning:
                 octets = self._now[1]
             if reading.kind in {"", choice.kind} and not (choice.saves_bytes and dense(replace(reading, bytes=octets))):
                 continue
+            tuned.restore()
             self._say(tuned.mount, "set back, as it was read in another way, or so much of it that whole blocks pay")
             return
 
@@ -180,3 +222,7 @@ class MountTuning:
             found = mount_of(path, mounts())
             self._mounts[directory] = found if found and found.fstype.startswith("fuse") else None
         return self._mounts[directory]
+
+
+def _listed(values: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())

@@ -54,9 +54,7 @@ class JuiceFS:
     @contextlib.contextmanager
     def mounted(self, storage: Control, *flags: str) -> Iterator[Path]:
         """Mount it with nothing in its cache, its objects on the slow storage, which is mounted already."""
-        cache = self.work / "cache"
-        shutil.rmtree(cache, ignore_errors=True)
-        with self._serving("--read-only", "--cache-dir", str(cache), "--bucket", f"{self.slow}/", *flags):
+        with self.in_background(self.slow, *flags):
             check(self.point, storage)
             yield self.point
 
