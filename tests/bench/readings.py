@@ -148,7 +148,7 @@ def workloads(sizes: Sizes) -> list[Workload]:
     grid = [f"large\t{row * outer + piece * outer // 32}\t65536" for row in range(32) for piece in range(13)]
     along = [f"large\t{offset}\t131072" for offset in range(0, quarter, SMALL)]
     eight = [f"streams/{file}\t{offset}\t131072" for offset in range(0, quarter // 8, SMALL) for file in range(8)]
-    working = along[: sizes.large // (8 * MIB)]
+    working = along[:128]
 
     def shuffled(paths: list[str], again: bool, epochs: int) -> tuple[tuple[str, ...], ...]:
         orders = [tuple(rng.sample(paths, len(paths))) for _ in range(epochs)]
@@ -180,6 +180,8 @@ def workloads(sizes: Sizes) -> list[Workload]:
                  (PLAIN, HAND, STEERED)),
         scattered("fitting", sizes.fitting, f"{2 * sizes.fitting // MIB}MiB", TOUCH),
         scattered("large", sizes.large, f"{sizes.large // (8 * MIB)}MiB"),
+        Workload("files by name", latency_ms, "files", (tuple(sorted(names)),), sizes.files * SMALL,
+                 (PLAIN, SIDECAR, STEERED)),
         Workload("shuffled files", latency_ms, "files", shuffled(names, False, 1), sizes.files * SMALL,
                  (PLAIN, SIDECAR, TOUCH, WARMUP, WARMED, STEERED, KNOWN)),
         small("same order", True),
