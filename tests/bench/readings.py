@@ -137,6 +137,11 @@ def _model(path: Path, octets: int) -> None:
         file.truncate(8 + len(text) + at)
 
 
+def _share(octets: int) -> str:
+    """A memory budget for a set that is larger than the memory."""
+    return f"{max(octets // 2 // MIB, 1)}MiB"
+
+
 def workloads(sizes: Sizes) -> list[Workload]:
     """Return them all."""
     rng, latency_ms = random.Random(5), sizes.latencies_ms[0]
@@ -168,7 +173,8 @@ def workloads(sizes: Sizes) -> list[Workload]:
 
     def small(name: str, again: bool, *more: str) -> Workload:
         return Workload(f"3 epochs by 4 workers, {name}", latency_ms, "files", shuffled(names, again, 3),
-                        3 * sizes.files * SMALL, (PLAIN, SIDECAR, STEERED, *more), ("--workers", "4"))  # fmt: skip
+                        3 * sizes.files * SMALL, (PLAIN, SIDECAR, STEERED, *more), ("--workers", "4"),
+                        memory=_share(sizes.files * SMALL))  # fmt: skip
 
     return [
         *map(sequential, sizes.latencies_ms),
@@ -188,7 +194,7 @@ def workloads(sizes: Sizes) -> list[Workload]:
         small("new order", False, KNOWN),
         Workload("UNet3D-like, 4 workers", latency_ms, "volumes", shuffled(volumes, False, 2), 2 * sum(sizes.volumes),
                  (PLAIN, HAND, BEST, SIDECAR, STEERED, KNOWN),
-                 ("--workers", "4", "--how", "npz", "--pause-ms", "300")),
+                 ("--workers", "4", "--how", "npz", "--pause-ms", "300"), memory=_share(sum(sizes.volumes))),
         Workload("safetensors by mmap", latency_ms, "model", (("model",),), quarter,
                  (PLAIN, HAND, BEST, SIDECAR, TOUCH, STEERED), ("--how", "tensors")),
         Workload("compute-bound", latency_ms, "large", (tuple(working),), len(working) * SMALL,

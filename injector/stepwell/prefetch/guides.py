@@ -58,8 +58,12 @@ class Guides:
             self._board.wake("order")
 
     def has_parts(self, path: str) -> bool:
-        """Whether the given order comes to a file more than once: then opens do not tell which step is meant."""
-        return self.known is not None and len(self.known.sequence.places.get(path, ())) > 1
+        """Whether the given order comes to parts of a file: then opens do not tell which step is meant."""
+        if self.known is None:
+            return False
+        sequence = self.known.sequence
+        places = sequence.places.get(path, ())
+        return len(places) > 1 and any(sequence.entries[place].size is not None for place in places)
 
     # ---- what readers do ----
 

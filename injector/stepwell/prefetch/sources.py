@@ -274,7 +274,6 @@ class OrderSource:
 
     def _cut(self, step: int, entry: Entry, start: int, size: int | None) -> Piece | None:
         """The next piece of a step; with an unknown size only the first."""
-        self.begun.pop(step, None)
         end = size if entry.size is None else entry.offset + entry.size
         if size is not None:
             end = min(size, end or 0)
@@ -283,9 +282,13 @@ class OrderSource:
         # A file of one block comes by itself as soon as it is begun, and is then read whole.
         whole = self.pace.client_block if size is not None and end - entry.offset > self.pace.client_block else 0
         for low, high in pieces(start, end, whole or self.pace.block):
+            # In its place among the others: the nearest step comes first.
             if size is None or high < end:
                 self.begun[step] = (entry, high)
+            else:
+                self.begun.pop(step, None)
             return Piece(entry.path, low, high, whole=bool(whole))
+        self.begun.pop(step, None)
         return None
 
     def status(self) -> Head:

@@ -173,6 +173,33 @@ def test_a_known_order_is_followed_file_by_file(memory: int) -> None:
     assert status(world).order_position == 307
 
 
+def test_of_a_known_order_the_nearest_file_comes_whole_before_the_next() -> None:
+    paths, blocks = names(23), 7
+    world = World(dict.fromkeys(paths, blocks * BLOCK), budget=Budget(memory_bytes=4 * MIB))
+    world.tell(Order(tuple(Entry(path) for path in paths), done=True))
+    for path in paths:
+        world.read_file(path)
+    assert world.demand == 0
+    assert world.waited_ns < 23 * blocks * world.latency_ns / 8
+    behind = [one.path for one in world.requests if one.offset]
+    assert behind == sorted(behind)
+
+
+def test_a_known_order_of_several_epochs_is_followed_through_all_of_them() -> None:
+    files, blocks, epochs = 23, 7, 3
+    paths = names(files)
+    orders = [random.Random(seed).sample(paths, files) for seed in range(epochs)]
+    world = World(dict.fromkeys(paths, blocks * BLOCK), budget=Budget(memory_bytes=4 * MIB))
+    world.tell(Order(tuple(Entry(path) for order in orders for path in order), done=True))
+    for path in (path for order in orders for path in order):
+        world.read_file(path)
+        world.cache = {page for page in world.cache if page[0] != path}  # as of a set larger than the memory
+    totals = status(world).totals
+    assert world.demand == 0
+    assert totals.used_bytes + totals.late_bytes == totals.brought_bytes == files * blocks * epochs * BLOCK
+    assert status(world).order_position == files * epochs
+
+
 def test_a_known_order_of_ranges_in_one_file() -> None:
     places = random.Random(3).sample(range(4099), 211)
     world = World({FILE: 4099 * PAGE})
