@@ -37,6 +37,15 @@ def test_help_goes_on_ever_longer_and_its_effect_is_found() -> None:
     assert len(turns.windows) < 500
 
 
+def test_before_anything_is_done_four_windows_are_enough_and_each_has_something_read() -> None:
+    turns, look = Turns(), limits.FIRST_WINDOW_NS
+    for number in range(1, 17):
+        assert not turns.acting
+        turns.step(number * look, number // 4 * MB, 0)
+    assert turns.acting
+    assert [(one.length_ns, one.bytes) for one in turns.windows] == [(look, MB), *[(4 * look, MB)] * 3]
+
+
 def test_where_it_is_known_what_will_be_read_acting_begins_at_once() -> None:
     turns = Turns(known=True)
     assert turns.acting

@@ -75,8 +75,9 @@ class Ending:
 class Observer(Protocol):
     """Looks on while a recording goes on."""
 
-    interval: float
-    """Seconds between two looks."""
+    @property
+    def interval(self) -> float:
+        """Seconds up to the next look."""
 
     def begin(self, spool: Path, origin_ns: int) -> None:
         """Take note that the recording into this spool file has begun, at this CLOCK_MONOTONIC; nothing ran yet."""

@@ -23,6 +23,13 @@ from stepwell.trace.definition import RUN
 from stepwell.trace.layout import DTYPES
 from stepwell.trace.spool import Spool
 
+INTERVAL = 0.1
+"""Seconds between two looks at the readers: eight requests of 20 ms pass in 0.16, and one look costs about 1 ms."""
+
+FIRST_INTERVAL, FIRST_LOOKS = 0.025, 47
+"""Seconds between the first looks at readers who wait, and how many are that close: a pattern shows meanwhile, and what
+is ahead of it grows from look to look."""
+
 WAITING = 0.01
 """Share of the time asleep in reads from which on readers wait."""
 
@@ -85,7 +92,13 @@ class Session:
         self._tuning = Tuning(plan.budget)
         self._mounts = mounts
         self._roots: dict[str, Root] = {}
+        self._looks = 0
         self._tell([Mode(act=self._turns.acting), *messages(plan), *map(Root, roots)])
+
+    @property
+    def interval(self) -> float:
+        """Seconds up to the next look."""
+        return FIRST_INTERVAL if self._waiting and self._looks < FIRST_LOOKS else INTERVAL
 
     def begin(self, spool: Path, origin_ns: int) -> None:
         """Follow a spool file whose recording has begun; `origin_ns` is the start of the trace, CLOCK_MONOTONIC."""
@@ -123,6 +136,7 @@ class Session:
         meter = self._feed.meter
         before_ns, _, waited_before = self._last
         self._last = now_ns, meter.octets, meter.waited_ns
+        self._looks += meter.octets > 0
         self._waiting = meter.waited_ns - waited_before > WAITING * (now_ns - before_ns)
         acting = self._turns.acting
         trying = self._mounts is not None and self._mounts.trying

@@ -75,9 +75,12 @@ class Turns:
             if not octets:
                 self._idle_ns = now_ns
                 return
-            self._begin(self._phase, self._idle_ns, 0, 0)
+            self._window = self._begin(self._phase, self._idle_ns, 0, 0)
         if self._phase in {Phase.BEFORE, Phase.WITHOUT}:
-            self._cut(limits.WINDOW_NS, now_ns, octets, waited_ns)
+            if self._phase is Phase.WITHOUT:
+                self._cut(limits.WINDOW_NS, now_ns, octets, waited_ns)
+            elif octets > self._window[1]:
+                self._cut(limits.FIRST_WINDOW_NS, now_ns, octets, waited_ns)
             if self._read >= limits.WINDOWS_WITHOUT or self._over(limits.LONGEST_WITHOUT_NS, now_ns):
                 self._decide()
                 self._begin(Phase.OVER if self.reason else Phase.ACTING, now_ns, octets, waited_ns)
@@ -105,10 +108,11 @@ class Turns:
     def _over(self, length_ns: int, now_ns: int) -> bool:
         return self._phase_ns is not None and now_ns - self._phase_ns >= length_ns
 
-    def _begin(self, phase: Phase, now_ns: int, octets: int, waited_ns: int) -> None:
+    def _begin(self, phase: Phase, now_ns: int, octets: int, waited_ns: int) -> tuple[int, int, int]:
         self._phase, self._phase_ns = phase, now_ns
         self._window = now_ns, octets, waited_ns
         self._read = 0
+        return self._window
 
     def _cut(self, length_ns: int, now_ns: int, octets: int, waited_ns: int) -> None:
         """End a window if it has lasted long enough."""

@@ -8,6 +8,11 @@ WINDOW_NS = SECOND_NS // 10
 """Length of a window without acting, in ns, and the least with it.  Default 0.1 s: several requests to storage of 20
 ms, and as often as readers are looked at."""
 
+FIRST_WINDOW_NS = WINDOW_NS // 4
+"""Least length of the windows before anything was done, in ns; each lasts until something was read.  Default 25 ms:
+four of them are eight reads from a storage of 20 ms, in which a pattern shows; what is read meanwhile is fetched as it
+would be alone, of a short run a large part."""
+
 WINDOWS_WITHOUT = 4
 """Windows in which something is read that a turn without acting has.  Default 4: as many as a side needs
 (`verdicts.SIDE`), so that a run too short for turns is still told its effect."""
