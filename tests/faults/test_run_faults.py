@@ -33,7 +33,7 @@ print(digest.hexdigest(), flush=True)
 HEAD = """
 import os, sys
 fd = os.open(sys.argv[1] + "/big", os.O_RDONLY)
-for _ in range(61):
+for _ in range(151):
     os.read(fd, 65536)
 print("enough", flush=True)
 """
