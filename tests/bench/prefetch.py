@@ -26,6 +26,7 @@ from tests.bench.readings import (
     KNOWN,
     MIB,
     PLAIN,
+    PLANNED,
     SIDECAR,
     STEERED,
     TOUCH,
@@ -91,9 +92,13 @@ class Contest:
             beside = None
             if contender == SIDECAR:
                 beside = subprocess.Popen([sys.executable, str(SIDECAR_PROGRAM), str(point / workload.data)])
-            steered = contender in {STEERED, KNOWN, TUNED}
-            tuned = ["--tune-mounts"] if contender == TUNED else []
-            argv = [*self._steering(workload, point, known if contender == KNOWN else None, *tuned), *reader]
+            steered = contender in {STEERED, KNOWN, TUNED, PLANNED}
+            more: dict[str, list[str | Path]] = {
+                KNOWN: ["--order-from", known],
+                TUNED: ["--tune-mounts"],
+                PLANNED: ["--tune-mounts", "--plan", self.work / "plan.yaml"],
+            }
+            argv = [*self._steering(workload, point, more.get(contender, [])), *reader]
             done = subprocess.run(argv if steered else reader, check=True, capture_output=True, text=True)
             taken.command.append(time.perf_counter() - began)
             if beside:
@@ -113,6 +118,9 @@ class Contest:
                 )
             taken.unused.append(unused / MIB)
             taken.verdicts.append(verdict)
+        if contender == STEERED:
+            plan = [STEPWELL, "--store", self.store, "plan", "-o", "yaml"]
+            (self.work / "plan.yaml").write_bytes(subprocess.run(plan, check=True, capture_output=True).stdout)
         digest = self.digests.setdefault(workload.name, said["digest"])
         assert digest == said["digest"], f"{contender} read other bytes"
 
@@ -128,22 +136,10 @@ class Contest:
         if argv:
             subprocess.run(argv, check=True, capture_output=True)
 
-    def _steering(self, workload: Workload, point: Path, known: Path | None, *more: str) -> list[str]:
-        order = ["--order-from", str(known)] if known else []
+    def _steering(self, workload: Workload, point: Path, more: list[str | Path]) -> list[str | Path]:
+        where = ["--store", self.store, "run", "-q", "--under", point]
         memory = ["--memory", workload.memory] if workload.memory else []
-        return [
-            str(STEPWELL),
-            "--store",
-            str(self.store),
-            "run",
-            "-q",
-            "--under",
-            str(point),
-            *memory,
-            *order,
-            *more,
-            "--",
-        ]
+        return [STEPWELL, *where, *memory, *more, "--"]
 
     def table(self, workload: Workload, turns: int) -> Table:
         """Let all contenders read, in turns."""

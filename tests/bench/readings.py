@@ -16,7 +16,8 @@ SMALL = 128 << 10
 
 PLAIN, BARE, HAND = "plain reader", "no readahead", "read_ahead_kb of 16 MiB"
 BEST, SIDECAR, TOUCH = "its best flags", "16 MiB whole-file sidecar", "vmtouch -t, then read"
-STEERED, KNOWN, TUNED = "stepwell run", "stepwell run, order known", "stepwell run --tune-mounts"
+STEERED, KNOWN = "stepwell run", "stepwell run, order known"
+TUNED, PLANNED = "stepwell run --tune-mounts", "stepwell run --tune-mounts, planned"
 WARMUP, WARMED = "juicefs warmup, then read", "stepwell warm, then read"
 
 ALONG = {
@@ -162,7 +163,7 @@ def workloads(sizes: Sizes) -> list[Workload]:
     def scattered(name: str, octets: int, memory: str, *more: str) -> Workload:
         steps = tuple(f"{name}\t{rng.randrange(octets // 4096) * 4096}\t4096" for _ in range(sizes.reads))
         title = f"4 KiB at random, {'within' if name == 'fitting' else 'beyond'} the budget"
-        contenders = (PLAIN, HAND, BEST, STEERED, KNOWN, TUNED, *more)
+        contenders = (PLAIN, HAND, BEST, STEERED, KNOWN, TUNED, PLANNED, *more)
         return Workload(
             title, latency_ms, name, (steps,), sizes.reads * 4096, contenders, memory=memory, best=SCATTERED
         )

@@ -56,6 +56,7 @@ class MountTuning:
         self._refused: set[Mount] = set()
         self._lock = threading.Lock()
         self._now = (0, 0)
+        self._acting = False
         self._trial: Trial | None = None
         self._planned = tuple(planned)
         self._ready, self._stop = threading.Event(), threading.Event()
@@ -68,13 +69,14 @@ class MountTuning:
         """Whether a trial is under way: other measurements of the same readers mean nothing then."""
         return self._trial is not None and self._trial.kept is None
 
-    def see(self, messages: Iterable[Message], now_ns: int, octets: int) -> None:
+    def see(self, messages: Iterable[Message], now_ns: int, octets: int, *, acting: bool) -> None:
         """Take in what happened; waits for nothing.
 
         Args:
             messages: what the engine is told.
             now_ns: nanoseconds since the trace's start.
             octets: bytes that readers got up to now.
+            acting: whether the engine acts.
         """
         told: dict[Mount, list[Message]] = {}
         for message in messages:
@@ -82,6 +84,7 @@ class MountTuning:
                 told.setdefault(mount, []).append(message)
         with self._lock:
             self._now = now_ns, octets
+            self._acting = acting
             for mount, of_mount in told.items():
                 self._asked.setdefault(mount, Asked()).see(of_mount)
 
@@ -105,14 +108,15 @@ class MountTuning:
                     if one.tuned.changed:
                         continue
                     one.choice = self._choose(one)
-                    if one.choice.values:
+                    # What is to save time must save it beside the engine; bytes are saved in any case.
+                    if one.choice.values and (self._acting or one.choice.saves_bytes):
                         self._tune(one, one.choice)
                         return
             for one in held.values():
                 if one.tuned.changed:
                     continue
-                reasons = filter(None, (one.choice.reason, one.tuned.refused))
-                self._say(one.tuned.mount, f"left as it is: {'; '.join(reasons)}")
+                why = "nothing was read ahead that it could help" if one.choice.values else one.choice.reason
+                self._say(one.tuned.mount, f"left as it is: {'; '.join(filter(None, (why, one.tuned.refused)))}")
         except Exception as error:  # whatever it is, the program and its recording go on
             self.told.append(str(error) or type(error).__name__)
         finally:

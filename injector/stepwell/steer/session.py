@@ -145,7 +145,7 @@ class Session:
         else:
             self._turns.step(*self._last)
         if self._mounts:
-            self._mounts.see(told, now_ns, meter.octets)
+            self._mounts.see(told, now_ns, meter.octets, acting=acting)
         if self._tuning.step(*self._last, acting=acting and not trying):
             self._tell(list(self._roots.values()))
         self._tell(told)
