@@ -119,8 +119,8 @@ class Contest:
             taken.unused.append(unused / MIB)
             taken.verdicts.append(verdict)
         if contender == STEERED:
-            plan = [STEPWELL, "--store", self.store, "plan", "-o", "yaml"]
-            (self.work / "plan.yaml").write_bytes(subprocess.run(plan, check=True, capture_output=True).stdout)
+            planned: list[str | Path] = [STEPWELL, "--store", self.store, "plan", "-o", "yaml"]
+            (self.work / "plan.yaml").write_bytes(subprocess.run(planned, check=True, capture_output=True).stdout)
         digest = self.digests.setdefault(workload.name, said["digest"])
         assert digest == said["digest"], f"{contender} read other bytes"
 
@@ -137,7 +137,7 @@ class Contest:
             subprocess.run(argv, check=True, capture_output=True)
 
     def _steering(self, workload: Workload, point: Path, more: list[str | Path]) -> list[str | Path]:
-        where = ["--store", self.store, "run", "-q", "--under", point]
+        where: list[str | Path] = ["--store", self.store, "run", "-q", "--under", point]
         memory = ["--memory", workload.memory] if workload.memory else []
         return [STEPWELL, *where, *memory, *more, "--"]
 

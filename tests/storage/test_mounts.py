@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.bench.backends.juicefs import JUICEFS, JuiceFS
 from tests.kernel.tool import SECONDS, Stepwell, wait_until
@@ -26,7 +28,8 @@ from stepwell.mounts import Mount, MountError, juicefs, kernel, mount_of, mounts
 from stepwell.mounts.notes import left
 from stepwell.mounts.tuned import Tuned, restore_left
 
-SIZE = 131 << 20
+SIZE = 523 << 20
+"""Bytes of a file on JuiceFS: so many blocks that a reader at random does not soon find all of them in its cache."""
 USUAL = {"prefetch": 1, "max-readahead": 32, "buffer-size": 300}
 SPARSE = {"prefetch": 0, "max-readahead": 0}
 
@@ -156,17 +159,20 @@ def test_without_privileges_nothing_can_be_set(slow_mount: Mount) -> None:
 
 
 @pytest.fixture(scope="module")
-def volume(tmp_path_factory: pytest.TempPathFactory) -> JuiceFS:
-    def fill(directory: Path) -> None:
-        (directory / "large").write_bytes(random.Random(5).randbytes(SIZE))
+def volume(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JuiceFS]:
+    work = tmp_path_factory.mktemp("juicefs")
+    yield JuiceFS.made(work / "volume", lambda directory: np.arange(SIZE // 4, dtype="<u4").tofile(directory / "large"))
+    shutil.rmtree(work)
 
-    return JuiceFS.made(tmp_path_factory.mktemp("juicefs") / "volume", fill)
+
+def content(offset: int) -> bytes:
+    """Return the 4 KiB of the large file that begin at an offset."""
+    return np.arange(offset // 4, offset // 4 + 1024, dtype="<u4").tobytes()
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[list[int]]:
     """Read at random with one open file, all the time; at the end each byte must have been the right one."""
-    data = random.Random(5).randbytes(SIZE)
     stop, counts = threading.Event(), [0]
     wrong: list[object] = []
 
@@ -176,7 +182,7 @@ def reading(path: Path) -> Iterator[list[int]]:
             offset = rng.randrange(SIZE // 4096) * 4096
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             try:
-                if os.pread(descriptor, 4096, offset) != data[offset : offset + 4096]:
+                if os.pread(descriptor, 4096, offset) != content(offset):
                     wrong.append(offset)
             except OSError as error:
                 wrong.append(error)
@@ -291,17 +297,18 @@ def reader(file: Path, reads: int = READS) -> list[str]:
     return ["--", sys.executable, "-c", READER, str(file), str(reads)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def expected() -> str:
-    data, rng, digest = random.Random(5).randbytes(SIZE), random.Random(7), hashlib.sha256()
+    rng, digest = random.Random(7), hashlib.sha256()
     for _ in range(READS):
-        offset = rng.randrange(SIZE // 4096) * 4096
-        digest.update(data[offset : offset + 4096])
+        digest.update(content(rng.randrange(SIZE // 4096) * 4096))
     return digest.hexdigest() + "\n"
 
 
 def options(file: Path) -> dict[str, int]:
-    return dict(juicefs.find(here(file.parent)).options)
+    """Return the options of the client that serves a file; while it changes, the next one answers."""
+    chunk = json.loads((file.parent / ".config").read_text())["Chunk"]
+    return dict(zip(USUAL, (chunk["Prefetch"], chunk["Readahead"] >> 20, chunk["BufferSize"] >> 20), strict=True))
 
 
 @needs_juicefs

@@ -182,7 +182,7 @@ def _arguments(process: Path) -> tuple[str, ...]:
     In the background JuiceFS shows its words joined, without passwords, and 255 bytes at most (cmd/proc_title.go;
     gspt's SPT_MAXTITLE).  The agent for debugging that it has tells them as they were (net/http/pprof, Cmdline).
     """
-    import urllib.error
+    import http.client
     import urllib.request
 
     shown = (process / "cmdline").read_bytes().rstrip(b"\0")
@@ -190,7 +190,7 @@ def _arguments(process: Path) -> tuple[str, ...]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for port in _ports(process) if b"\0" not in shown else ():
         with (
-            contextlib.suppress(urllib.error.URLError, TimeoutError),
+            contextlib.suppress(OSError, http.client.HTTPException),  # other ports speak other languages
             opener.open(f"http://127.0.0.1:{port}/debug/pprof/cmdline", timeout=2) as answer,
         ):
             shown = answer.read(1 << 20)
