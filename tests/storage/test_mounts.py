@@ -149,6 +149,7 @@ def test_a_note_of_a_mount_that_is_gone_is_nothing_to_undo(storage: Storage, mou
     with storage():
         killed(here(mount), notes, "read_ahead_kb=4096")
     assert list(left(notes)) == []
+    assert list(notes.iterdir()) == []
 
 
 def test_without_privileges_nothing_can_be_set(slow_mount: Mount) -> None:

@@ -58,7 +58,7 @@ def find(mount: Mount) -> Client:
         MountError: it cannot be mounted again, or not by this process.
     """
     told = _told(mount)
-    pid = told.get("PPid") or told.get("Pid")
+    pid = told.get("Pid")
     if not pid or not told.get("CommPath"):
         raise MountError(f"JuiceFS {told.get('Version')} at {mount.point} hands no session over; 1.2 or later does")
     if told.get("Chunk", {}).get("Writeback"):
@@ -67,7 +67,7 @@ def find(mount: Mount) -> Client:
     try:
         if (process / "ns/mnt").stat().st_ino != Path("/proc/self/ns/mnt").stat().st_ino:
             raise MountError(f"JuiceFS at {mount.point} runs in another container; change its options there")
-        if ".service" in _cgroups(process) and _cgroups(process) != _cgroups(Path("/proc/self")):
+        if any(line.endswith(".service") for line in (process / "cgroup").read_text().splitlines()):
             raise MountError(f"JuiceFS at {mount.point} is a system service; change its options there")
         environment = _environment(process)
         identity = _identity(process)
@@ -233,10 +233,6 @@ def _identity(process: Path) -> tuple[int, int, tuple[int, ...]]:
     lines = (line.split(":", 1) for line in (process / "status").read_text().splitlines())
     status = {name: value.split() for name, value in lines}
     return int(status["Uid"][0]), int(status["Gid"][0]), tuple(map(int, status["Groups"]))
-
-
-def _cgroups(process: Path) -> str:
-    return (process / "cgroup").read_text()
 
 
 def _layers(mount: Mount) -> int:

@@ -51,7 +51,8 @@ class Note:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise MountError(f"{self._path} cannot be written: {error.strerror}; nothing is changed without") from error
-        if not _lock(self._fd):
+        # One that is removed at this moment belongs to a run that ends.
+        if not _lock(self._fd) or not os.fstat(self._fd).st_nlink:
             os.close(self._fd)
             raise MountError(f"another `stepwell run` changes {mount.point}; wait for its end")
         self.left = _read(self._path)
@@ -77,18 +78,22 @@ class Note:
 
 
 def left(directory: Path) -> Iterator[Change]:
-    """Yield what processes that were killed have left changed in mounts that are still there."""
+    """Yield what processes that were killed have left changed in mounts; notes of mounts that are gone are removed."""
     for path in sorted(directory.glob("*.json")):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             continue
         try:
-            change = _read(path) if _lock(descriptor) else None
+            if not _lock(descriptor):
+                continue
+            change = _read(path)
+            if change is None or change.mount is None:
+                path.unlink(missing_ok=True)
+                continue
         finally:
             os.close(descriptor)
-        if change is not None and change.mount is not None:
-            yield change
+        yield change
 
 
 def _lock(descriptor: int) -> bool:

@@ -21,6 +21,12 @@ INTERVAL = 0.1
 PATIENCE = 150.0
 """Seconds that setting a mount back may take at the end: mounting JuiceFS again may wait for two minutes."""
 
+BRIEF = 2.0
+"""Seconds that a mount is waited for at the end where nothing has been changed: it may hang."""
+
+LOOKS = 20
+"""Looks in a row at which a mount is read in another way before it is set back: some reads of a header are none."""
+
 
 @dataclass
 class _Held:
@@ -58,6 +64,7 @@ class MountTuning:
         self._now = (0, 0)
         self._acting = False
         self._trial: Trial | None = None
+        self._touched = False
         self._planned = tuple(planned)
         self._ready, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="mounts", daemon=True)
@@ -91,8 +98,8 @@ class MountTuning:
     def finish(self) -> None:
         """Set the mount back; waits until that is done."""
         self._stop.set()
-        self._thread.join(PATIENCE)
-        if self._thread.is_alive():
+        self._thread.join(PATIENCE if self._touched else BRIEF)
+        if self._touched and self._thread.is_alive():
             self.told.append("a mount does not answer and could not be set back; the next `stepwell run` tries again")
 
     # ---- the thread ----
@@ -138,6 +145,7 @@ class MountTuning:
             tuned = one.tuned
             values = {name: value for name, value in wanted[mount].items() if tuned.settings.get(name, value) != value}
             if values:
+                self._touched = True
                 tuned.apply(values)
                 self.settings += tuned.described(values, "the plan says so", "the plan")
                 self._say(mount, f"set to {_listed(values)} as the plan says")
@@ -167,11 +175,13 @@ class MountTuning:
 
     def _choose(self, held: _Held) -> Choice:
         """Return what to set in a mount, from how it has been read since it is held."""
-        mount, now = held.tuned.mount, self._moment(held.tuned)
+        mount = held.tuned.mount
         with self._lock:
             reading = self._asked[mount].reading()
-        fetched = (now.fetched or 0) - (held.begin.fetched or 0)
-        reading = replace(reading, bytes=now.octets - held.begin.octets, fetched=fetched)
+        if reading.kind == "sparse":
+            now = self._moment(held.tuned)
+            fetched = (now.fetched or 0) - (held.begin.fetched or 0)
+            reading = replace(reading, bytes=now.octets - held.begin.octets, fetched=fetched)
         return choose(mount.fstype, held.tuned.before, reading)
 
     def _tune(self, held: _Held, choice: Choice) -> None:
@@ -194,24 +204,27 @@ class MountTuning:
 
     def _watch(self, tuned: Tuned, choice: Choice) -> None:
         """Wait until the program ends, or its readers read in another way."""
-        while not self._stop.wait(INTERVAL):
+        otherwise = 0
+        while otherwise < LOOKS:
+            if self._stop.wait(INTERVAL):
+                return
             with self._lock:
                 reading = self._asked[tuned.mount].reading()
                 octets = self._now[1]
-            if reading.kind in {"", choice.kind} and not (choice.saves_bytes and dense(replace(reading, bytes=octets))):
-                continue
-            tuned.restore()
-            self._say(tuned.mount, "set back, as it was read in another way, or so much of it that whole blocks pay")
-            return
+            fits = reading.kind in {"", choice.kind}
+            fits = fits and not (choice.saves_bytes and dense(replace(reading, bytes=octets)))
+            otherwise = 0 if fits else otherwise + 1
+        tuned.restore()
+        self._say(tuned.mount, "set back, as it was read in another way, or so much of it that whole blocks pay")
 
     def _moment(self, tuned: Tuned) -> Moment:
         with self._lock:
             now_ns, octets = self._now
         return Moment(now_ns, octets, tuned.fetched())
 
-    @staticmethod
-    def _set(tuned: Tuned, choice: Choice, *, wanted: bool) -> None:
+    def _set(self, tuned: Tuned, choice: Choice, *, wanted: bool) -> None:
         if wanted and not tuned.changed:
+            self._touched = True
             tuned.apply(choice.values)
         elif tuned.changed and not wanted:
             tuned.restore()
