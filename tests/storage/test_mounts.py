@@ -312,6 +312,14 @@ def options(file: Path) -> dict[str, int]:
     return dict(zip(USUAL, (chunk["Prefetch"], chunk["Readahead"] >> 20, chunk["BufferSize"] >> 20), strict=True))
 
 
+def wait_until_changed(file: Path, process: subprocess.Popen[str]) -> None:
+    try:
+        wait_until(lambda: options(file)["prefetch"] == 0, "the mount is not changed")
+    except AssertionError:
+        process.terminate()
+        pytest.fail(str(process.communicate()[1]))
+
+
 @needs_juicefs
 @pytest.mark.kernel
 def test_run_keeps_juicefs_from_fetching_whole_blocks_while_it_lasts(
@@ -338,7 +346,7 @@ def test_recommending_tells_the_command_and_changes_nothing(stepwell: Stepwell, 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_sets_the_mount_back(stepwell: Stepwell, far: Path, number: int) -> None:
     with stepwell.start("run", "--tune-mounts", *reader(far, 1_000_003)) as process:
-        wait_until(lambda: options(far)["prefetch"] == 0, "the mount is not changed")
+        wait_until_changed(far, process)
         process.send_signal(number)
         assert process.wait(SECONDS) == 128 + number
     assert options(far) == USUAL
@@ -353,7 +361,7 @@ def test_when_run_is_killed_the_reader_reads_on_and_the_next_run_sets_the_mount_
         (tmp_path / "out").open("w") as out,
         stepwell.start("run", "--tune-mounts", *reader(far), stdout=out) as process,
     ):
-        wait_until(lambda: options(far)["prefetch"] == 0, "the mount is not changed")
+        wait_until_changed(far, process)
         process.kill()
     wait_until((tmp_path / "out").read_text, "the reader does not end")
     assert (tmp_path / "out").read_text() == expected

@@ -191,7 +191,7 @@ def _arguments(process: Path) -> tuple[str, ...]:
     for port in _ports(process) if b"\0" not in shown else ():
         with (
             contextlib.suppress(OSError, http.client.HTTPException),  # other ports speak other languages
-            opener.open(f"http://127.0.0.1:{port}/debug/pprof/cmdline", timeout=2) as answer,
+            opener.open(f"http://127.0.0.1:{port}/debug/pprof/cmdline", timeout=5) as answer,
         ):
             shown = answer.read(1 << 20)
             break
