@@ -125,8 +125,14 @@ def test_open_runs_are_told_as_they_grow_and_add_to_what_was_read(recording: Rec
     runs = [one for one in feed.tell(blocks, growing, waiting=True) if isinstance(one, Run)]
     assert [(run.count, run.size) for run in runs] == [(3, 4096), (2, 10)]
     assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17, 22)
+    assert feed.tell([], growing, waiting=True) == [], "nothing happened"
+    grown = np.concatenate([growing, growing])
+    grown["start_ns"][1] += 5
+    grown["count"][0] += 1
+    assert [one.count for one in feed.tell([], grown, waiting=True) if isinstance(one, Run)] == [3, 2]
+    assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17 + 10 + 17, 27)
     assert feed.tell([], NONE_OPEN, waiting=True) == []
-    assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17, 22), "a run ends: for a moment in neither"
+    assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17 + 10 + 17, 27), "a run ends: for a moment in neither"
 
 
 def test_a_run_that_ends_meanwhile_is_told_as_it_was_and_as_it_ended_and_counted_once(recording: Recording) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-STEPPED_BACK = 10
-"""Nice value beside a command that wants all processors: a tenth of what the command gets of one."""
 
 
 class Ahead(threading.Thread):
@@ -33,11 +29,6 @@ class Ahead(threading.Thread):
                 step()
         except Exception as error:
             self.error = error
-
-    def step_back(self) -> None:
-        """Let others have the processors first from now on."""
-        if self.native_id is not None and self.is_alive():
-            os.setpriority(os.PRIO_PROCESS, self.native_id, STEPPED_BACK)
 
     def __enter__(self) -> Self:
         """Begin."""

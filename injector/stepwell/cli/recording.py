@@ -146,7 +146,6 @@ class Recording:
                 scope = self.plan.scope(self.child.pid if self.child else None)
                 collector = cleanup.enter_context(Collector(scope, self.spool))
                 start = self._begin(collector)
-                ahead.step_back()
                 if self.child:
                     self.child.release()
                 elif not self.quiet:

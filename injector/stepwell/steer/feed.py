@@ -35,6 +35,7 @@ _SOFTWARE = re.compile(SOFTWARE_PLACES.replace(r"\z", r"\Z"))
 _UNUSABLE = OpenFlag.DELETED | OpenFlag.NO_PATH | OpenFlag.TRUNCATED_PATH
 
 Records = np.ndarray[Any, np.dtype[np.void]]
+Times = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ class Feed:
         self._datasets = tuple(directory.rstrip("/") + "/" for directory in datasets)
         self._roots: set[str] = set()
         self._files: dict[int, _File] = {}
+        self._numbers: Times | None = None  # the keys of `_files`, until they change
+        none = np.zeros(0, np.uint64)
+        self._before = none, none  # when open runs started, in that order, and their accesses, as of the last call
         self._processes: dict[int, int] = {}
         self._threads: dict[int, set[int]] = {}
         self.meter = Meter()
@@ -92,8 +96,8 @@ class Feed:
             else:
                 told += self._happened(block)
         reads = self._reads(open_runs)
-        self.meter.open(reads[~np.isin(reads["start_ns"], np.concatenate(ended))])
-        told += [self._run(run) for run in reads[-most:]]
+        self.meter.open(reads[~_among(reads["start_ns"], np.concatenate(ended))])
+        told += [self._run(run) for run in self._moved(reads)[-most:]]
         return [message for _, message in sorted(told, key=lambda one: one[0])]
 
     def _happened(self, block: Block) -> Iterator[tuple[int, Message]]:
@@ -121,10 +125,22 @@ class Feed:
         """Return the runs that read data files."""
         if not len(runs):
             return runs
-        numbers, which = np.unique(runs["open"], return_inverse=True)
-        known = np.array([number in self._files for number in numbers.tolist()])
-        reads: Records = runs[known[which] & (runs["op"] != Op.WRITE) & (runs["count"] > 0) & (runs["size"] > 0)]
+        if self._numbers is None:
+            self._numbers = np.fromiter(self._files, np.uint64, len(self._files))
+        known = np.isin(runs["open"], self._numbers)
+        reads: Records = runs[known & (runs["op"] != Op.WRITE) & (runs["count"] > 0) & (runs["size"] > 0)]
         return reads
+
+    def _moved(self, reads: Records) -> Records:
+        """Return those of the open runs that went on since the last call: of a reader that computes, none."""
+        order = np.argsort(reads["start_ns"])
+        before_ns, before = self._before
+        self._before = reads["start_ns"][order], reads["count"][order]
+        if not len(before_ns):
+            return reads
+        at = np.minimum(np.searchsorted(before_ns, reads["start_ns"]), len(before_ns) - 1)
+        moved: Records = reads[(before_ns[at] != reads["start_ns"]) | (before[at] != reads["count"])]
+        return moved
 
     def _run(self, run: np.void) -> tuple[int, Message]:
         file = self._files[int(run["open"])]
@@ -161,10 +177,12 @@ class Feed:
             self._roots.add(directory)
             yield time_ns, Root(directory)
         self._files[int(record["open"])] = _File(path, str(pid))
+        self._numbers = None
         yield time_ns, Open(path, str(pid), time_ns)
 
     def _closed(self, number: int, time_ns: int) -> Iterator[tuple[int, Message]]:
         if (file := self._files.pop(number, None)) is not None:
+            self._numbers = None
             yield time_ns, Close(file.path, file.reader, time_ns)
 
     def _ended(self, thread: int, end_ns: int) -> Iterator[tuple[int, Message]]:
@@ -177,3 +195,12 @@ class Feed:
             del self._threads[pid]
             for number in [number for number, file in self._files.items() if file.reader == str(pid)]:
                 yield from self._closed(number, end_ns)
+
+
+def _among(few: Times, many: Times) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which of a few are among many, without sorting those as `isin` does."""
+    if not len(few):
+        return np.zeros(0, bool)
+    ordered = np.sort(few)
+    at = np.minimum(np.searchsorted(ordered, many), len(ordered) - 1)
+    return np.isin(few, many[ordered[at] == many])

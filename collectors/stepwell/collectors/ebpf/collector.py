@@ -126,6 +126,7 @@ class Collector:
         """
         self._handle = ctypes.c_void_p()
         self._error = ctypes.create_string_buffer(ERROR_BYTES)
+        self._runs: np.ndarray[Any, np.dtype[np.void]] | None = None  # room for `open_runs`
         wanted = kernel_filter(scope)
         self._reserve = _reserve(spool.parent)
         try:
@@ -181,9 +182,10 @@ class Collector:
 
         from stepwell.trace.layout import DTYPES
 
-        runs = np.zeros(HEADS, DTYPES[RUN.kind])
-        count = _load().sw_collector_open_runs(self._handle, runs.ctypes.data, len(runs))
-        return runs[:count]
+        if self._runs is None:
+            self._runs = np.empty(HEADS, DTYPES[RUN.kind])
+        count = _load().sw_collector_open_runs(self._handle, self._runs.ctypes.data, len(self._runs))
+        return self._runs[:count].copy()
 
     def catch_up(self) -> None:
         """Bring all that was sent until now into the spool file, which else takes up to 50 ms."""
