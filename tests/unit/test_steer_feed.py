@@ -132,7 +132,9 @@ def test_open_runs_are_told_as_they_grow_and_add_to_what_was_read(recording: Rec
     assert [one.count for one in feed.tell([], grown, waiting=True) if isinstance(one, Run)] == [3, 2]
     assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17 + 10 + 17, 27)
     assert feed.tell([], NONE_OPEN, waiting=True) == []
-    assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17 + 10 + 17, 27), "a run ends: for a moment in neither"
+    assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17 + 10 + 17, 27), (
+        "a run ends: for a moment in neither"
+    )
 
 
 def test_a_run_that_ends_meanwhile_is_told_as_it_was_and_as_it_ended_and_counted_once(recording: Recording) -> None:

@@ -181,13 +181,15 @@ def _options(limits: Budget) -> list[str]:
 
 def _order(place: Place, given: str, under: Path | None, directory: Path) -> tuple[list[str], Path]:
     """Return the directories of what a known order names, and the file that has it."""
-    from stepwell.steer.orders import of_file, of_trace
+    from stepwell.steer.orders import of_file
 
     file = Path(given)
     if file.exists():
         return of_file(file, under or Path.cwd()), file
     if not (given.isdecimal() or given == "last"):
         raise OrderError(f"{file} is neither a file nor the number of a trace; check its spelling")
+    from stepwell.steer.traced import of_trace
+
     file = directory / "order.arrow"
     with place.reading() as store:
         return of_trace(store, trace_number(store, given), file), file

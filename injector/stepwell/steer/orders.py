@@ -1,52 +1,13 @@
-"""A known order: out of a recorded trace, or from a file that somebody wrote."""
+"""A known order from a file that somebody wrote."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
+import os.path
+from collections.abc import Iterable
+from pathlib import Path
 
-import pyarrow as pa
-from pyarrow import feather
-
-from stepwell.analysis.ask import Queryable
 from stepwell.prefetch.errors import OrderError
 from stepwell.prefetch.order_file import read_order
-from stepwell.store.files import SOFTWARE_PLACES
-
-MOST_STEPS = 20_000_000
-"""Steps of an order; as many are 1.3 GB in the engine."""
-
-_SCHEMA = pa.schema([("path", pa.string()), ("offset", pa.int64()), ("size", pa.int64())])
-
-_STEPS = f"""
-WITH data AS (
-    SELECT file, path FROM files
-    WHERE trace = {{trace:d}} AND starts_with(path, '/') AND NOT regexp_matches(path, '{SOFTWARE_PLACES}')
-), read AS (
-    SELECT * FROM runs JOIN data USING (file) WHERE trace = {{trace:d}} AND op <> 'write' AND count > 0 AND size > 0
-)
-SELECT path, "offset", size FROM (
-    SELECT path, "offset", (count - 1)::BIGINT * size + tail AS size, start_ns, 0 AS step
-    FROM read WHERE stride = size OR count = 1
-    UNION ALL
-    SELECT path, "offset" + step * stride, CASE WHEN step = count - 1 THEN tail ELSE size END,
-        start_ns + step * span_ns // (count - 1), step
-    FROM (SELECT *, unnest(range(count)) AS step FROM read WHERE stride <> size AND count > 1)
-) WHERE size > 0 ORDER BY start_ns, step LIMIT {MOST_STEPS}
-"""
-"""What a trace read, in order: the consecutive accesses of a run are one step, others one each."""
-
-
-def of_trace(store: Queryable, trace: int, file: Path) -> list[str]:
-    """Write the order in which a trace read its data, for an engine; return the directories of that data.
-
-    Raises:
-        OrderError: it read none.
-    """
-    steps = store.query(_STEPS.format(trace=trace)).read_all()
-    if not len(steps):
-        raise OrderError(f"trace {trace} read no data files; `stepwell traces` lists others")
-    feather.write_feather(steps.cast(_SCHEMA), file)
-    return _directories(steps["path"].unique().to_pylist())
 
 
 def of_file(file: Path, base: Path) -> list[str]:
@@ -59,13 +20,14 @@ def of_file(file: Path, base: Path) -> list[str]:
     if not paths:
         raise OrderError(f"{file} names nothing; write a path a line")
     absolute = [path for path in paths if path.startswith("/")]
-    return [*([str(base)] if len(absolute) < len(paths) else []), *_directories(absolute)]
+    return [*([str(base)] if len(absolute) < len(paths) else []), *directories(absolute)]
 
 
-def _directories(paths: list[str]) -> list[str]:
+def directories(paths: Iterable[str]) -> list[str]:
     """Return the directories of files, without those below another one."""
     found: list[str] = []
-    for directory in sorted({str(PurePath(path).parent) for path in paths}):
+    parents = {path.rpartition("/")[0] or "/" for path in paths}
+    for directory in sorted({os.path.normpath(parent) for parent in parents}):
         if not found or not f"{directory}/".startswith(f"{found[-1].rstrip('/')}/"):
             found.append(directory)
     return found

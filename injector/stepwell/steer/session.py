@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -16,12 +16,14 @@ from stepwell.prefetch.protocol import Message, Mode, Root, Status
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
 from stepwell.steer.feed import KINDS, Feed
-from stepwell.steer.mounts import MountTuning
 from stepwell.steer.tune import Tuning
 from stepwell.steer.turns import Turns
 from stepwell.trace.definition import RUN
 from stepwell.trace.layout import DTYPES
 from stepwell.trace.spool import Spool
+
+if TYPE_CHECKING:
+    from stepwell.steer.mounts import MountTuning
 
 INTERVAL = 0.1
 """Seconds between two looks at the readers: eight requests of 20 ms pass in 0.16, and one look costs about 1 ms."""
