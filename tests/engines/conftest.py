@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.acts import acted
+from tests.unit.acts import acted, verdict
 from tests.unit.recordings import MS, T0, Recording
 
-from stepwell.analysis import ANALYSIS_VERSION, classify
+from stepwell.analysis import ANALYSIS_VERSION, classify, plans
+from stepwell.analysis.verdicts import table
 from stepwell.store import ParquetStore, Store, export
 from stepwell.store.spark import SparkStore
 from stepwell.trace.definition import EVENT, OPEN, EventKind, Op, RunFlag
@@ -21,7 +23,10 @@ NUMBER = 53
 
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory of traces: 1 has all kinds of values, 2 has nothing in it, another machine's 1 becomes 3."""
+    """Return a directory of traces: 1 has all kinds of values, 2 has nothing in it, another machine's 1 becomes 3.
+
+    The last is measured against itself, which is 3, too.
+    """
     place = tmp_path_factory.mktemp("engines")
     full = Recording(place / "full.spool", coverage=["a 'quoted' gap"])
     _ordinary(full)
@@ -43,7 +48,10 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     other.open(1, b"/data/other")
     other.run(1, at=np.arange(NUMBER), count=[3, 5] * (NUMBER // 2) + [7], stride=4096, seq=8 * np.arange(NUMBER))
     other.end(13 * MS)
-    with Store.open(other.stored(), "r") as opened:
+    path = other.stored()
+    with Store.open(path, "w") as opened:
+        opened.set_acts(1, plans.table(()), table([replace(verdict(), baseline=1)]))
+    with Store.open(path, "r") as opened:
         export(opened, 1, place / "exports/other machine's 1")
     return place / "exports"
 

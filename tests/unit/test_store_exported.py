@@ -6,11 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.acts import verdict
 from tests.unit.recordings import Recording
 
+from stepwell.analysis import plans
+from stepwell.analysis.verdicts import table
 from stepwell.store import NoTraceError, ParquetStore, QueryError, Store, StoreError, StoreNewerError, export
 from stepwell.store.errors import StoreCorruptError
 
@@ -88,6 +92,32 @@ def test_traces_of_several_machines_with_one_number_are_numbered_on(machines: Pa
         export(store, 3, tmp_path / "again")
     with ParquetStore.of(tmp_path / "again") as store:
         assert store.rows(COUNTS) == expected[2:]
+
+
+BASELINES = "SELECT trace, baseline FROM verdicts ORDER BY trace, baseline NULLS LAST"
+
+
+def test_a_baseline_is_the_trace_of_the_same_machine(machines: Path, tmp_path: Path) -> None:
+    """Trace 2 of `there` is measured against its trace 1, which is 3 here; that of `near` against one left behind."""
+    for name in ("near", "there"):
+        recording = Recording(tmp_path / name / f"{name}-acted.spool")
+        recording.end(1000)
+        path = recording.stored()
+        with Store.open(path, "w") as store:
+            store.set_acts(2, plans.table(()), table([replace(verdict(), baseline=1), verdict()]))
+        with Store.open(path, "r") as store:
+            export(store, 2, machines / f"{name}-acted")
+    shutil.rmtree(machines / "near")
+    with ParquetStore.of(machines) as store:
+        named = {store.meta(trace)["uuid"]: trace for trace in (1, 2, 3, 4)}
+        assert named == {"far": 1, "near-acted": 2, "there": 3, "there-acted": 4}
+        assert store.rows(BASELINES) == [(2, None), (2, None), (4, 3), (4, None)]
+        export(store, 4, tmp_path / "apart/acted")
+        export(store, 3, tmp_path / "apart/baseline")
+    with ParquetStore.of(tmp_path / "apart") as store:
+        assert store.rows(BASELINES) == [(4, 3), (4, None)]
+    with ParquetStore.of(tmp_path / "apart/acted") as store:
+        assert store.rows(BASELINES) == [(4, None)] * 2
 
 
 def test_what_cannot_be_opened_says_why(stored: Path, tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from stepwell.store.formats import write_parquet
 from stepwell.store.tables import SCHEMA_VERSION
 from stepwell.store.views import VIEWS
 
+_BASELINES = """SELECT DISTINCT baseline, uuid FROM verdicts JOIN (SELECT trace AS baseline, uuid FROM traces)
+    USING (baseline) WHERE trace = ?"""
+
 LEFT_OUT = "accesses"
 """The view that is not exported: its rows follow from `runs`, and may be a thousand times as many."""
 
@@ -21,7 +24,8 @@ def export(store: Store, trace: int, directory: Path) -> None:
     """Write one trace into a new directory: VIEW.parquet for each view but `accesses`, and manifest.json.
 
     The directory appears when all of it is written, or not at all.  The manifest holds the schema version, what the
-    recorder said of the trace, and each file's rows and columns with their meaning.
+    recorder said of the trace, the uuids of those that its verdicts are measured against, and each file's rows and
+    columns with their meaning.
 
     Raises:
         NoTraceError: there is no such trace.
@@ -56,5 +60,11 @@ def _write(store: Store, trace: int, meta: dict[str, object], directory: Path) -
             write_parquet(store.query(f"SELECT * FROM {view.name} WHERE trace = {trace:d}"), stream)
         rows = pyarrow.parquet.read_metadata(path).num_rows
         tables[view.name] = {"file": path.name, "rows": rows, "columns": view.columns}
-    manifest = {"schema_version": SCHEMA_VERSION, "trace": trace, "recorder": meta, "tables": tables}
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "trace": trace,
+        "recorder": meta,
+        "baselines": dict(sorted(store.rows(_BASELINES, trace))),
+        "tables": tables,
+    }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,31 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Exported:
-    """One exported trace: its number, its directory, what the recorder said of it, and its number in the files."""
+    """One exported trace.
+
+    Attributes:
+        trace: its number.
+        directory: where it is.
+        recorder: what the recorder said of it.
+        stored: its number in the files.
+        baselines: uuid of each trace that its verdicts are measured against, by the number that it has in the files.
+        numbered: number of those of `baselines` that are here, likewise.
+    """
 
     trace: int
     directory: Path
     recorder: dict[str, Any]
     stored: int
+    baselines: dict[int, str]
+    numbered: dict[int, int] = field(default_factory=dict)
 
 
 def exported(directory: Path) -> list[Exported]:
     """Return the traces in a directory that is one exported trace or holds several, by number.
 
     Each has the number that it had where it was exported.  Of several with one number, as stores of several machines
-    have them, the first by the name of its directory keeps it, and the others follow after all that there are.
+    have them, the first by the name of its directory keeps it, and the others follow after all that there are.  Where
+    one names another, that is found by its uuid.
 
     Raises:
         NoTraceError: there is none.
@@ -55,7 +67,11 @@ def exported(directory: Path) -> list[Exported]:
             )
         number = next(following) if one.stored in found else one.stored
         found[number] = replace(one, trace=number)
-    return [found[trace] for trace in sorted(found)]
+    numbers = {str(one.recorder.get("uuid")): number for number, one in found.items()}
+    return [
+        replace(one, numbered={there: numbers[uuid] for there, uuid in one.baselines.items() if uuid in numbers})
+        for _, one in sorted(found.items())
+    ]
 
 
 def _read(manifest: Path) -> Exported:
@@ -63,7 +79,8 @@ def _read(manifest: Path) -> Exported:
         read = json.loads(manifest.read_bytes())
         version, tables = int(read["schema_version"]), read["tables"]
         number = int(read["trace"])
-        one = Exported(number, manifest.parent, dict(read["recorder"]), number)
+        baselines = {int(there): str(uuid) for there, uuid in read.get("baselines", {}).items()}
+        one = Exported(number, manifest.parent, dict(read["recorder"]), number, baselines)
         missing = [table["file"] for table in tables.values() if not (manifest.parent / table["file"]).is_file()]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreCorruptError(f"{manifest} is damaged; export the trace again") from error

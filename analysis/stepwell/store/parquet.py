@@ -67,8 +67,8 @@ class ParquetStore(Store):
         types = column_types()
         for view in FROM_FILES:
             parts = []
-            for number, files in by_number(traces, view.name):
-                named = {name: f'"{name}"' for name in view.columns} | ({"trace": str(number)} if number else {})
+            for numbers, files in by_number(traces, view.name):
+                named = {name: f'"{name}"' for name in view.columns} | numbers
                 columns = ", ".join(f'{said}::{types[view.name][name]} AS "{name}"' for name, said in named.items())
                 parts.append(f"SELECT {columns} FROM read_parquet([{', '.join(map(_quoted, files))}])")
             run(f"CREATE VIEW {view.name} AS {' UNION ALL '.join(parts)}")
@@ -96,11 +96,28 @@ class ParquetStore(Store):
         return []
 
 
-def by_number(traces: list[Exported], view: str) -> list[tuple[int | None, list[str]]]:
-    """Return the files of a view: those whose traces have the numbers in them (None), and each of the others apart."""
-    named = [(one, str((one.directory / f"{view}.parquet").absolute())) for one in traces]
-    as_stored = [file for one, file in named if one.trace == one.stored]
-    return [(None, as_stored), *((one.trace, [file]) for one, file in named if one.trace != one.stored)]
+def by_number(traces: list[Exported], view: str) -> list[tuple[dict[str, str], list[str]]]:
+    """Return the files of a view: those that have the numbers of traces in them, and each of the others apart.
+
+    Each with SQL for the columns whose numbers are others here than in the file.
+    """
+    as_stored: list[str] = []
+    others: list[tuple[dict[str, str], list[str]]] = []
+    for one in traces:
+        numbers = {} if one.trace == one.stored else {"trace": str(one.trace)}
+        if view == "verdicts":
+            numbers["baseline"] = _numbered("baseline", one.numbered)
+        file = str((one.directory / f"{view}.parquet").absolute())
+        if numbers:
+            others.append((numbers, [file]))
+        else:
+            as_stored.append(file)
+    return [*([({}, as_stored)] if as_stored else []), *others]
+
+
+def _numbered(column: str, numbers: dict[int, int]) -> str:
+    cases = " ".join(f"WHEN {there} THEN {here}" for there, here in numbers.items())
+    return f"CASE {column} {cases} END" if cases else "NULL"
 
 
 def empty_store() -> duckdb.DuckDBPyConnection:

@@ -370,7 +370,7 @@ VIEWS = (
             "pairs": "independent comparisons behind it",
             "waited_ns": "time that readers waited while it was carried out, in nanoseconds",
             "expected_ns": "time that they would have waited without it, in nanoseconds; NULL when unknown",
-            "baseline": "the trace it is measured against; NULL for its own windows",
+            "baseline": "the trace it is measured against; NULL for its own windows, or when exported without it",
             "files": "files of which something was brought in",
             "requests": "requests made ahead",
             "brought_bytes": "bytes brought in ahead",

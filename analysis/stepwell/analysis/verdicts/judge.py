@@ -15,7 +15,7 @@ _HOW = {
     "alternating": "{} turns without acting, each against the turn with it beside it",
     "before and after": "windows without acting against later ones with it, {} of the fewer; whatever else changed"
     " between them counts, too",
-    "recorded": "equal shares of the same work in trace {baseline}, {} independent ones; how much runs differ by"
+    "recorded": "equal shares of the same work in an earlier recording, {} independent ones; how much runs differ by"
     " themselves is not in it",
 }
 
@@ -49,7 +49,7 @@ def judge(
         verdict=verdict,
         action=action or (_ACTIONS[verdict] if done else "none"),
         sentence=_sentence(deeds, waited, expected, effect, verdict),
-        because=_because(windows, design, effect, baseline_trace),
+        because=_because(windows, design, effect),
         design=design,
         ratio=None if effect is None else effect.ratio,
         low=None if effect is None else effect.low,
@@ -97,9 +97,9 @@ def _expected(design: str, windows: Sequence[Window], baseline: Sequence[Window]
     return round(exact * acting / max(covered, 1))
 
 
-def _because(windows: Sequence[Window], design: str, effect: Effect | None, baseline: int | None) -> str:
+def _because(windows: Sequence[Window], design: str, effect: Effect | None) -> str:
     if effect is not None:
-        return _HOW[design].format(effect.pairs, baseline=baseline)
+        return _HOW[design].format(effect.pairs)
     off = sum(1 for one in windows if not one.acting and one.bytes)
     on = sum(1 for one in windows if one.acting and one.bytes)
     return (

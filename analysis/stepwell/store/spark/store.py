@@ -14,7 +14,7 @@ import pyarrow as pa
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import lit
+from pyspark.sql.functions import expr
 from pyspark.sql.pandas.types import from_arrow_schema
 from sqlglot.errors import SqlglotError
 
@@ -75,10 +75,10 @@ class SparkStore(ParquetStore):
         types = column_types()
         for view in FROM_FILES:
             frames = []
-            for number, files in by_number(traces, view.name):
+            for numbers, files in by_number(traces, view.name):
                 frame = self._spark.read.schema(_schema(types[view.name])).parquet(*files)
                 frame = frame.selectExpr("*", f"_metadata.row_index AS {ROW}")
-                frames.append(frame.withColumn("trace", lit(number).cast("bigint")) if number else frame)
+                frames.append(frame.withColumns({name: expr(sql).cast("bigint") for name, sql in numbers.items()}))
             numbered = reduce(DataFrame.unionByName, frames)
             numbered.drop(ROW).createOrReplaceTempView(view.name)
             if view.name == "runs":
