@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.importers.bringing import bring, records
-from tests.unit.importers.fuzzing import attempt
+from tests.unit.importers.fuzzing import attempt, both_ways, hostile
 
 from stepwell.collectors.importers import InputError, dftracer
 from stepwell.collectors.importers.dftracer import CUT
@@ -227,7 +227,7 @@ PIECES = (
     b'"ret":1,|"ret":-1|"ret":7|"ret":true|"ret":"7"|"fname":"/x"|"fhash":null|"args":{}|"args":[]|"cat":"STDIO"|"name":"fread"|'
     b'"ts":-1|"ts":9e9|"size":65537|"offset":9223372036854775807|"name":"CM"|[{"a":1},{"b":2}]|"x":{"y":{}}'
 ).split(b"|")
-"""What lines may have in them that Arrow's reader and Python's do not take alike, and what looks as if."""
+"""What lines may have in them that msgspec and Python's json do not take alike, and what looks as if."""
 
 
 def plain_lines() -> bytes:
@@ -237,17 +237,9 @@ def plain_lines() -> bytes:
     return "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in [NAME, *called]).encode()
 
 
-def both_ways(path: Path) -> list[list[object]]:
+def ways(path: Path) -> list[list[object]]:
     """What an import writes, or its error: with many lines taken at once, and with each by itself."""
-    found: list[list[object]] = []
-    for fewest in (dftracer._FEWEST, path.stat().st_size + 1):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(dftracer, "_FEWEST", fewest)
-            try:
-                found.append(records(path))
-            except InputError as error:
-                found.append([str(error)])
-    return found
+    return both_ways(path, "dftracer", dftracer, "_FEWEST", path.stat().st_size + 1)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +250,11 @@ def both_ways(path: Path) -> list[list[object]]:
         b'{"x":1}{"y":2}\n',  # two on one line, and none on the next
         b'{"x":[{"y":1},\n{"z":2}]}',
         b'{"x":"\xff"}',
+        b'{"n\\u0061me":"read","c\\u0061t":"POSIX","ts":7,"args":{"fhash":"fa","r\\u0065t":1}}',
+        b'{"x":' + b"9" * 5000 + b"}",
+        b'{"name":"read","cat":"POSIX","ts":7,"args":{"fhash":"fa","ret":' + b"9" * 5000 + b"}}",
+        b'{"name":"read","cat":"POSIX","ts":7,"args":{"hhash":0,"fhash":"fa","ret":1}}',
+        b'{"name":"FH","cat":"dftracer","args":{"name":"/d/b","value":7}}',
         b'{"name":"FH","cat":"dftracer","args":{"name":"/d/\xff","value":"fa"}}',
         b'{"name":"\\ud800","cat":"POSIX","args":{"fhash":"\\ud800"}}',
         b'{"name":"read","cat":"POSIX","ts":7,"args":{"fhash":"\xff","ret":1}}',
@@ -273,7 +270,7 @@ def both_ways(path: Path) -> list[list[object]]:
 def test_what_two_readers_of_json_take_differently(folder: Path, lines: bytes) -> None:
     path = folder / "different.pfw"
     path.write_bytes(plain_lines() + lines + b"\n" + plain_lines())
-    at_once, one_by_one = both_ways(path)
+    at_once, one_by_one = ways(path)
     assert at_once == one_by_one
 
 
@@ -281,12 +278,6 @@ def test_what_two_readers_of_json_take_differently(folder: Path, lines: bytes) -
 @settings(max_examples=100)
 def test_hostile_lines_are_taken_as_if_each_came_alone(folder: Path, data: st.DataObject) -> None:
     path = folder / "hostile.pfw"
-    content = bytearray(plain_lines())
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(content) - 1))
-        if data.draw(st.booleans()):  # where a word, a number or a line begins
-            at = content.find(data.draw(st.sampled_from([b'"', b":", b",", b"{", b"\n"])), at) + 1
-        content[at : at + data.draw(st.integers(0, 12))] = data.draw(st.sampled_from(PIECES) | st.binary(max_size=3))
-    path.write_bytes(content)
-    at_once, one_by_one = both_ways(path)
+    path.write_bytes(hostile(data, plain_lines(), PIECES))
+    at_once, one_by_one = ways(path)
     assert at_once == one_by_one

@@ -13,14 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kernel.tool import wait_until
 from tests.unit.importers.bringing import bring
-from tests.unit.importers.fuzzing import attempt
+from tests.unit.importers.fuzzing import attempt, both_ways, hostile, one_by_one
 
-from stepwell.collectors.importers import InputError
+from stepwell.collectors.importers import InputError, juicefs
 from stepwell.collectors.importers.juicefs import CUT, UNREAD
 from stepwell.store import Store
 
 FILES = Path(__file__).with_name("files")
 WHO = "[uid:1000,gid:100,pid:4403]"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("many")
 
 
 def log(directory: Path, *lines: str) -> Path:
@@ -153,6 +158,33 @@ lines = st.builds(lambda op, args, end: f"{op} ({','.join(args)}){end} <0.000001
 def test_any_lines_are_imported_or_refused(found: list[str]) -> None:
     text = "\n".join(f"2021.01.15 08:26:11.000001 {WHO} {line}" for line in found)
     attempt(text.encode("utf-8", "replace"), "juicefs")
+
+
+TIMES = st.sampled_from(["2021.01.15 08:26:11.000001"] * 5 + ["2021.01.15 08:26:12.999999", "1969.12.31 00:00:00.0"])
+DIGITS = st.sampled_from(["0", "1", "4", "5", "007", "4096", "5001826", "9" * 18, "9" * 19, str(0x7FFFFFFF00000001)])
+TRANSFERS = st.builds(
+    "{} ({},{},{}{}){}".format,
+    st.sampled_from(["read", "write"]), st.sampled_from(["4", "5", "04"]), DIGITS, DIGITS,
+    st.sampled_from([",5", ",5", ",7", ",0", ""]),
+    st.sampled_from([": (4096) - OK", " - OK", ": OK", ": OK (7)", ": (0) - input/output error", ": (5)"]),
+)  # fmt: skip
+OTHERS = st.sampled_from([
+    "open (4,0x8000): (4) [fh:5] - OK", "open (5): OK (5) [fh:7]", "release (4,5) - OK", "release (5,7): OK",
+    "lookup (1,a): (4,[-rw-r--r--:0100644,1,0,0,1,1,1,90]) - OK", "copy_file_range (4,0,5,8,100,0) - OK",
+])  # fmt: skip
+LATENCIES = st.sampled_from(["0.000401", "0.000401", "9.000000", "1.5"])
+WHOLE_LINES = st.builds("{} {} {} <{}>".format, TIMES, st.just(WHO), TRANSFERS | OTHERS, LATENCIES)
+PIECES = b"#|\n|\n\n|\r|\r\n|\xff|(|)|,| |: OK| - OK|-1|\xd9\xa1|<1.000000>|read".split(b"|")
+
+
+@given(st.lists(WHOLE_LINES, min_size=2, max_size=40), st.data())
+@settings(max_examples=150)
+def test_many_lines_at_once_say_what_each_says(folder: Path, lines: list[str], data: st.DataObject) -> None:
+    path = folder / "log"
+    content = "".join(line + "\n" for line in lines).encode()
+    path.write_bytes(hostile(data, content, PIECES) if data.draw(st.booleans()) else content)
+    at_once, each = both_ways(path, "juicefs", juicefs, "_LINES", one_by_one(juicefs._LINES))
+    assert at_once == each
 
 
 JUICEFS = shutil.which("juicefs", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))

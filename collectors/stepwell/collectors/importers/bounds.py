@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,31 @@ LARGEST_TIME = 2**62 - 1
 """Nanoseconds; the year 2116 on a clock that counts from 1970."""
 
 
+@dataclass(slots=True)
+class Span:
+    """From the earliest time seen, None as long as there is none, to the latest."""
+
+    first_ns: int | None = None
+    last_ns: int = 0
+
+    def seen(self, first_ns: int, last_ns: int) -> None:
+        """Widen it."""
+        if self.first_ns is None or first_ns < self.first_ns:
+            self.first_ns = first_ns
+        if last_ns > self.last_ns:
+            self.last_ns = last_ns
+
+
 def outside(values: npt.NDArray[Any], largest: int) -> npt.NDArray[np.bool_]:
     """Tell which integers are below 0 or above `largest`."""
     if values.dtype.kind == "u":
         return values > np.uint64(largest)
-    return (values < 0) | (values > min(largest, LARGEST))
+    return (values < 0) | (values > (min(largest, LARGEST) if values.dtype.kind == "i" else largest))
 
 
 def within(value: int, largest: int = LARGEST) -> int:
     """Return the number nearest to a value that is not below 0 and not above `largest`."""
-    return max(0, min(value, largest))
+    return value if 0 <= value <= largest else 0 if value < 0 else largest
 
 
 def encoded(text: str) -> bytes:

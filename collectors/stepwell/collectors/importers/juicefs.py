@@ -19,8 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
+
 from stepwell.collectors.importers.recent import Recent
-from stepwell.collectors.importers.source import Input
+from stepwell.collectors.importers.source import Input, integers
 from stepwell.collectors.importers.writer import TraceWriter
 from stepwell.trace.definition import EventKind, Op, OpenFlag
 
@@ -42,6 +44,14 @@ _LINE = re.compile(
     r"(\d{4}\.\d\d\.\d\d \d\d:\d\d:\d\d)\.(\d{6}) \[uid:(\d{1,10}),gid:\d{1,10},pid:(\d{1,10})\] "
     r"(\w{1,40}) (.*) <(\d{1,9})\.(\d{6})>"
 )
+_LINES = re.compile(
+    r"(.{19})\.(\d{6}) \[uid:\d{1,10}+,gid:\d{1,10}+,pid:\d{1,10}+\] (read|write) "
+    r"\((\d{1,18}+),(\d{1,18}+),(\d{1,18}+)(?:,(\d{1,18}+))?+\)"
+    r"(?:: \((\d{1,18}+)\) - OK|: OK(?: \((\d{1,18}+)\))?+| - OK) <(\d{1,9}+)\.(\d{6})>\n|.*\n",
+    re.ASCII,
+)
+"""Each line; most are transfers that went well, of which the groups tell all."""
+
 _HEAD = re.compile(rb"\d{4}\.\d\d\.\d\d \d\d:\d\d:\d\d\.\d{6} \[uid:\d+,gid:\d+,pid:\d+\] \w+ ")
 _N = r"(\d{1,20})"
 _TRANSFER = re.compile(rf"\({_N},{_N},{_N}(?:,{_N})?\)(.*)")
@@ -56,6 +66,8 @@ _LENGTH = re.compile(rf"\({_N}\[\d+\],0x[0-9A-Fa-f]+,\[(?:[^\]]*,)?size=(\d{{1,2
 _TRUNCATE = re.compile(rf"\({_N},{_N}\).*")
 _COPY = re.compile(rf"\({_N},{_N},{_N},{_N},{_N},\d+\)(.*)")
 _MOVES = re.compile(r",(?=(\d{1,20}),)")
+
+_OPS = {"read": int(Op.READ), "write": int(Op.WRITE)}
 
 _ERRORS = {os.strerror(number).lower(): number for number in errno.errorcode}
 _ROOT = 1
@@ -83,21 +95,12 @@ def read(source: Input, trace: TraceWriter) -> None:
     for sentence in LIMITS:
         trace.limit(sentence)
     trace.epoch(0)
-    log = _Log(trace)
-    broken: int | None = None
-    seen = False
-    for number, line in source.text_lines():
-        if not line or line.startswith("#"):
-            continue
-        if broken is not None:
-            raise source.fail("no line of JuiceFS's access log; correct it, or delete it", line=broken)
-        if log.take(line):
-            seen = True
-        else:
-            broken = number
-    if broken is not None:
-        if not seen:
-            raise source.fail("no line of JuiceFS's access log; is it one?", line=broken)
+    log = _Log(source, trace)
+    for number, text in source.blocks():
+        log.take(number, text.decode("utf-8", "surrogateescape"))
+    if log.broken is not None:
+        if not log.seen:
+            raise source.fail("no line of JuiceFS's access log; is it one?", line=log.broken)
         trace.skip(CUT)
 
 
@@ -132,9 +135,17 @@ class _Open:
 
 
 class _Log:
-    """Tells a trace what the lines of one log mean, in their order."""
+    """Tells a trace what the lines of one log mean, in their order.
 
-    def __init__(self, trace: TraceWriter) -> None:
+    Attributes:
+        seen: whether there was a line of JuiceFS's.
+        broken: number of a line that is none, after which nothing has come.
+    """
+
+    def __init__(self, source: Input, trace: TraceWriter) -> None:
+        self.seen = False
+        self.broken: int | None = None
+        self._source = source
         self._trace = trace
         self._threads: dict[int, int] = {}
         self._names: Recent[int, tuple[int, str]] = Recent(_REMEMBERED)
@@ -144,20 +155,58 @@ class _Log:
         self._latest: Recent[int, int] = Recent(_OPENED)
         self._second: tuple[str, int] = ("", 0)
         self._offset_ns: int | None = None
+        self._plain: list[int] = []
+        """Thread, open file, operation and full second of each transfer that the trace is still to be told of."""
+        self._texts: list[str] = []
+        """What else it needs of each. Both are flat: Python's garbage collector would look at tuples over and over."""
 
-    def take(self, line: str) -> bool:
-        """Take the next line; return whether it was one of JuiceFS's."""
+    def take(self, number: int, text: str) -> None:
+        r"""Take the next lines, each ended by \n, of which the first has a number.
+
+        Raises:
+            InputError: one of them, other than the last, is none of JuiceFS's.
+        """
+        for at, found in enumerate(_LINES.finditer(text)):
+            second, micros, op, inode, asked, offset, handle, moved, moved_then, seconds, part = found.groups()
+            file = self._known(int(inode), int(handle or 0)) if op and self.broken is None else None
+            if file is None or second != self._second[0]:
+                self._take(number + at, found[0][:-1])
+                continue
+            size = moved or moved_then or asked if op == "read" else asked
+            self._plain += (file.thread, file.number, _OPS[op], self._second[1])
+            self._texts += (micros, offset, asked, size, seconds, part)
+        self._tell_plain()
+
+    def _tell_plain(self) -> None:
+        """Tell of the plain transfers since the last time: before another access, and when all lines are taken."""
+        if not self._plain:
+            return
+        thread, opened, op, second_ns = np.array(self._plain).reshape(-1, 4).T
+        micros, offset, asked, size, seconds, part = integers(self._texts).reshape(-1, 6).T
+        self._plain, self._texts = [], []
+        latency_ns = seconds * 1_000_000_000 + part * 1_000
+        self._trace.accesses(
+            thread, opened, op, offset, size,
+            requested=np.maximum(asked, size), start_ns=np.maximum(second_ns + micros * 1_000 - latency_ns, 0),
+            latency_ns=latency_ns,
+        )  # fmt: skip
+
+    def _take(self, number: int, line: str) -> None:
+        if not line or line.startswith("#"):
+            return
+        if self.broken is not None:
+            raise self._source.fail("no line of JuiceFS's access log; correct it, or delete it", line=self.broken)
         found = _LINE.fullmatch(line)
         end_ns = self._time(found[1], found[2]) if found else None
         if found is None or end_ns is None:
-            return False
+            self.broken = number
+            return
+        self.seen = True
         latency_ns = int(found[7]) * 1_000_000_000 + int(found[8]) * 1_000
-        start_ns = max(end_ns - latency_ns, 0)
         if handler := _HANDLERS.get(found[5]):
-            made = _Operation(int(found[4]), int(found[3]), found[6], start_ns, latency_ns)
+            made = _Operation(int(found[4]), int(found[3]), found[6], max(end_ns - latency_ns, 0), latency_ns)
             if not handler(self, made):
                 self._trace.skip(UNREAD)
-        return True
 
     # ---- accesses ----
 
@@ -176,11 +225,15 @@ class _Log:
             return True
         moved = _MOVED.search(found[5])
         size = int(moved[1]) if moved and op is Op.READ else asked
+        self._access(made, file, op, offset, size, max(asked, size))
+        return True
+
+    def _access(self, made: _Operation, file: _Open, op: Op, offset: int, size: int, asked: int) -> None:
+        self._tell_plain()
         self._trace.access(
             file.thread, file.number, op, offset, size,
-            requested=max(asked, size), start_ns=made.start_ns, latency_ns=made.latency_ns,
+            requested=asked, start_ns=made.start_ns, latency_ns=made.latency_ns,
         )  # fmt: skip
-        return True
 
     def copy(self, made: _Operation) -> bool:
         """copy_file_range (inode, offset, inode, offset, size, flags); how much was copied is not told."""
@@ -191,10 +244,7 @@ class _Log:
             size = int(found[5])
             for inode, offset, op in ((1, 2, Op.COPY), (3, 4, Op.WRITE)):
                 file = self._find(made, int(found[inode]), 0)
-                self._trace.access(
-                    file.thread, file.number, op, int(found[offset]), size,
-                    start_ns=made.start_ns, latency_ns=made.latency_ns,
-                )  # fmt: skip
+                self._access(made, file, op, int(found[offset]), size, size)
         return True
 
     # ---- open files ----
@@ -250,9 +300,8 @@ class _Log:
         self._latest[inode] = handle
 
     def _find(self, made: _Operation, inode: int, handle: int) -> _Open:
-        """Return the open file of a handle; without one, the inode's that was opened last."""
-        handle = handle or self._latest.get(inode, 0)
-        known = self._open.get((inode, handle))
+        """Return the open file of a handle, which the trace may learn of only now."""
+        known = self._known(inode, handle)
         if known is None:
             thread = self._thread(made)
             number = self._trace.open(
@@ -260,8 +309,12 @@ class _Log:
                 state=OpenFlag.BEFORE,
             )  # fmt: skip
             known = _Open(number, thread)
-            self._open[inode, handle] = known
+            self._open[inode, handle or self._latest.get(inode, 0)] = known
         return known
+
+    def _known(self, inode: int, handle: int) -> _Open | None:
+        """Return the open file of a handle; without one, the inode's that was opened last."""
+        return self._open.get((inode, handle or self._latest.get(inode, 0)))
 
     # ---- names ----
 

@@ -9,11 +9,14 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import numpy as np
+import numpy.typing as npt
 
 from stepwell.collectors.importers.errors import InputError
 
@@ -285,6 +288,11 @@ class _Stream(io.RawIOBase):
 def number(text: str) -> int | None:
     """Return a decimal number of at most 20 digits (2^64 has as many), otherwise None."""
     return int(text) if len(text) <= 20 and text.isascii() and text.isdecimal() else None
+
+
+def integers(texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return decimal numbers; each text has between 1 and 18 digits, and nothing else."""
+    return np.fromstring(" ".join(texts), np.int64, sep=" ")
 
 
 def nanoseconds(text: str) -> int | None:

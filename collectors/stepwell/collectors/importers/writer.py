@@ -15,13 +15,11 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
-
-from stepwell.collectors.importers.bounds import LARGEST, LARGEST_SIZE, LARGEST_TIME, encoded, outside, within
+from stepwell.collectors.importers.accesses import Accesses, Integers
+from stepwell.collectors.importers.bounds import LARGEST, LARGEST_TIME, Span, encoded, within
 from stepwell.collectors.importers.gathered import Gathered
 from stepwell.collectors.importers.threads import Thread, Threads
-from stepwell.collectors.native.joiner import OWNED, Joiner, Place
+from stepwell.collectors.native.joiner import Joiner, Place
 from stepwell.trace.definition import (
     COUNTER,
     EVENT,
@@ -35,9 +33,6 @@ from stepwell.trace.definition import (
 )
 from stepwell.trace.spool import SpoolWriter
 
-Integers = int | npt.NDArray[Any]
-"""One number for all accesses of a batch, or an integer array with one each."""
-
 MAX_PATH_BYTES = 1 << 15
 """Of a longer path the start is left out, and said to be missing."""
 
@@ -47,14 +42,10 @@ MAX_COMMAND_BYTES = 2048
 OPENED = 1 << 18
 """Open files that `opened` remembers; one forgotten is opened anew, which splits its stream."""
 
-OUT_OF_RANGE = "offset, size or time below 0, or beyond what Linux has"
-"""Reason for which an access is skipped."""
+_CLOSE = int(EventKind.CLOSE)
 
 SKIPPED = "skipped: "
 """What the reasons begin with in the trace's `degraded`."""
-
-_TOGETHER = 1 << 14
-"""Accesses that are gathered before they are joined."""
 
 
 class TraceWriter:
@@ -88,13 +79,12 @@ class TraceWriter:
         self._meta = {"version": version("stepwell")} | meta
         self._joiner = Joiner(spool.write)
         self._threads = Threads()
-        self._gathered = Gathered(spool)
-        self._pending: list[tuple[int, ...]] = []
+        self._span = Span()
+        self._accesses = Accesses(self._joiner, self._threads, self._span, self.skip)
+        self._gathered = Gathered(spool, self._span)
         self._opens = 0
         self._opened: OrderedDict[tuple[int | str, int | str], int] = OrderedDict()
         self._origin_ns: int | None = None
-        self._first_ns: int | None = None
-        self._last_ns = 0
         self._epoch_ns: int | None = None
 
     def __enter__(self) -> Self:
@@ -240,8 +230,8 @@ class TraceWriter:
         if len(text) > MAX_PATH_BYTES:
             text, state = text[-MAX_PATH_BYTES:], state | OpenFlag.TRUNCATED_PATH
         if not text:
-            text, state = b"", state | OpenFlag.NO_PATH
-        components = b"\0".join(reversed(text.split(b"/")))
+            state |= OpenFlag.NO_PATH
+        components = b"\0".join(text.split(b"/")[::-1])
         ino = 0 if text else self._opens  # what nothing names is a file of its own
         latency_ns = within(latency_ns, LARGEST_TIME)
         when = self._when(start_ns, latency_ns)
@@ -290,23 +280,8 @@ class TraceWriter:
         flags: int = 0,
     ) -> None:
         """Add one access; see `accesses`."""
-        requested = size if requested is None else requested
-        last = self._last_ns
-        start = last if start_ns is None else start_ns
-        if not (
-            0 <= size <= LARGEST_SIZE
-            and 0 <= offset <= LARGEST - size
-            and 0 <= requested < 2**64
-            and 0 <= start <= LARGEST_TIME
-            and 0 <= latency_ns <= LARGEST_TIME
-        ):
-            self.skip(OUT_OF_RANGE)
-            return
-        if start_ns is not None:
-            self._seen(start, start + latency_ns)
-        self._pending.append((thread, open, op, offset, size, requested, start, latency_ns, flags))
-        if len(self._pending) == _TOGETHER:
-            self._flush_pending()
+        asked = size if requested is None else requested
+        self._accesses.add(thread, open, op, offset, size, asked, start_ns, latency_ns, flags)
 
     def accesses(
         self,
@@ -340,32 +315,14 @@ class TraceWriter:
             seq: number of the access among all of its thread; counted when left out.
             place: number of the `Place` in a run that was taken apart.
         """
-        self._flush_pending()
-        requested = size if requested is None else requested
-        start: Integers = self._last_ns if start_ns is None else start_ns
-        given = np.broadcast_arrays(thread, open, op, offset, size, requested, start, latency_ns, flags, place)
-        thread_, open_, op_, offset_, size_, requested_, start_, latency_, flags_, place_ = map(np.atleast_1d, given)
-        bad = outside(offset_, LARGEST) | outside(size_, LARGEST_SIZE) | outside(requested_, 2**64 - 1)
-        bad |= outside(start_, LARGEST_TIME) | outside(latency_, LARGEST_TIME)
-        bad |= offset_.astype(np.uint64) + size_.astype(np.uint64) > np.uint64(LARGEST)
-        good = ~bad
-        self.skip(OUT_OF_RANGE, int(bad.sum()))
-        if not good.any():
-            return
-        made = np.zeros(int(good.sum()), OWNED)
-        for name, column in (
-            ("thread", thread_), ("open", open_), ("op", op_), ("offset", offset_), ("size", size_),
-            ("requested", requested_), ("start_ns", start_), ("latency_ns", latency_), ("flags", flags_),
-            ("place", place_),
-        ):  # fmt: skip
-            made[name] = column[good]
-        if start_ns is not None:
-            starts = made["start_ns"]
-            self._seen(int(starts.min()), int((starts + made["latency_ns"]).max()))
-        made["seq"] = self._threads.numbers(made["thread"])
-        if seq is not None:
-            made["seq"] = np.broadcast_to(seq, good.shape)[good]
-        self._joiner.add(made)
+        self._accesses.flush()
+        columns = {
+            "thread": thread, "open": open, "op": op, "offset": offset, "size": size,
+            "requested": size if requested is None else requested,
+            "start_ns": self._span.last_ns if start_ns is None else start_ns,
+            "latency_ns": latency_ns, "flags": flags, "place": place,
+        }  # fmt: skip
+        self._accesses.join(columns, timed=start_ns is not None, seq=seq)
 
     def event(
         self,
@@ -401,7 +358,9 @@ class TraceWriter:
 
     def close(self, thread: int, open: int, *, start_ns: int | None = None, latency_ns: int = 0) -> None:  # noqa: A002
         """Say that an open file was closed."""
-        self.event(thread, EventKind.CLOSE, open=open, start_ns=start_ns, latency_ns=latency_ns)
+        latency_ns = within(latency_ns, LARGEST_TIME)
+        when = self._when(start_ns, latency_ns)
+        self._gathered.add(EVENT.kind, (EVENT.kind, thread, _CLOSE, 0, open, when, latency_ns, 0, 0, 0), b"")
 
     def counters(self, thread: int, open: int, module: str, values: Mapping[str, float]) -> None:  # noqa: A002
         """Add figures that the tool itself counted over one file; they are rows of the view `counters`.
@@ -423,20 +382,21 @@ class TraceWriter:
 
     def end(self) -> None:
         """End all runs and write the end of the trace; nothing can be added afterwards."""
-        self._flush_pending()
+        self._accesses.flush()
         self._joiner.end()
         self._gathered.flush()
-        first = self._first_ns or 0
+        span = self._span
+        first = span.first_ns or 0
         origin = first if self._origin_ns is None else min(self._origin_ns, first)
-        self._threads.write(self._spool.write, origin, max(self._last_ns, origin))
-        if self._first_ns is None:
+        self._threads.write(self._spool.write, origin, max(span.last_ns, origin))
+        if span.first_ns is None:
             self.limit("times are not known: order alone is")
         if self._epoch_ns is not None:
             self.meta(start_realtime_ns=self._epoch_ns + origin)
         self.meta(
             start_monotonic_ns=origin,
-            end_monotonic_ns=max(self._last_ns, origin),
-            timed=self._first_ns is not None,
+            end_monotonic_ns=max(span.last_ns, origin),
+            timed=span.first_ns is not None,
             coverage=self.limits,
             losses=self._lost,
             degraded=self._estimated | {SKIPPED + reason: count for reason, count in self.skipped.items()},
@@ -445,30 +405,15 @@ class TraceWriter:
 
     # ---- within ----
 
-    def _flush_pending(self) -> None:
-        if not self._pending:
-            return
-        names = ["thread", "open", "op", "offset", "size", "requested", "start_ns", "latency_ns", "flags"]
-        made = np.zeros(len(self._pending), OWNED)
-        for name, column in zip(names, zip(*self._pending, strict=True), strict=True):
-            made[name] = np.array(column, OWNED[name])
-        self._pending = []
-        made["seq"] = self._threads.numbers(made["thread"])
-        self._joiner.add(made)
-
     def _when(self, start_ns: int | None, latency_ns: int = 0) -> int | None:
         """Return the time to write: the one given, or the latest seen; None when there is none yet."""
         if start_ns is not None and 0 <= start_ns <= LARGEST_TIME:
-            self._seen(start_ns, start_ns + latency_ns)
+            self._span.seen(start_ns, start_ns + latency_ns)
             return start_ns
         if start_ns is not None:
             self.skip("time below 0, or beyond what Linux has: taken to be that before it")
-        return None if self._first_ns is None else self._last_ns
-
-    def _seen(self, first: int, last: int) -> None:
-        if self._first_ns is None or first < self._first_ns:
-            self._first_ns = self._gathered.first_ns = first
-        self._last_ns = max(self._last_ns, last)
+        self._accesses.settle()
+        return None if self._span.first_ns is None else self._span.last_ns
 
 
 def _words(command: str) -> list[str]:

@@ -1,16 +1,13 @@
 """DFTracer's .pfw and .pfw.gz: one JSON object a line, in Chrome's trace event format.
 
-`blocks.py` parses many plain lines at once, `events.py` says what events mean, one by one or by the block.
+`lines.py` makes events of lines, `events.py` says what they mean.
 https://dftracer.readthedocs.io tells of the format; what is here was checked against traces of DFTracer 2.2.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-from stepwell.collectors.importers.dftracer.blocks import parsed
 from stepwell.collectors.importers.dftracer.events import LIMITS, Events
+from stepwell.collectors.importers.dftracer.lines import event, events
 from stepwell.collectors.importers.source import Input
 from stepwell.collectors.importers.writer import TraceWriter
 
@@ -34,12 +31,12 @@ def read(source: Input, trace: TraceWriter) -> None:
     for sentence in LIMITS:
         trace.limit(sentence)
     trace.epoch(0)
-    events = Events(trace)
+    told = Events(trace)
     for _, text in source.blocks():  # a forked process may use a name that another part of the file tells
         for line in text.split(b"\n") if b'"FH"' in text else ():
-            if b'"FH"' in line and (event := _object(line)):
-                events.take(event)
-    file = _File(source, events)
+            if b'"FH"' in line and (found := event(line)):
+                told.take(found)
+    file = _File(source, told)
     for number, text in source.blocks():
         file.take(number, text)
     if file.broken is not None:
@@ -66,14 +63,9 @@ class _File:
         """Take the next lines, of which the first has a number."""
         if len(text) < _FEWEST or self.broken is not None or text.count(b"\n") == 1:
             self._each(number, text.split(b"\n"))
-        elif block := parsed(text, self._events.unit_ns):
-            lines: list[bytes] = []
-
-            def event(row: int) -> dict[str, Any]:
-                lines.extend(() if lines else text.split(b"\n"))
-                return _object(lines[row]) or {}
-
-            self._events.take_block(block, event)
+        elif found := events(text):
+            for one in found:
+                self._events.take(one)
             self.seen = True
         else:
             half = text.rfind(b"\n", 0, len(text) // 2) + 1 or text.index(b"\n") + 1
@@ -86,21 +78,9 @@ class _File:
                 continue
             if self.broken is not None:
                 raise self._source.fail("no JSON object; correct the line, or delete it", line=self.broken)
-            event = _object(line)
-            if event is None:
+            found = event(line)
+            if found is None:
                 self.broken = at
             else:
-                self._events.take(event)
+                self._events.take(found)
                 self.seen = True
-
-
-_DECODE = json.JSONDecoder().raw_decode
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    text = line.strip().rstrip(b",").decode("utf-8", "surrogateescape")
-    try:
-        event, end = _DECODE(text)
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) and end == len(text) else None
