@@ -50,17 +50,19 @@ class Accesses:
         op: int,
         offset: int,
         size: int,
-        requested: int,
-        start_ns: int | None,
-        latency_ns: int,
-        flags: int,
+        requested: int | None = None,
+        start_ns: int | None = None,
+        latency_ns: int = 0,
+        flags: int = 0,
     ) -> None:
-        """Add one; where a time is None it is the latest before."""
+        """Add one access; the arguments are those of `TraceWriter.accesses`."""
         if (start_ns is None) is self._timed:
             self.flush()
             self._timed = not self._timed
         if start_ns is None:
             start_ns = self._span.last_ns
+        if requested is None:
+            requested = size
         self._members += (thread, open, op, offset, size, requested, start_ns, latency_ns, flags)
         if len(self._members) == _TOGETHER:
             self.flush()

@@ -60,6 +60,7 @@ class TraceWriter:
     counted.  Nothing is kept per access; memory grows with threads alone.
 
     Attributes:
+        access: adds one access, see `Accesses.add`; `accesses` adds many.
         skipped: how often something was left out, by reason.
         limits: what this format or file cannot say, one sentence each.
     """
@@ -81,6 +82,7 @@ class TraceWriter:
         self._threads = Threads()
         self._span = Span()
         self._accesses = Accesses(self._joiner, self._threads, self._span, self.skip)
+        self.access = self._accesses.add
         self._gathered = Gathered(spool, self._span)
         self._opens = 0
         self._opened: OrderedDict[tuple[int | str, int | str], int] = OrderedDict()
@@ -265,23 +267,6 @@ class TraceWriter:
         else:
             self._opened.move_to_end(key)
         return known
-
-    def access(
-        self,
-        thread: int,
-        open: int,  # noqa: A002 - the word of the trace
-        op: Op,
-        offset: int,
-        size: int,
-        *,
-        requested: int | None = None,
-        start_ns: int | None = None,
-        latency_ns: int = 0,
-        flags: int = 0,
-    ) -> None:
-        """Add one access; see `accesses`."""
-        asked = size if requested is None else requested
-        self._accesses.add(thread, open, op, offset, size, asked, start_ns, latency_ns, flags)
 
     def accesses(
         self,

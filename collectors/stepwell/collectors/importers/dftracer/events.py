@@ -90,40 +90,17 @@ class Events:
 
     def take(self, event: Event) -> None:
         """Take the next event."""
-        category = event.cat
-        if (category == "POSIX" or category == "STDIO") and event.name is not None:
-            self._call(event, event.name, event.args or _NOTHING)
-        elif category == "dftracer":
-            self._own(event, event.args or _NOTHING)
-        else:
-            self._trace.skip(OTHER)
-
-    def _own(self, event: Event, given: Args) -> None:
-        """Take what DFTracer says of itself: names of hashes, its unit of time, when a process began and ended."""
-        name = event.name
-        if name in {"FH", "SH", "HH"} and isinstance(given.name, str):
-            self._names[str(given.value)] = given.name
-        elif name == "CM" and given.name == "time_metric":
-            self.unit_ns = _NS.get(str(given.value), self.unit_ns)
-        elif name == "start":
-            command = self._names.get(str(given.cmd_hash), "")
-            words = [word for word in command.split(";") if word]
-            thread, _ = self._who(event, given)
-            if words:
-                self._trace.program(thread, words, start_ns=self._time(event.ts))
-        elif name == "end":
-            self._trace.end_thread(self._who(event, given)[0], self._time(event.ts))
-
-    def _call(self, event: Event, name: str, given: Args) -> None:
+        name, category, given = event.name, event.cat, event.args or _NOTHING
         key = given.fname if given.fhash is None else given.fhash
-        if key is None:
-            self._trace.skip(OTHER)
+        if category not in CALLS or name is None or key is None:
+            self._other(event, given)
             return
-        if event.cat == "STDIO":
+        if category == "STDIO":
             self._trace.limit(STDIO)
         thread, process = self._threads.get((given.hhash, event.pid, event.tid)) or self._who(event, given)
         file = (process, key)
-        start_ns, latency_ns = self._time(event.ts), self._time(event.dur) or 0
+        start_ns = None if event.ts is None else event.ts * self.unit_ns
+        latency_ns = (event.dur or 0) * self.unit_ns
         if name in _TRANSFERS:
             self._transfer(thread, file, name, given, start_ns, latency_ns)
         elif name in _OPENS:
@@ -140,6 +117,24 @@ class Events:
             self._trace.event(thread, EventKind.UNLINK, path=path, start_ns=start_ns, latency_ns=latency_ns)
         else:
             self._trace.skip(OTHER)
+
+    def _other(self, event: Event, given: Args) -> None:
+        """Take what DFTracer says of itself: names of hashes, its unit of time, when a process began and ended."""
+        name = event.name
+        if event.cat != "dftracer":
+            self._trace.skip(OTHER)
+        elif name in {"FH", "SH", "HH"} and isinstance(given.name, str):
+            self._names[str(given.value)] = given.name
+        elif name == "CM" and given.name == "time_metric":
+            self.unit_ns = _NS.get(str(given.value), self.unit_ns)
+        elif name == "start":
+            command = self._names.get(str(given.cmd_hash), "")
+            words = [word for word in command.split(";") if word]
+            thread, _ = self._who(event, given)
+            if words:
+                self._trace.program(thread, words, start_ns=self._time(event.ts))
+        elif name == "end":
+            self._trace.end_thread(self._who(event, given)[0], self._time(event.ts))
 
     def _opened(self, thread: int, file: tuple[int, str], flags: int, start_ns: int | None, latency_ns: int) -> None:
         if known := self._open.get(file):
@@ -190,11 +185,8 @@ class Events:
             if not known.is_sure(op):
                 self._trace.estimate(ESTIMATED)
                 flags = RunFlag.ESTIMATED_OFFSET
-        self._trace.access(
-            thread, known.number, op, offset, size,
-            requested=size if asked is None else max(asked * unit, size),
-            start_ns=start_ns, latency_ns=latency_ns, flags=flags,
-        )  # fmt: skip
+        requested = size if asked is None else max(asked * unit, size)
+        self._trace.access(thread, known.number, op, offset, size, requested, start_ns, latency_ns, flags)
 
     def _seek(self, thread: int, file: tuple[int, str], name: str, given: Args, start_ns: int | None) -> None:
         """Move the position: lseek tells it, fseek only what was asked."""

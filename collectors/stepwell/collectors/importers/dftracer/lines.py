@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import msgspec
+import numpy as np
 
 
 class Args(msgspec.Struct, gc=False):
@@ -49,16 +50,20 @@ _MANY = msgspec.json.Decoder(Event)
 
 def events(text: bytes) -> list[Event] | None:
     r"""Return the events of whole lines, each ended by \n; None where some must be read one by one."""
-    text = text.replace(b"},\n", b"}\n")
-    count = text.count(b"\n")
+    if text.endswith(b",\n"):
+        text = text.replace(b"},\n", b"}\n")
+    octets = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(octets == ord("\n"))
     # No comma stands at }\n{, so that can only be where one object ends and another begins.
-    if not (text.startswith(b"{") and text.endswith(b"}\n") and text.count(b"}\n{") == count - 1):
+    if not (
+        text.startswith(b"{") and (octets[ends - 1] == ord("}")).all() and (octets[ends[:-1] + 1] == ord("{")).all()
+    ):
         return None
     try:
         found = _MANY.decode_lines(text)
     except (ValueError, RecursionError):
         return None
-    return found if len(found) == count else None
+    return found if len(found) == len(ends) else None
 
 
 def event(line: bytes) -> Event | None:

@@ -27,6 +27,6 @@ def read(source: Input, trace: TraceWriter) -> None:
         InputError: a line is none of strace's.
     """
     calls = Calls(trace)
-    for _, line in source.text_lines():
-        calls.take(line, source)
+    for number, text in source.blocks():
+        calls.take(number, text.decode("utf-8", "surrogateescape"), source)
     calls.end()

@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from stepwell.collectors.importers.source import Input
-from stepwell.collectors.importers.strace.files import HANDLERS, Files, Made
-from stepwell.collectors.importers.strace.lines import (
-    Begun,
-    Call,
-    Ended,
-    Line,
-    Plain,
-    Superseded,
-    arguments,
-    parsed,
-    plain,
-)
+from stepwell.collectors.importers.strace.files import HANDLERS, PLAIN, Files, Made
+from stepwell.collectors.importers.strace.lines import LINES, Begun, Call, Ended, Line, Superseded, parsed
 from stepwell.collectors.importers.strace.tasks import FORKS, Tasks
 from stepwell.collectors.importers.writer import TraceWriter
 
@@ -37,18 +27,38 @@ class Calls:
         self._trace = trace
         self._tasks = Tasks(trace)
         self._files = Files(trace)
+        self._is_timed = False
         for sentence in LIMITS:
             trace.limit(sentence)
 
-    def take(self, text: str, source: Input) -> None:
-        """Take the next line.
+    def take(self, number: int, text: str, source: Input) -> None:
+        r"""Take the next lines, each ended by \n, of which the first has a number.
 
         Raises:
-            InputError: it is none of strace's.
+            InputError: one of them is none of strace's.
         """
-        common = plain(text)
-        if common is None or not self._plain(common):
-            self._take(parsed(text, source))
+        second, second_ns = "", 0
+        for at, found in enumerate(LINES.finditer(text)):
+            tid, seconds, part, name, given, *descriptors, result, said, took, took_part = found.groups()
+            if name is None:
+                self._take(parsed(found[0][:-1], source, number + at))
+                continue
+            who = int(tid) if tid else None
+            if seconds and seconds != second:
+                second, second_ns = seconds, int(seconds) * 1_000_000_000
+            time_ns = second_ns + int(part) * 1_000 if seconds else None
+            took_ns = int(took) * 1_000_000_000 + int(took_part) * 1_000 if took else None
+            own, path, asked, offset, first, first_path = descriptors
+            if own is not None and said is None and name in PLAIN:
+                task = self._tasks.find(who, time_ns)
+                if self._files.plain(task, name, int(own), path, asked, offset, int(result), time_ns, took_ns or 0):
+                    if task.begun is not None:
+                        self._tasks.finish(task)
+                    if not self._is_timed or took_ns is None:
+                        self._timed(time_ns, is_latency_missing=took_ns is None)
+                    continue
+            own, path = own or first, path or first_path
+            self._call(Call(who, time_ns, name, given, "", int(result), said or "", took_ns, own, path))
 
     def _take(self, line: Line) -> None:
         match line:
@@ -67,18 +77,11 @@ class Calls:
             for file in table.files.values():
                 self._files.number(file)
 
-    def _plain(self, call: Plain) -> bool:
-        """Take a call on an open file that is known; return False if it is not, or more must be known of it."""
-        task = self._tasks.find(call.tid, call.time_ns)
-        if not self._files.plain(task, call):
-            return False
-        self._tasks.finish(task)
-        self._timed(call.time_ns, is_latency_missing=call.took_ns is None)
-        return True
-
     def _timed(self, start_ns: int | None, *, is_latency_missing: bool) -> None:
         if start_ns is not None:
-            self._trace.epoch(0)
+            if not self._is_timed:
+                self._trace.epoch(0)
+                self._is_timed = True
             if is_latency_missing:
                 self._trace.limit("latencies are not known: use strace -T")
 
@@ -96,4 +99,4 @@ class Calls:
             if call.result is not None and call.result > 0:
                 self._tasks.forked(task, given, call.result, start_ns)
         elif handler := HANDLERS.get(call.name):
-            handler(self._files, Made(task, call, arguments(given), start_ns))
+            handler(self._files, Made(task, call, given, start_ns))

@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from stepwell.collectors.importers.strace.lines import (
     Call,
-    Plain,
     arguments,
     descriptor,
     integer,
@@ -33,18 +32,21 @@ AIO_LIMIT = "libaio: accesses are told when they were submitted, as asked for; w
 ESTIMATED = "offsets estimated: the descriptor was open before the log began, and is taken to have been at 0"
 
 _RETRIED = frozenset({"EAGAIN", "EINTR", "EWOULDBLOCK"})
+_PATH = re.compile(r"</[^<>()\\]*>")
+"""What follows a descriptor that was made, and takes what it says as it stands."""
 _IOVEC = re.compile(r"iov_len=(\d{1,19})")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _STAT = re.compile(r"(?:st|stx)_mode=S_IF(?P<kind>[A-Z]+)\b.*?(?:st|stx)_size=(?P<size>\d{1,18})\b")
 _Value = TypeVar("_Value")
 
-_PLAIN = {
+PLAIN = {
     "read": (Op.READ, False),
     "write": (Op.WRITE, False),
     "pread64": (Op.READ, True),
     "pwrite64": (Op.WRITE, True),
+    "close": None,
 }
-"""The operation of a call that `lines.plain` knows, and whether it names an offset."""
+"""Calls that `Files.plain` takes: the operation, and whether an offset is named."""
 
 _SUBMITTED = {
     **dict.fromkeys(("IOCB_CMD_PREAD", "IOCB_CMD_PREADV"), Op.READ),
@@ -63,8 +65,22 @@ class Made:
 
     task: Task
     call: Call
-    arguments: list[str]
+    given: str
     start_ns: int | None
+    _arguments: list[str] | None = None
+
+    @property
+    def arguments(self) -> list[str]:
+        """Its arguments as strace printed them."""
+        if self._arguments is None:
+            self._arguments = arguments(self.given)
+        return self._arguments
+
+    @property
+    def rest(self) -> str:
+        """What strace printed after the first argument."""
+        call = self.call
+        return self.given[len(self.argument(0) if call.own is None else f"{call.own}<{call.path}>") :]
 
     @property
     def result(self) -> int:
@@ -177,27 +193,35 @@ class Files:
         number = file.number or self.number(file)
         if op is Op.WRITE and file.path in self._sizes:
             self._sizes[file.path] = max(self._sizes[file.path], offset + size)
-        self._trace.access(
-            thread, number, op, offset, size,
-            requested=asked, start_ns=start_ns, latency_ns=took_ns, flags=flags,
-        )  # fmt: skip
+        self._trace.access(thread, number, op, offset, size, asked, start_ns, took_ns, flags)
 
-    def plain(self, task: Task, call: Plain) -> bool:
-        """Take a call on an open file that is known by its path; return False, and do nothing, if it is not."""
-        file = task.table.files.get(call.descriptor)
-        if file is None or file.path != call.path or not file.is_file:
+    def plain(
+        self,
+        task: Task,
+        name: str,
+        own: int,
+        path: str,
+        asked: str | None,
+        offset: str | None,
+        result: int,
+        start_ns: int | None,
+        took_ns: int,
+    ) -> bool:
+        """Take one of `PLAIN` on an open file that is known by its path; return False, and do nothing, if it is not."""
+        file = task.table.files.get(own)
+        if file is None or file.path != path or not file.is_file or result < 0:
             return False
-        took_ns = call.took_ns or 0
-        if call.name == "close":
-            if call.asked is not None or call.result:
+        transfer = PLAIN[name]
+        if transfer is None:
+            if asked is not None or result:
                 return False
-            self._closed(task, task.table.drop(call.descriptor), call.time_ns, took_ns)
+            self._closed(task, task.table.drop(own), start_ns, took_ns)
             return True
-        op, has_offset = _PLAIN[call.name]
-        if call.asked is None or has_offset is (call.offset is None):
+        op, has_offset = transfer
+        if asked is None or has_offset is (offset is None):
             return False
-        asked = max(call.asked, call.result)
-        self._moved(task.thread, file, op, asked, call.offset, call.result, call.time_ns, took_ns)
+        at = None if offset is None else int(offset)
+        self._moved(task.thread, file, op, max(int(asked), result), at, result, start_ns, took_ns)
         return True
 
     def submit(self, made: Made) -> None:
@@ -261,7 +285,7 @@ class Files:
 
     def duplicate(self, made: Made, flags: int | None = None) -> None:
         """Make another descriptor of an open file."""
-        new, file = _result(made), self._entry(made.task, made.argument(0))
+        new, file = _result(made), self._first(made)
         if new is not None and file is not None and made.task.table.files.get(new[0]) is not file:
             cloexec = flags is not None and "O_CLOEXEC" in made.argument(flags)
             self._set(made, new[0], file, closed_by_exec=cloexec)
@@ -270,12 +294,12 @@ class Files:
         """fcntl(2), as far as it makes or changes descriptors."""
         command, said = made.argument(1), made.argument(2)
         if command in {"F_DUPFD", "F_DUPFD_CLOEXEC"}:
-            new, file = _result(made), self._entry(made.task, made.argument(0))
+            new, file = _result(made), self._first(made)
             if new is not None and file is not None:
                 self._set(made, new[0], file, closed_by_exec=command == "F_DUPFD_CLOEXEC")
         elif command == "F_SETFD":
             self.close_by_exec(made, wanted="FD_CLOEXEC" in said)
-        elif command == "F_SETFL" and made.result == 0 and (file := self._entry(made.task, made.argument(0))):
+        elif command == "F_SETFL" and made.result == 0 and (file := self._first(made)):
             file.appends = "O_APPEND" in said
 
     def close_by_exec(self, made: Made, *, wanted: bool) -> None:
@@ -292,7 +316,7 @@ class Files:
     def close(self, made: Made) -> None:
         """Close a descriptor."""
         own = descriptor(made.argument(0))
-        if own is not None and made.result == 0 and self._entry(made.task, made.argument(0)):
+        if own is not None and made.result == 0 and self._first(made):
             self._closed(made.task, made.task.table.drop(own.number), made.start_ns, made.took_ns)
 
     def close_range(self, made: Made) -> None:
@@ -309,7 +333,7 @@ class Files:
 
     def seek(self, made: Made) -> None:
         """lseek(2): its result is the position."""
-        file = self._entry(made.task, made.argument(0))
+        file = self._first(made)
         if file is not None and made.result >= 0:
             file.position, file.position_known = made.result, True
             if made.argument(1) == "0" and made.argument(2) == "SEEK_END":
@@ -317,14 +341,15 @@ class Files:
 
     def list_directory(self, made: Made) -> None:
         """getdents64(2): what it lists is no regular file."""
-        if file := self._entry(made.task, made.argument(0)):
+        if file := self._first(made):
             file.is_file = False
 
     def stat(self, made: Made) -> None:
         """A stat of a descriptor tells whether it is a file, and how large."""
-        file = self._entry(made.task, made.argument(0)) if _is_of_descriptor(made) else None
-        found = _STAT.search(_STRING.sub("", " ".join(made.arguments[1:])))
-        if file is not None and made.result == 0 and found:
+        file = self._first(made) if _is_of_descriptor(made) else None
+        if file is None or made.result != 0:
+            return
+        if found := _STAT.search(_STRING.sub("", made.rest)):
             file.is_file = file.is_file and found["kind"] == "REG"
             self._set_size(file.path, int(found["size"]))
 
@@ -375,14 +400,14 @@ class Files:
 
     def truncate_open(self, made: Made) -> None:
         """Truncate an open file."""
-        file, size = self._entry(made.task, made.argument(0)), integer(made.argument(1))
+        file, size = self._first(made), integer(made.argument(1))
         if file is not None and file.is_file and made.result == 0 and size is not None:
             self._event(made, EventKind.TRUNCATE, open=self.number(file), value=size)
             self._set_size(file.path, size)
 
     def sync(self, made: Made) -> None:
         """Write an open file back."""
-        file = self._entry(made.task, made.argument(0))
+        file = self._first(made)
         if file is not None and file.is_file and made.result == 0:
             self._event(made, EventKind.SYNC, open=self.number(file))
 
@@ -392,6 +417,14 @@ class Files:
             made.task.cwd = self._path(made, None, 0)
 
     # ---- within ----
+
+    def _first(self, made: Made) -> OpenFile | None:
+        """Return the file that the first argument refers to; None when nothing tells which."""
+        call = made.call
+        known = made.task.table.files.get(int(call.own)) if call.own is not None else None
+        if known is not None and known.path == call.path:
+            return known
+        return self._entry(made.task, made.argument(0))
 
     def _entry(self, task: Task, text: str) -> OpenFile | None:
         """Return the file that a descriptor refers to; None when nothing tells which."""
@@ -477,7 +510,10 @@ def _iovec(buffers: str) -> int | None:
 
 def _result(made: Made) -> tuple[int, str | None] | None:
     """Return the descriptor that a call made, and its path where -y told it."""
-    made_one = descriptor(f"{made.result}{made.call.said}")
+    said = made.call.said
+    if _PATH.fullmatch(said):
+        return (made.result, said[1:-1]) if made.result >= 0 else None
+    made_one = descriptor(f"{made.result}{said}")
     return None if made_one is None or made_one.number < 0 else (made_one.number, made_one.path)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 from stepwell.collectors.importers.source import Input, nanoseconds, number, printable
 
@@ -17,31 +16,36 @@ _RESUMED = re.compile(r"<\.\.\. (?P<name>[a-z_][a-z_0-9]*) resumed>")
 _RESULT = re.compile(
     r"(?P<arguments>.*)\)\s+= (?P<value>-?\d+|\?|0x[0-9a-f]+)(?P<said>.*?)(?: <(?P<took>\d+\.\d+)>)?$", re.DOTALL
 )
-_WHOLE = re.compile(
-    r"(?:(\d{1,9}) +)?(?:(\d{1,10})\.(\d{6}) )?([a-z_][a-z_0-9]*)\((.*)\) += (-?\d{1,18})"
-    r"(<[^<>()\\\"]*>| E[A-Z0-9]+ \([^()]*\))?(?: <(\d{1,9})\.(\d{6})>)?",
-    re.ASCII | re.DOTALL,
-)
-"""What most lines are; what follows a result is a descriptor's path or an error."""
 _EXIT = re.compile(r"\+\+\+ (?:exited with (?P<code>\d+)|killed by (?P<signal>\w+)(?: \(core dumped\))?) \+\+\+$")
 _SUPERSEDED = re.compile(r"\+\+\+ superseded by execve in pid (?P<by>\d+) \+\+\+$")
 _NOTICE = re.compile(r"--- .* ---$|(?:strace: )?Process \d+ (?:attached|detached)|strace: | ?<unfinished \.\.\.>$")
 
-_PLAIN = re.compile(
-    r"(?:(\d{1,9}) +)?(?:(\d{1,10})\.(\d{6}) )?(read|write|pread64|pwrite64|close)"
-    r"\((\d{1,9})<(/[^<>\\\"]*)(?<!\(deleted\))>"
-    r'(?:, "(?:[^"\\]++|\\.)*+"(?:\.\.\.)?, (\d{1,18})(?:, (\d{1,18}))?)?'
-    r"\) += (\d{1,18})(?: <(\d{1,9})\.(\d{6})>)?",
+_OPEN = r"(\d{1,9}+)<(/[^<>\\\"\n]*+)(?<!\(deleted\))>"
+LINES = re.compile(
+    r"(?:(\d{1,9}+) ++)?+(?:(\d{1,10}+)\.(\d{6}) )?+([a-z_][a-z_0-9]*+)\("
+    rf"({_OPEN}"
+    r'(?:, "(?:[^"\n]*+(?<!\\)|[^"\\\n]*+(?:\\.[^"\\\n]*+)*+)"(?:\.\.\.)?+, (\d{1,18}+)(?:, (\d{1,18}+))?+)?+'
+    rf"|{_OPEN},.*|.*)"
+    r"\) ++= (-?\d{1,18}+)(<[^<>()\\\"\n]*+>| E[A-Z0-9]++ \([^()\n]*+\))?+(?: <(\d{1,9}+)\.(\d{6})>)?+\n|.*\n",
     re.ASCII,
 )
-_TOKEN = re.compile(
-    r'"[^"\\]*(?:\\.[^"\\]*)*"(?:\.\.\.)?'  # a string
+"""Each line; most are whole calls, of which the groups tell all.
+
+These are the thread, the time, the name, the arguments, the result, what follows it (a descriptor's path or an error)
+and the time it took.  A descriptor with its path that comes first is apart, too: alone or before a string and one or
+two numbers, with these; and before other arguments.
+"""
+_SIMPLE = re.compile(r'(?:[^"<>\[\]{}()/\\]++|<[^,<>"\\]*+>|"[^",\\]*+")*+')
+"""Arguments of which no comma is inside of one."""
+_MARK = re.compile(
+    r'[^"<>\[\]{}(),/]*+(?:'
+    r'"[^"\\]*+(?:\\.[^"\\]*+)*+"(?:\.\.\.)?'  # a string
     r"|(?<=[\dD])<(?:[^<>\\]|\\.|<[^<>]*>|->)*>"  # what -y says of a descriptor; -yy nests it
-    r"|/\*.{0,200}?\*/|[\[{(]|[\]})]|,"
-    r'|[^"<>\[\]{}(),/]+|.',
+    r"|/\*.{0,200}?\*/|([\[{(\]}),])|.|$)",
     re.DOTALL,
 )
 _DESCRIPTOR = re.compile(r"(?P<number>-?\d+|AT_FDCWD)(?:<(?P<name>.*?)>)?(?P<deleted>\(deleted\))?", re.DOTALL)
+_DEVICE = re.compile(r"<(?:char|block) \d+:\d+>?$")
 _STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<cut>\.\.\.)?', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))", re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "f": "\f", "a": "\a", "b": "\b", "e": "\x1b"}
@@ -74,6 +78,10 @@ class Call(Line):
     said: str
     """What follows the result: the descriptor's path, or the error's name and meaning."""
     took_ns: int | None
+    own: str | None = None
+    """The first argument's number, where that is a descriptor with a path that takes what it says as it stands."""
+    path: str | None = None
+    """This path."""
 
     @property
     def error(self) -> str:
@@ -97,20 +105,6 @@ class Superseded(Line):
     by: int
 
 
-class Plain(NamedTuple):
-    """A whole call that went well, on a descriptor that -y told the path of, and takes what it says as it stands."""
-
-    tid: int | None
-    time_ns: int | None
-    name: str
-    descriptor: int
-    path: str
-    asked: int | None
-    offset: int | None
-    result: int
-    took_ns: int | None
-
-
 @dataclass(slots=True)
 class Descriptor:
     """A descriptor as an argument or a result: its number, and its path where -y told one."""
@@ -126,43 +120,12 @@ def looks_like(line: str) -> bool:
     return bool(call and (_RESULT.match(rest, call.end()) or _UNFINISHED.search(rest)))
 
 
-def plain(line: str) -> Plain | None:
-    """Return what a line says that is one of the most common; None for all that need `parsed`."""
-    found = _PLAIN.fullmatch(line)
-    if found is None:
-        return None
-    tid, seconds, part, name, number, path, asked, offset, result, took, took_part = found.groups()
-    return Plain(
-        int(tid) if tid else None,
-        _ns(seconds, part),
-        name,
-        int(number),
-        path,
-        int(asked) if asked else None,
-        int(offset) if offset else None,
-        int(result),
-        _ns(took, took_part),
-    )
-
-
-def parsed(line: str, source: Input) -> Line:
-    """Return what a line says; a plain `Line` for signals and notices.
+def parsed(line: str, source: Input, number_of_line: int) -> Line:
+    """Return what a line says that is no whole call; a plain `Line` for signals and notices.
 
     Raises:
         InputError: it is no line of strace's.
     """
-    if whole := _WHOLE.fullmatch(line):
-        tid, seconds, part, name, given, result, said, took, took_part = whole.groups()
-        return Call(
-            int(tid) if tid else None,
-            _ns(seconds, part),
-            name,
-            given,
-            "",
-            int(result),
-            said or "",
-            _ns(took, took_part),
-        )
     prefix = _prefix(line)
     rest = line[prefix.end() :]
     tid = number(prefix["marked"] or prefix["plain"] or "")
@@ -182,26 +145,30 @@ def parsed(line: str, source: Input) -> Line:
     elif not rest or _NOTICE.match(rest):
         return Line(tid, time_ns)
     raise source.fail(
-        f"no line of strace's: '{printable(line)}'; was the file cut, or did the program print into it? use -o FILE"
+        f"no line of strace's: '{printable(line)}'; was the file cut, or did the program print into it? use -o FILE",
+        line=number_of_line,
     )
 
 
 def arguments(text: str) -> list[str]:
     """Return a call's arguments: split at the commas that are not inside strings, brackets or names of descriptors."""
+    if _SIMPLE.fullmatch(text):
+        return [part.strip() for part in text.split(",")] if text.strip() else []
     found: list[str] = []
-    current: list[str] = []
-    depth = 0
-    for token in _TOKEN.findall(text):
-        if token == "," and depth == 0:
-            found.append("".join(current).strip())
-            current = []
+    depth = begin = 0
+    for token in _MARK.finditer(text):
+        mark = token[1]
+        if mark is None:
             continue
-        if token in "[{(":
+        if mark == ",":
+            if depth == 0:
+                found.append(text[begin : token.end() - 1].strip())
+                begin = token.end()
+        elif mark in "[{(":
             depth += 1
-        elif token in "]})":
+        else:
             depth = max(0, depth - 1)
-        current.append(token)
-    last = "".join(current).strip()
+    last = text[begin:].strip()
     return [*found, last] if last or found else []
 
 
@@ -217,7 +184,8 @@ def descriptor(text: str) -> Descriptor | None:
     name = match["name"]
     if name is None:
         return Descriptor(value, None)
-    name = re.sub(r"<(?:char|block) \d+:\d+>?$", "", name)
+    if "<" in name:
+        name = _DEVICE.sub("", name)
     return Descriptor(value, unescaped(name).removesuffix(" (deleted)"))
 
 
@@ -257,10 +225,6 @@ def _unescape(match: re.Match[str]) -> str:
         return _LETTERS.get(letter, letter)
     byte = int(hexadecimal, 16) if hexadecimal else int(octal, 8) & 0xFF
     return chr(byte) if byte < 128 else chr(0xDC00 + byte)  # a surrogate until all bytes of the character are there
-
-
-def _ns(seconds: str | None, microseconds: str) -> int | None:
-    return int(seconds) * 1_000_000_000 + int(microseconds) * 1_000 if seconds else None
 
 
 def _prefix(line: str) -> re.Match[str]:

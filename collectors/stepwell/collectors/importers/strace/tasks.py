@@ -14,7 +14,7 @@ NO_FILES = re.compile(r"/(?:dev/(?!shm/)|proc/|sys/)")
 FORKS = frozenset({"fork", "vfork", "clone", "clone3"})
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class OpenFile:
     """An open file description: what dup and fork share."""
 
@@ -34,7 +34,7 @@ class OpenFile:
     """Descriptors that refer to it."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Table:
     """A process's descriptors; threads share one."""
 
@@ -66,7 +66,7 @@ class Table:
         return Table(dict(self.files), set(self.closed_by_exec))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Task:
     """A thread; `thread` is its id in the trace, `process` tells processes apart that had the same pid."""
 
