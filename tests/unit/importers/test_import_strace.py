@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.importers.bringing import Brought, bring, records
+from tests.unit.importers.bringing import Brought, bring
+from tests.unit.importers.fuzzing import both_ways, hostile, one_by_one
 
 from stepwell.collectors.importers import InputError
+from stepwell.collectors.importers.strace import calls
+from stepwell.collectors.importers.strace.lines import LINES
 from stepwell.store import Store
 
 
@@ -286,8 +289,8 @@ def test_what_is_no_regular_file_is_counted(store: Store, log: Path) -> None:
     ]
 
 
-FDS = st.integers(3, 5)
-PATHS = st.sampled_from(["/d/a", "/d/b, c", "/d/é", "/dev/null", "/d/a (deleted)", "pipe:[3]"])
+FDS = st.sampled_from([3, 3, 3, 4, 5])
+PATHS = st.sampled_from(["/d/a"] * 6 + ["/d/b, c", "/d/é", "/dev/null", "/d/a (deleted)", "pipe:[3]"])
 DATA = st.sampled_from(['"x"', r'"\"), 5) = 9 <0.1>"...', '""'])
 TRANSFER = st.builds(
     "{}({}<{}>, {}, {}{}) = {}".format,
@@ -304,15 +307,55 @@ OTHER |= st.builds(
 )
 
 
-@given(st.lists(st.tuples(TRANSFER | OTHER, st.integers(7, 8), st.booleans()), min_size=1, max_size=40))
+OTHER |= st.builds(
+    "fstat({}<{}>, {{st_mode=S_IF{}|0644, st_size={}, ...}}) = 0".format,
+    FDS,
+    PATHS | st.just("/d/st_mode=S_IFDIR, st_size=7, "),
+    st.sampled_from(["REG", "DIR"]),
+    st.sampled_from(["0", "4096", "9" * 19]),
+)
+OTHER |= st.sampled_from([
+    "lseek(3</d/a>, 5, SEEK_SET) = 5", "dup2(3</d/a>, 4) = 4</d/a>", "pread64(3</d/a>,  <unfinished ...>",
+    "close(3) = 0", '<... pread64 resumed>"x", 9, 7) = 9', "+++ exited with 0 +++", '--- SIGCHLD {} ---',
+    'rename("/d/a", "/d/b, c") = 0', "fcntl(3</d/a>, F_SETFL, O_RDWR|O_APPEND) = 0", "mmap(NULL, 9, PROT_READ) = 0x7f",
+])  # fmt: skip
+PIECES = rb"""(|)|<|>|) = |= 1|"|\\|\"|, |,|[|{|}|/*|*/|\303|(deleted)|0|9999999999999999999|-1|...|read""".split(b"|")
+PIECES += [b"\n", b"\r\n", b"\xff", b"</d/a>", b" = ?", b"[pid 9] "]
+
+
+@given(
+    st.lists(
+        st.tuples(TRANSFER | TRANSFER | OTHER, st.sampled_from([7, 7, 8]), st.booleans()), min_size=9, max_size=40
+    ),
+    st.data(),
+)
 @settings(max_examples=200)
-def test_common_lines_say_what_all_lines_say(folder: Path, calls: list[tuple[str, int, bool]]) -> None:
-    """strace aligns results by spaces; behind a tab, which it never prints, a call is not taken for a common one."""
-    lines = timed("\n".join(f"{tid} {call}{' <0.000010>' if is_timed else ''}" for call, tid, is_timed in calls))
-    common, others = folder / "common", folder / "others"
-    common.write_text(lines)
-    others.write_text(lines.replace(") = ", ")\t= "))
-    assert records(common, "strace") == records(others, "strace")
+def test_many_lines_at_once_say_what_each_says(
+    folder: Path, called: list[tuple[str, int, bool]], data: st.DataObject
+) -> None:
+    lines = timed(
+        "\n".join(
+            f"{tid} {call}{' <0.000010>' if is_timed and ' = ' in call else ''}" for call, tid, is_timed in called
+        )
+    )
+    path = folder / "log"
+    path.write_bytes(hostile(data, lines.encode(), PIECES) if data.draw(st.booleans()) else lines.encode())
+    at_once, each = both_ways(path, "strace", calls, "LINES", one_by_one(LINES))
+    assert at_once == each
+
+
+def test_a_path_says_nothing_of_its_file(store: Store, log: Path) -> None:
+    path = "/d/st_mode=S_IFDIR, st_size=7, "
+    brought = imported(
+        store,
+        log,
+        f"""
+        7 openat(AT_FDCWD</d>, "x", O_RDONLY) = 3<{path}> <0.000010>
+        7 fstat(3<{path}>, {{st_mode=S_IFREG|0644, st_size=101, ...}}) = 0 <0.000010>
+        7 read(3<{path}>, "x", 11) = 11 <0.000010>
+        """,
+    )
+    assert brought.rows("SELECT path, size FROM files WHERE trace = $trace") == [(path, 101)]
 
 
 def test_libaio_as_it_is_submitted(store: Store, log: Path) -> None:
