@@ -1,8 +1,9 @@
 """A reader that reads what a list says, in its order: `python tests/bench/follow.py ORDER ROOT [options]`.
 
-Each line is `PATH`, a whole file, or `PATH<TAB>OFFSET<TAB>SIZE`; an empty line ends an epoch, whose files then leave
-the page cache, as those of a set larger than the memory do.  Workers are processes that begin anew with each epoch; the
-n-th takes every n-th line.  Printed are the seconds that took, the processor time, and a digest of all bytes.
+Each line is `PATH`, a whole file, or `PATH<TAB>OFFSET<TAB>SIZE`; an empty line ends an epoch.  With several epochs each
+file leaves the page cache when it was read, as those of a set larger than the memory do.  Workers are processes that
+begin anew with each epoch; the n-th takes every n-th line.  Printed are the seconds that took, the processor time, and
+a digest of all bytes.
 """
 
 from __future__ import annotations
@@ -23,74 +24,75 @@ from typing import Any
 
 import numpy as np
 
-Steps = list[list[str]]
+Parts = list[list[str]]
+"""Offset and size of each part of a file that is to be read; no part is the whole file."""
 
 
-def read(root: str, steps: Steps, advice: int = os.POSIX_FADV_NORMAL) -> Iterator[bytes]:
-    """Read pieces where they are told, else whole files, 128 KiB at a time."""
-    for path, group in groupby(steps, lambda step: step[0]):
-        descriptor = os.open(f"{root}/{path}", os.O_RDONLY)
-        os.posix_fadvise(descriptor, 0, 0, advice)
-        for _, *where in group:
-            if where:
-                yield os.pread(descriptor, int(where[1]), int(where[0]))
-            else:
-                while data := os.read(descriptor, 1 << 17):
-                    yield data
-        os.close(descriptor)
+def read(path: str, parts: Parts, advice: int = os.POSIX_FADV_NORMAL) -> Iterator[bytes]:
+    """Read the parts of a file, or all of it, 128 KiB at a time."""
+    descriptor = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(descriptor, 0, 0, advice)
+    for part in parts:
+        if part:
+            yield os.pread(descriptor, int(part[1]), int(part[0]))
+        else:
+            while data := os.read(descriptor, 1 << 17):
+                yield data
+    os.close(descriptor)
 
 
-def unaided(root: str, steps: Steps) -> Iterator[bytes]:
+def unaided(path: str, parts: Parts) -> Iterator[bytes]:
     """Read the same, and let the kernel read nothing ahead."""
-    return read(root, steps, os.POSIX_FADV_RANDOM)
+    return read(path, parts, os.POSIX_FADV_RANDOM)
 
 
-def npz(root: str, steps: Steps) -> Iterator[bytes]:
+def npz(path: str, _: Parts) -> Iterator[bytes]:
     """Load what numpy saved, as MLPerf Storage's readers of UNet3D do."""
-    for (path,) in steps:
-        with np.load(f"{root}/{path}") as file:
-            yield file["x"].tobytes()
+    with np.load(path) as file:
+        yield file["x"].tobytes()
 
 
-def tensors(root: str, steps: Steps) -> Iterator[bytes]:
-    """Map files of safetensors and copy one tensor after the other.
+def tensors(path: str, _: Parts) -> Iterator[bytes]:
+    """Map a file of safetensors and copy one tensor after the other.
 
     The format: https://huggingface.co/docs/safetensors (8 bytes of length, a JSON header, the tensors).
     """
-    for (path,) in steps:
-        with Path(root, path).open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
-            begin = 8 + int.from_bytes(data[:8], "little")
-            for about in json.loads(data[8:begin]).values():
-                first, last = about["data_offsets"]
-                yield data[begin + first : begin + last]
+    with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+        begin = 8 + int.from_bytes(data[:8], "little")
+        for about in json.loads(data[8:begin]).values():
+            first, last = about["data_offsets"]
+            yield data[begin + first : begin + last]
 
 
-HOW: dict[str, Callable[[str, Steps], Iterator[bytes]]] = {
+HOW: dict[str, Callable[[str, Parts], Iterator[bytes]]] = {
     reader.__name__: reader for reader in (read, unaided, npz, tensors)
 }
 
 
-def take(steps: Steps, options: argparse.Namespace) -> str:
+def take(steps: list[list[str]], options: argparse.Namespace) -> str:
     """Read some steps; after each piece compute, or wait for an accelerator."""
     digest = hashlib.blake2b()
-    for data in HOW[options.how](options.root, steps):
-        digest.update(data)
-        until = time.thread_time() + options.work_ms / 1000
-        while time.thread_time() < until:
-            hashlib.sha256(_WORKED_ON).digest()
-        if options.pause_ms:
-            time.sleep(options.pause_ms / 1000)
+    for name, group in groupby(steps, lambda step: step[0]):
+        path = f"{options.root}/{name}"
+        for data in HOW[options.how](path, [part for _, *part in group]):
+            digest.update(data)
+            until = time.thread_time() + options.work_ms / 1000
+            while time.thread_time() < until:
+                hashlib.sha256(_WORKED_ON).digest()
+            if options.pause_ms:
+                time.sleep(options.pause_ms / 1000)
+        if options.forget:
+            forget(path)
     return digest.hexdigest()
 
 
 _WORKED_ON = bytes(1 << 17)
 
 
-def forget(root: str, steps: Steps) -> None:
-    for path in {step[0] for step in steps}:
-        descriptor = os.open(f"{root}/{path}", os.O_RDONLY)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        os.close(descriptor)
+def forget(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(descriptor)
 
 
 def main() -> None:
@@ -105,11 +107,10 @@ def main() -> None:
     epochs = [
         [line.split("\t") for line in epoch.splitlines()] for epoch in Path(options.order).read_text().split("\n\n")
     ]
+    options.forget = len(epochs) > 1
     workers: Any = partial(take, options=options)
     began, digest = time.perf_counter(), hashlib.blake2b()
-    for number, steps in enumerate(epochs):
-        if number:
-            forget(options.root, epochs[number - 1])
+    for steps in epochs:
         if options.workers == 1:
             digest.update(take(steps, options).encode())
             continue

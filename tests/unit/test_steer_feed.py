@@ -87,8 +87,11 @@ def test_with_datasets_given_nothing_beside_them_is_told(recording: Recording) -
 def test_of_very_many_runs_the_last_are_told(recording: Recording, waiting: bool, number: int) -> None:
     recording.open(1, b"/d/f")
     recording.run(1, at=np.arange(997) + 1, offset=np.arange(997) * 8192)
-    runs = [message for message in told(recording, waiting=waiting) if isinstance(message, Run)]
+    recording.add(EVENT, b"", thread=1, event=EventKind.CLOSE, open=1, start_ns=T0 + MS)
+    *others, close = told(recording, waiting=waiting)
+    runs = [message for message in others if isinstance(message, Run)]
     assert [run.offset // 8192 for run in runs] == list(range(997 - number, 997))
+    assert close == Close("/d/f", "1001", T0 + MS, untold=True)
 
 
 def test_files_are_closed_when_the_last_thread_of_their_process_ends(recording: Recording) -> None:

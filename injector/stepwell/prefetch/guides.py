@@ -8,7 +8,7 @@ from stepwell.prefetch.board import Board
 from stepwell.prefetch.files import Files
 from stepwell.prefetch.learning import Learning
 from stepwell.prefetch.orders import JUDGED, Sequence
-from stepwell.prefetch.protocol import Entry, Policy
+from stepwell.prefetch.protocol import Close, Entry, Policy
 from stepwell.prefetch.roots import Dataset
 from stepwell.prefetch.sources import OrderSource, Pace
 from stepwell.prefetch.windows import Waits, Window
@@ -38,6 +38,8 @@ class Guides:
         self._files = files
         self._learning: dict[str, Learning] = {}
         self._epochs: dict[str, int] = {}
+        self._unread: set[str] = set()
+        """Files of the given order that were opened and come again in it, until something of them is read."""
         self._visits = 0
 
     # ---- the given order ----
@@ -57,13 +59,15 @@ class Guides:
             self._leave_out(self.known.sequence.advance(index))
             self._board.wake("order")
 
+    def _comes_again(self, path: str) -> bool:
+        return self.known is not None and len(self.known.sequence.places.get(path, ())) > 1
+
     def has_parts(self, path: str) -> bool:
         """Whether the given order comes to parts of a file: then opens do not tell which step is meant."""
-        if self.known is None:
+        if self.known is None or not self._comes_again(path):
             return False
         sequence = self.known.sequence
-        places = sequence.places.get(path, ())
-        return len(places) > 1 and any(sequence.entries[place].size is not None for place in places)
+        return any(sequence.entries[place].size is not None for place in sequence.places[path])
 
     # ---- what readers do ----
 
@@ -81,7 +85,10 @@ class Guides:
         if self._visits % SWEEP_EVERY == 0:
             self._sweep()
         if self.known:
-            if not self.has_parts(path):
+            # A file that is opened without being read does not come again for that.
+            if self.told and self._comes_again(path):
+                self._unread.add(path)
+            elif not self.has_parts(path):
                 self._follow(self.known, path, now_ns)
             if self.known.sequence.follows:
                 return
@@ -92,6 +99,9 @@ class Guides:
         self.told = True
         last = first + (count - 1) * stride
         self._of(dataset).read(path, min(first, last), max(first, last) + size, count * size)
+        if self.known and path in self._unread and not self.has_parts(path):
+            self._follow(self.known, path, now_ns)
+        self._unread.discard(path)
         if self.known and self.has_parts(path):
             for step in range(count):
                 offset, end = first + step * stride, first + step * stride + size
@@ -99,8 +109,12 @@ class Guides:
                 while offset < end and (entry := self._follow(self.known, path, now_ns, offset, end)):
                     offset = end if entry.size is None else entry.offset + entry.size
 
-    def closed(self, path: str) -> None:
+    def closed(self, message: Close) -> None:
         """The last reader of a file closed it: what is left of its step is no longer asked for."""
+        path = message.path
+        if self.known and message.untold and path in self._unread:
+            self._follow(self.known, path, message.time_ns)
+        self._unread.discard(path)
         self._board.drop(f"file {path}")
         for source in self._board.sources.values():
             if isinstance(source, OrderSource):

@@ -108,6 +108,9 @@ class Close:
     path: str
     reader: str
     time_ns: int
+    untold: Annotated[bool, "true: not all of its accesses were told, so that nobody knows what was not reached"] = (
+        False
+    )
 
 
 @dataclass(frozen=True)

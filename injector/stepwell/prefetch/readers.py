@@ -97,15 +97,16 @@ class Readers:
         if openers:
             return
         self._openers.pop(message.path, None)
+        parts = self._guides.has_parts(message.path)
+        if not parts:
+            # Where not all accesses were told, nobody can know better than that an open file was read.
+            used = message.untold or message.path not in self._told
+            self._board.abandon(self._board.ledger.of_file(message.path), used=used)
+            self._told.discard(message.path)
         for name in list(self._of_path.get(message.path, ())):
             self._end(name)
-        if self._guides.has_parts(message.path):
-            return
-        # Where no access was told, nobody can know better than that an open file was read.
-        told = message.path in self._told
-        self._told.discard(message.path)
-        self._board.abandon(self._board.ledger.of_file(message.path), used=not told)
-        self._guides.closed(message.path)
+        if not parts:
+            self._guides.closed(message)
 
     # ---- parts ----
 

@@ -71,6 +71,8 @@ class Feed:
         self._before = none, none  # when open runs started, in that order, and their accesses, as of the last call
         self._processes: dict[int, int] = {}
         self._threads: dict[int, set[int]] = {}
+        self._untold: set[int] = set()
+        """Open files of whose reads only a sample was told."""
         self.meter = Meter()
 
     def tell(self, blocks: Iterable[Block], open_runs: Records, *, waiting: bool) -> list[Message]:
@@ -91,6 +93,9 @@ class Feed:
                 self.meter.ended(reads)
                 ended.append(reads["start_ns"])
                 last = reads[-room:] if room else reads[:0]
+                left_out = reads["open"][: len(reads) - len(last)]
+                # Runs of one file stand together: of each only the first is looked at.
+                self._untold.update(left_out[np.flatnonzero(np.diff(left_out, prepend=left_out[:1] + 1))].tolist())
                 room -= len(last)
                 told += [self._run(run) for run in last]
             else:
@@ -183,7 +188,8 @@ class Feed:
     def _closed(self, number: int, time_ns: int) -> Iterator[tuple[int, Message]]:
         if (file := self._files.pop(number, None)) is not None:
             self._numbers = None
-            yield time_ns, Close(file.path, file.reader, time_ns)
+            yield time_ns, Close(file.path, file.reader, time_ns, untold=number in self._untold)
+            self._untold.discard(number)
 
     def _ended(self, thread: int, end_ns: int) -> Iterator[tuple[int, Message]]:
         """Close what a process had open when the last of its threads ends."""

@@ -194,6 +194,8 @@ def test_a_known_order_of_several_epochs_is_followed_through_all_of_them() -> No
     for path in (path for order in orders for path in order):
         world.read_file(path)
         world.cache = {page for page in world.cache if page[0] != path}  # as of a set larger than the memory
+        world.tell(Open(path, "1", world.now))
+        world.tell(Close(path, "1", world.now))
     totals = status(world).totals
     assert world.demand == 0
     assert totals.used_bytes + totals.late_bytes == totals.brought_bytes == files * blocks * epochs * BLOCK
@@ -350,6 +352,28 @@ def test_what_was_not_reached_when_the_file_is_closed_is_wasted() -> None:
     assert (closed.heads, status(world).ended) == ((), ())
     assert (before.wasted_bytes, after.wasted_bytes) == (0, before.ahead_bytes)
     assert after.ahead_bytes == 0
+
+
+def test_of_a_file_whose_accesses_were_not_all_told_the_rest_counts_as_used() -> None:
+    world = World({FILE: 211 * BLOCK})
+    world.tell(Order((Entry(FILE),), done=True))
+    world.tell(Open(FILE, "1", world.now))
+    world.settle()
+    world.read(FILE, Access(FILE, 0, BLOCK))
+    world.tell(Close(FILE, "1", world.now, untold=True))
+    totals = status(world).totals
+    assert (totals.used_bytes, totals.wasted_bytes) == (211 * BLOCK, 0)
+
+
+def test_a_step_that_comes_again_is_taken_by_accesses_that_were_not_told() -> None:
+    paths = names(7)
+    world = World(dict.fromkeys(paths, BLOCK))
+    world.tell(Order(tuple(Entry(path) for path in 2 * paths), done=True))
+    world.read_file(paths[0])
+    for path in paths[1:]:
+        world.tell(Open(path, "1", world.now))
+        world.tell(Close(path, "1", world.now, untold=True))
+    assert status(world).order_position == 7
 
 
 def test_a_policy_that_does_not_pay_is_stopped_with_its_reason() -> None:
