@@ -32,6 +32,9 @@ KINDS: dict[str, Callable[[Path, int], None]] = {
     "random": lambda spool, accesses: write_spool(spool, accesses, mixed=False, waiting=1 / 3),
     "sequential": write_sequential,
     "small files": lambda spool, accesses: write_files(spool, accesses, accesses // 10),
+    "twice as many, each opened once": lambda spool, accesses: write_files(
+        spool, accesses // 5, accesses // 5, epochs=1, places=5
+    ),
 }
 FORMS = ("table", "json", "html")
 REPEATED = 5

@@ -2,7 +2,7 @@
 
 `random`: single reads of 4 KiB at random offsets of 1,009 files by 17 threads, the worst case for the store.  `mixed`:
 half of the blocks hold longer runs with histograms instead.  Besides, files read along in one run each, and very many
-small files, read in epochs.
+small files, read in epochs, whole or here and there.
 """
 
 from __future__ import annotations
@@ -109,8 +109,11 @@ def write_sequential(path: Path, accesses: int) -> None:
         writer.write(RUN.kind, made)
 
 
-def write_files(path: Path, opens: int, files: int, *, epochs: int = 3, workers: int = 8) -> None:
-    """Small files read whole in a new order every epoch, by workers that share them; the first epoch waits."""
+def write_files(path: Path, opens: int, files: int, *, epochs: int = 3, workers: int = 8, places: int = 0) -> None:
+    """Small files read in a new order every epoch, by workers that share them; the first epoch waits.
+
+    They are read whole, or at so many places, ever further apart, so that no two reads make a run.
+    """
     rng = np.random.default_rng(11)
     with SpoolWriter(path) as writer:
         writer.meta(uuid=path.stem, start_monotonic_ns=ORIGIN_NS, end_monotonic_ns=ORIGIN_NS + opens * 100_000)
@@ -128,10 +131,13 @@ def write_files(path: Path, opens: int, files: int, *, epochs: int = 3, workers:
                 OPEN, len(at), open=at + 1, ino=file + 1, thread=at % workers + 1, start_ns=start, latency_ns=9_000
             )
             writer.write(OPEN.kind, made, [b"%06d\0%03d\0data\0" % (one, one % 499) for one in file.tolist()])
-            single = records(
-                RUN_SHORT, len(at), thread=at % workers + 1, open=at + 1, count=1, seq=at // workers,
-                start_ns=start + 10_000, requested=131_072, size=65_536 + file * 4, tail=65_536 + file * 4,
-                latency_ns=20_000 + waits * 500_000, latency_max_ns=20_000 + waits * 500_000, wait_ns=waits * 500_000,
-                waited=waits, filled=waits * 17,
-            )  # fmt: skip
-            writer.write(RUN_SHORT.kind, single)
+            size = 4096 if places else 65_536 + file * 4
+            for place in range(places or 1):
+                single = records(
+                    RUN_SHORT, len(at), thread=at % workers + 1, open=at + 1, count=1,
+                    seq=at // workers * (places or 1) + place, start_ns=start + (place + 1) * 10_000,
+                    offset=place**2 * 16_384, requested=4096 if places else 131_072, size=size, tail=size,
+                    latency_ns=20_000 + waits * 500_000, latency_max_ns=20_000 + waits * 500_000,
+                    wait_ns=waits * 500_000, waited=waits, filled=waits * 17,
+                )  # fmt: skip
+                writer.write(RUN_SHORT.kind, single)

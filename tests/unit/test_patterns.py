@@ -97,6 +97,18 @@ def test_streams_that_are_recorded_in_turns_do_not_disturb_each_other(makers: li
     assert mixed.tobytes() == apart.tobytes()
 
 
+@given(makers=st.lists(ANY, min_size=7, max_size=13), seed=SEEDS)
+@settings(max_examples=31, deadline=None)
+def test_a_stream_sees_nothing_of_those_whose_memory_it_takes(makers: list[Maker], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    runs = [runs_of(maker(rng))[: rng.choice([3, 499])] for maker in makers]
+    each = [columns_of(found, number, Op.READ) for number, found in enumerate(runs)]
+    in_turn = evidence_of(each, HeadLimits(streams=3, shards=1))
+    apart = np.concatenate([evidence_of([columns]) for columns in each])
+    apart["lane"] = in_turn["lane"]
+    assert in_turn.tobytes() == apart.tobytes()
+
+
 @given(
     maker=st.sampled_from([stream, strided, uniform, FAMILIES["backward"][0]]), seed=SEEDS, far=st.integers(1, 2**40)
 )

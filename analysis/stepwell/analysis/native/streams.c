@@ -78,7 +78,7 @@ union unit {
 };
 
 struct part {
-	union unit units[PART_UNITS];
+	_Alignas(sizeof(union unit)) union unit units[PART_UNITS];
 	uint32_t used;
 };
 
