@@ -17,10 +17,12 @@ def as_json(said: dict[str, Any]) -> str:
     return json.dumps(said, separators=(",", ":"))
 
 
-def texts(records: Records, say: Callable[[Any], dict[str, Any]]) -> pa.Array:
+def texts(records: Records, say: Callable[[dict[str, Any]], dict[str, Any]]) -> pa.Array:
     """Return what is said of each record, as JSON; records whose bytes are the same are said once."""
     size = records.dtype.itemsize
     held = pa.py_buffer(np.ascontiguousarray(records))
     alike = pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), len(records), [None, held]).dictionary_encode()
     distinct = np.frombuffer(b"".join(alike.dictionary.to_pylist()), records.dtype)
-    return pa.array([as_json(say(one)) for one in distinct], pa.string()).take(alike.indices)
+    names = records.dtype.names or ()
+    said = [as_json(say(dict(zip(names, one, strict=True)))) for one in distinct.tolist()]
+    return pa.array(said, pa.string()).take(alike.indices)

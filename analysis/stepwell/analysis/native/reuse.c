@@ -185,7 +185,7 @@ static void distances(const struct sw_shards *sample, struct sw_reuse_evidence *
 		return;
 	for (uint32_t bucket = 0; bucket < buckets; bucket++)
 		found->again += sample->distances[bucket];
-	for (uint32_t bucket = 0; bucket < buckets; bucket++) {
+	for (uint32_t bucket = 0; bucket < buckets && found->again > 0; bucket++) {
 		double around = 0;
 
 		for (uint32_t near = bucket < half ? 0 : bucket - half; near <= bucket + half && near < buckets; near++)

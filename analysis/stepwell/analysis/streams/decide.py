@@ -222,14 +222,16 @@ def trend(evidence: Evidence) -> tuple[Bools, Bools]:
     Of n places in random order, k rising lines explain 2k/sqrt(n), about (Vershik and Kerov, 1977). What they explain
     of the rest is what tells an order. It shows on some scale: pieces that are read forwards may follow backwards.
     """
-    number = _f(evidence["sampled"])[:, None] / 2 ** np.arange(SCALES)
+    told = np.flatnonzero(evidence["sampled"] >= limits.SAMPLES)  # with fewer there is no scale to tell it on
+    number = _f(evidence["sampled"][told])[:, None] / 2 ** np.arange(SCALES)
     chance = np.minimum(2 * np.arange(1, LINES + 1) / np.sqrt(np.maximum(number, 1))[:, :, None], 1)
     enough = (number >= limits.SAMPLES)[:, :, None]
     excess = [
-        np.where(enough, _ratio(_f(evidence[lines]) / np.maximum(number, 1)[:, :, None] - chance, 1 - chance), 0)
+        np.where(enough, _ratio(_f(evidence[lines][told]) / np.maximum(number, 1)[:, :, None] - chance, 1 - chance), 0)
         for lines in ("rising", "falling")
     ]
-    rising, falling = (one.max(axis=(1, 2)) for one in excess)
+    rising, falling = np.zeros(len(evidence)), np.zeros(len(evidence))
+    rising[told], falling[told] = (one.max(axis=(1, 2)) for one in excess)
     return (rising >= limits.TREND) & (rising > falling), (falling >= limits.TREND) & (falling > rising)
 
 
@@ -278,34 +280,40 @@ def _mix(evidence: Evidence, shares: Floats, share: Floats, pattern: np.ndarray[
 
     A change between a stride and none is one only if there is one stride, not what several threads leave each other.
     """
+    accesses = _f(evidence["accesses"])
+    long = np.flatnonzero(accesses >= limits.PHASED)
+    in_phases, purest = np.zeros(len(evidence), bool), np.zeros(len(evidence))
+    in_phases[long], purest[long] = _in_phases(evidence[long])
+    several = (np.sort(shares, axis=1)[:, -2] >= (1 - limits.MAJORITY) / 2) & (accesses >= 4 * limits.MINIMUM)
+    divided = (share < limits.MAJORITY) & several
+    mixed = in_phases | divided
+    kept = np.where(share >= limits.MAJORITY, certain, 0)
+    certain = np.where(
+        in_phases, wilson(purest, accesses), np.where(divided, wilson(shares.sum(axis=1), accesses), kept)
+    )
+    return np.where(mixed, MIXED, pattern), certain
+
+
+def _in_phases(evidence: Evidence) -> tuple[Bools, Floats]:
+    """Tell which streams change in time, and the mean share of the main kind in their parts."""
     kind, purity, there = phases(evidence)
     parts = there.sum(axis=1)
     pure = there & (purity >= limits.PHASE)
     members = [(pure & (kind == one)).sum(axis=1) for one in range(len(_KINDS))]
-    counts = np.stack(members, axis=1)
+    second = np.sort(np.stack(members, axis=1), axis=1)[:, -2]
     changes = ((kind[:, 1:] != kind[:, :-1]) & there[:, 1:]).sum(axis=1)
-    accesses = _f(evidence["accesses"])
     strides = _f(evidence["steps"][:, _STRIDED])
     ahead = (kind <= 1) | ~there
     one_stride = _most(evidence, "stride")[1] >= limits.MAJORITY * strides
     in_phases = (
         (parts >= limits.MINIMUM)
-        & (accesses >= limits.PHASED)
         & (one_stride | ~ahead.all(axis=1))
         & (pure.sum(axis=1) >= parts - changes)
-        & (np.sort(counts, axis=1)[:, -2] >= 1)
+        & (second >= 1)
         & (changes <= 2)
-        & (np.sort(counts, axis=1)[:, -2] * 6 >= parts)
+        & (second * 6 >= parts)
     )
-    several = (np.sort(shares, axis=1)[:, -2] >= (1 - limits.MAJORITY) / 2) & (accesses >= 4 * limits.MINIMUM)
-    divided = (share < limits.MAJORITY) & several
-    mixed = in_phases | divided
-    kept = np.where(share >= limits.MAJORITY, certain, 0)
-    purest = _ratio((purity * there).sum(axis=1), _f(parts))
-    certain = np.where(
-        in_phases, wilson(purest, accesses), np.where(divided, wilson(shares.sum(axis=1), accesses), kept)
-    )
-    return np.where(mixed, MIXED, pattern), certain
+    return in_phases, _ratio((purity * there).sum(axis=1), _f(parts))
 
 
 def _append(evidence: Evidence, about: Circumstances, pattern: np.ndarray[Any, Any], certain: Floats) -> Pair:
