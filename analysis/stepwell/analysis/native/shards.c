@@ -243,7 +243,7 @@ int sw_shards_take(struct sw_shards *shards, const struct sw_reference *referenc
 		shards->owners[block->position] = 0;
 		block->position = 0;
 	}
-	if (!shards->distances) {
+	if (seen && !shards->distances) {
 		shards->distances = calloc((size_t)SW_OCTAVES * SW_USES_PER_OCTAVE, sizeof(*shards->distances));
 		if (!shards->distances)
 			return -1;

@@ -32,7 +32,7 @@ struct sw_shards {
 	uint32_t least; /* blocks that are kept whatever they cost */
 	uint32_t effort, spent; /* references between two halvings of more than the least, and those since the last */
 	uint32_t position, positions;
-	float *distances; /* uses again, by distance; made when the first comes */
+	float *distances; /* uses again, by distance; made when a block comes again */
 	double *curve; /* references, by distance; only where a curve was asked for */
 	double *windows; /* unique 64ths of blocks, by window of time */
 	uint32_t per_octave, window_count;
