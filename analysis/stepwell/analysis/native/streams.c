@@ -505,9 +505,12 @@ SW_API int64_t sw_streams_feed(struct sw_streams *t, const struct sw_columns *c,
 /* Give out streams that are under way, until `most` can be taken. Returns how many can be, or -1 without memory. */
 SW_API int64_t sw_streams_finish(struct sw_streams *t, size_t most)
 {
-	for (int i = 0; i < PARTS; i++)
+	for (int i = 0; i < PARTS && t->done_count < most; i++) {
 		if (t->parts[i] && !drain(t, t->parts[i]))
 			return -1;
+		free(t->parts[i]);
+		t->parts[i] = NULL;
+	}
 	for (; t->finished < t->slots.count && t->done_count < most; t->finished++)
 		if (at(t, t->finished)->used && !give_out(t, t->finished))
 			return -1;

@@ -76,7 +76,7 @@ class Patterns:
         self._all: list[Records] = []
         self._shown: list[Evidence] = []
         self._verdicts: list[Records] = []
-        self._least = -1  # bytes; streams that have no more come too late to be shown
+        self._least = (-1, 0)  # bytes and open file of the last stream that would be shown
 
     def __enter__(self) -> Self:
         return self
@@ -132,7 +132,9 @@ class Patterns:
         verdicts = decide(evidence, Circumstances(size, exact, appending, facts.seen))
         kept = condense(evidence, verdicts)
         self._all.append(kept)
-        shown = ~kept["is_lane"] & (kept["bytes"] > self._least)
+        octets, opened = self._least
+        more = (kept["bytes"] > octets) | ((kept["bytes"] == octets) & (kept["open"] <= opened))
+        shown = more & ~kept["is_lane"]
         self._shown.append(evidence[shown])
         self._verdicts.append(kept[shown])
         if sum(map(len, self._shown)) > 2 * limits.STREAM_ROWS:
@@ -140,11 +142,11 @@ class Patterns:
 
     def _keep_largest(self) -> None:
         verdicts = np.concatenate(self._verdicts)
-        largest = np.argsort(-verdicts["bytes"], kind="stable")[: limits.STREAM_ROWS]
+        largest = np.lexsort((verdicts["thread"], verdicts["open"], -verdicts["bytes"]))[: limits.STREAM_ROWS]
         self._shown = [np.concatenate(self._shown)[largest]]
         self._verdicts = [verdicts[largest]]
         if len(largest) == limits.STREAM_ROWS:
-            self._least = int(verdicts["bytes"][largest[-1]])
+            self._least = int(verdicts["bytes"][largest[-1]]), int(verdicts["open"][largest[-1]])
 
     def _streams(self, dataset: np.ndarray[Any, Any]) -> pa.Table:
         if not self._all:

@@ -124,7 +124,7 @@ UNSURE_SIZE = 0.7
 in traces of other tools, which do not tell sizes."""
 
 STREAM_ROWS = 10_000
-"""Streams that get a row of their own: those with most bytes. All count in the rows of their files."""
+"""Streams that get a row of their own: those with most bytes, then those opened first. All count for their files."""
 
 FILE_ROWS = 100_000
 """Files that get a row of their own: those with most bytes. All count in the rows of their datasets and workloads."""
