@@ -1,7 +1,7 @@
 """strace's text: what system calls did to files.
 
-`lines.py` takes lines apart, `calls.py` makes calls of them, `tasks.py` follows processes and their descriptors, and
-`files.py` tells the trace what a call does to a file.
+`lines.py` takes lines apart, `calls.py` makes calls of them (`made.py`), `tasks.py` follows processes and their
+descriptors, and `files.py` tells the trace what a call does to a file.
 
 Made for `strace -f -ttt -T -y -o FILE`; without -f, -T or -y, or with -yy, it is read as far as it goes.
 """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from stepwell.collectors.importers.source import Input
-from stepwell.collectors.importers.strace.files import HANDLERS, PLAIN, Files, Made
+from stepwell.collectors.importers.strace.files import HANDLERS, PLAIN, Files
 from stepwell.collectors.importers.strace.lines import LINES, Begun, Call, Ended, Line, Superseded, parsed
+from stepwell.collectors.importers.strace.made import Made
 from stepwell.collectors.importers.strace.tasks import FORKS, Tasks
 from stepwell.collectors.importers.writer import TraceWriter
 

@@ -6,12 +6,9 @@ import errno
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar
 
 from stepwell.collectors.importers.strace.lines import (
-    Call,
     arguments,
     descriptor,
     integer,
@@ -19,6 +16,7 @@ from stepwell.collectors.importers.strace.lines import (
     string,
     strings,
 )
+from stepwell.collectors.importers.strace.made import Made, flags_of, iovec, is_of_descriptor, result_of
 from stepwell.collectors.importers.strace.tasks import NO_FILES, OpenFile, Task
 from stepwell.collectors.importers.writer import TraceWriter
 from stepwell.trace.definition import EventKind, Op, OpenFlag, RunFlag
@@ -32,9 +30,6 @@ AIO_LIMIT = "libaio: accesses are told when they were submitted, as asked for; w
 ESTIMATED = "offsets estimated: the descriptor was open before the log began, and is taken to have been at 0"
 
 _RETRIED = frozenset({"EAGAIN", "EINTR", "EWOULDBLOCK"})
-_PATH = re.compile(r"</[^<>()\\]*>")
-"""What follows a descriptor that was made, and takes what it says as it stands."""
-_IOVEC = re.compile(r"iov_len=(\d{1,19})")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _STAT = re.compile(r"(?:st|stx)_mode=S_IF(?P<kind>[A-Z]+)\b.*?(?:st|stx)_size=(?P<size>\d{1,18})\b")
 _Value = TypeVar("_Value")
@@ -57,44 +52,6 @@ _NO_TRANSFERS = frozenset({"IOCB_CMD_FSYNC", "IOCB_CMD_FDSYNC", "IOCB_CMD_POLL",
 
 _REMEMBERED = 1 << 16
 """Paths whose size or former name is remembered."""
-
-
-@dataclass(slots=True)
-class Made:
-    """A system call that was made: by whom, its end, its arguments, and when it began."""
-
-    task: Task
-    call: Call
-    given: str
-    start_ns: int | None
-    _arguments: list[str] | None = None
-
-    @property
-    def arguments(self) -> list[str]:
-        """Its arguments as strace printed them."""
-        if self._arguments is None:
-            self._arguments = arguments(self.given)
-        return self._arguments
-
-    @property
-    def rest(self) -> str:
-        """What strace printed after the first argument."""
-        call = self.call
-        return self.given[len(self.argument(0) if call.own is None else f"{call.own}<{call.path}>") :]
-
-    @property
-    def result(self) -> int:
-        """What it returned; -1 where strace does not say."""
-        return -1 if self.call.result is None else self.call.result
-
-    @property
-    def took_ns(self) -> int:
-        """How long it took, 0 when unknown."""
-        return self.call.took_ns or 0
-
-    def argument(self, index: int) -> str:
-        """Return an argument as strace printed it, "" where there is none."""
-        return self.arguments[index] if index < len(self.arguments) else ""
 
 
 class Files:
@@ -133,7 +90,7 @@ class Files:
 
     def vector(self, made: Made, op: Op, offset: int | None = None) -> None:
         """A read or write of several buffers."""
-        self._access(made, made.argument(0), op, _iovec(_STRING.sub("", made.argument(1))), offset)
+        self._access(made, made.argument(0), op, iovec(_STRING.sub("", made.argument(1))), offset)
 
     def vector_at(self, made: Made, op: Op) -> None:
         """The same at an offset."""
@@ -239,7 +196,7 @@ class Files:
         if op is None:
             return told.get("aio_lio_opcode", "") in _NO_TRANSFERS
         buffers, offset = _STRING.sub("", told.get("aio_buf", "")), integer(told.get("aio_offset", ""))
-        size = integer(told.get("aio_nbytes", "")) if "aio_nbytes" in told else _iovec(buffers)
+        size = integer(told.get("aio_nbytes", "")) if "aio_nbytes" in told else iovec(buffers)
         if size is None or offset is None:
             return False
         file = self._entry(made.task, told.get("aio_fildes", ""))
@@ -259,14 +216,14 @@ class Files:
     def open(self, made: Made, path: int, flags: int, directory: int | None = None) -> None:
         """Open a file; the arguments' places are given."""
         name = self._path(made, directory, path)
-        self._opened(made, name or "", _flags(made.argument(flags)))
+        self._opened(made, name or "", flags_of(made.argument(flags)))
 
     def create(self, made: Made) -> None:
         """Create or empty a file."""
         self._opened(made, self._path(made, None, 0) or "", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
 
     def _opened(self, made: Made, path: str, flags: int) -> None:
-        new = _result(made)
+        new = result_of(made)
         if new is None:
             return
         path = new[1] or path
@@ -285,7 +242,7 @@ class Files:
 
     def duplicate(self, made: Made, flags: int | None = None) -> None:
         """Make another descriptor of an open file."""
-        new, file = _result(made), self._first(made)
+        new, file = result_of(made), self._first(made)
         if new is not None and file is not None and made.task.table.files.get(new[0]) is not file:
             cloexec = flags is not None and "O_CLOEXEC" in made.argument(flags)
             self._set(made, new[0], file, closed_by_exec=cloexec)
@@ -294,7 +251,7 @@ class Files:
         """fcntl(2), as far as it makes or changes descriptors."""
         command, said = made.argument(1), made.argument(2)
         if command in {"F_DUPFD", "F_DUPFD_CLOEXEC"}:
-            new, file = _result(made), self._first(made)
+            new, file = result_of(made), self._first(made)
             if new is not None and file is not None:
                 self._set(made, new[0], file, closed_by_exec=command == "F_DUPFD_CLOEXEC")
         elif command == "F_SETFD":
@@ -346,7 +303,7 @@ class Files:
 
     def stat(self, made: Made) -> None:
         """A stat of a descriptor tells whether it is a file, and how large."""
-        file = self._first(made) if _is_of_descriptor(made) else None
+        file = self._first(made) if is_of_descriptor(made) else None
         if file is None or made.result != 0:
             return
         if found := _STAT.search(_STRING.sub("", made.rest)):
@@ -503,35 +460,9 @@ def _remember(known: dict[str, _Value], path: str, value: _Value) -> None:
     known[path] = value
 
 
-def _iovec(buffers: str) -> int | None:
-    """Return the bytes of several buffers; None where strace did not print them all."""
-    return None if buffers.endswith("...]") else sum(map(int, _IOVEC.findall(buffers)))
-
-
-def _result(made: Made) -> tuple[int, str | None] | None:
-    """Return the descriptor that a call made, and its path where -y told it."""
-    said = made.call.said
-    if _PATH.fullmatch(said):
-        return (made.result, said[1:-1]) if made.result >= 0 else None
-    made_one = descriptor(f"{made.result}{said}")
-    return None if made_one is None or made_one.number < 0 else (made_one.number, made_one.path)
-
-
 def _may_be_file(path: str, *, told: bool) -> bool:
     """Tell whether a path may be a regular file's; what -y tells of others does not begin with a slash."""
     return (path.startswith("/") or (not told and path != "")) and not NO_FILES.match(path)
-
-
-def _is_of_descriptor(made: Made) -> bool:
-    return made.call.name.startswith("fstat") or made.argument(1) == '""'
-
-
-@lru_cache(maxsize=128)  # few are in use, and a hostile one may be as long as a line
-def _flags(text: str) -> int:
-    """Return the flags of an open as strace prints them, openat2's among others."""
-    words = text.removeprefix("{flags=").split(",")[0].rstrip("}").split("|")
-    values = (getattr(os, word, 0) for word in words if word.startswith("O_"))
-    return sum(value for value in values if isinstance(value, int))
 
 
 Handler = Callable[[Files, Made], None]
