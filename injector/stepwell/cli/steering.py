@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,9 +143,9 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Steerin
     planned = [target.path for target in plan.targets if target.policy != "none"]
     roots = [str(wanted.under)] if wanted.under and not plan.targets else []
     options = _options(limits)
-    with tempfile.TemporaryDirectory(prefix="stepwell-order.") as directory:
+    with contextlib.ExitStack() as cleanup:
         if wanted.order_from:
-            roots, file = _order(place, wanted.order_from, wanted.under, Path(directory))
+            roots, file = cleanup.enter_context(_order(place, wanted.order_from, wanted.under))
             options += [*(f"--root={root}" for root in roots), f"--order={file}"]
         engine = Engine(options)
         mounts = _mounts(plan) if wanted.tune_mounts else None
@@ -161,7 +161,7 @@ def _mounts(plan: Plan) -> MountTuning:
 def set_back() -> None:
     """Undo what runs that were killed have left changed in mounts, and say so."""
     notes = mount_notes()
-    if any(notes.glob("*.json")):
+    if os.access(notes, os.R_OK | os.X_OK) and any(notes.glob("*.json")):
         from stepwell.mounts.tuned import restore_left
 
         for told in restore_left(notes):
@@ -179,17 +179,23 @@ def _options(limits: Budget) -> list[str]:
     return [f"--{name}={value}" for name, value in given.items() if value is not None]
 
 
-def _order(place: Place, given: str, under: Path | None, directory: Path) -> tuple[list[str], Path]:
-    """Return the directories of what a known order names, and the file that has it."""
+@contextlib.contextmanager
+def _order(place: Place, given: str, under: Path | None) -> Iterator[tuple[list[str], Path]]:
+    """Yield the directories of what a known order names, and the file that has it."""
     from stepwell.steer.orders import of_file
 
     file = Path(given)
     if file.exists():
-        return of_file(file, under or Path.cwd()), file
+        yield of_file(file, under or Path.cwd()), file
+        return
     if not (given.isdecimal() or given == "last"):
         raise OrderError(f"{file} is neither a file nor the number of a trace; check its spelling")
+    import tempfile
+
     from stepwell.steer.traced import of_trace
 
-    file = directory / "order.arrow"
-    with place.reading() as store:
-        return of_trace(store, trace_number(store, given), file), file
+    with tempfile.TemporaryDirectory(prefix="stepwell-order.") as directory:
+        file = Path(directory) / "order.arrow"
+        with place.reading() as store:
+            roots = of_trace(store, trace_number(store, given), file)
+        yield roots, file

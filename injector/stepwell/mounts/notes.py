@@ -79,6 +79,8 @@ class Note:
 
 def left(directory: Path) -> Iterator[Change]:
     """Yield what processes that were killed have left changed in mounts; notes of mounts that are gone are removed."""
+    if not os.access(directory, os.R_OK | os.X_OK):  # there is none, or it is somebody else's
+        return
     for path in sorted(directory.glob("*.json")):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
