@@ -16,6 +16,7 @@ from tests.truth.accesses import Rng, Series, disturbed, interleaved, thinned
 from tests.truth.composed import COMPOSED
 from tests.truth.heldout import HELD_OUT
 from tests.truth.judged import judge, names
+from tests.truth.later import LATER
 from tests.truth.patterns import FAMILIES
 from tests.truth.unseen import UNSEEN, Label, Maker
 
@@ -49,11 +50,12 @@ SETS: dict[str, tuple[Labelled, set[str]]] = {
     "families that rules were chosen on": (_labelled(FAMILIES), ALONE),
     "families made later": (_labelled(HELD_OUT), ALONE),
     "programs of the field": (UNSEEN, set(DISTURBANCES)),
+    "programs of the field, written after the rules": (LATER, set(DISTURBANCES)),
     "put together at random": (COMPOSED, set(DISTURBANCES)),
 }
 PAIRLESS = {
     "tiny_whole", "tiny_part", "log_append", "write_ahead_log", "warm_up_then_lookups", "tac", "reverse_playback",
-    "short_reads",
+    "short_reads", "there_and_back",
 }  # fmt: skip
 
 

@@ -343,7 +343,8 @@ def _whole(
     rounds = np.maximum(np.rint(best / np.maximum(high, 1)), 1)
     requests = _f(evidence["best_accesses"]) / rounds
     complete = (
-        (pattern != APPEND)
+        # Windows that overlap go on at a distance, and are no passes.
+        ~np.isin(pattern, (APPEND, STRIDED))
         & (best > 0)
         & (evidence["best_offset"] == 0)
         & (best >= limits.WHOLE_SHARE * np.maximum(high, about.size))
