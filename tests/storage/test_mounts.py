@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -249,6 +250,17 @@ def test_a_client_that_refuses_to_be_mounted_again_serves_on(volume: JuiceFS, no
 
 
 @needs_juicefs
+def test_what_is_mounted_on_top_is_taken_away_again(volume: JuiceFS) -> None:
+    with volume.in_background(volume.objects) as point, reading(point / "large"):
+        client = juicefs.find(here(point))
+        other = replace(client, arguments=(*client.arguments[:2], "--max-fuse-io", "64K", *client.arguments[2:]))
+        with pytest.raises(MountError, match="did not take"):
+            juicefs.again(here(point), other, {"prefetch": "0"})
+        assert sum(one.point == str(point) for one in mounts()) == 1
+        assert juicefs.find(here(point)) == client
+
+
+@needs_juicefs
 def test_a_client_in_the_foreground_is_left_alone(volume: JuiceFS, notes: Path) -> None:
     with volume._serving("--read-only", "--cache-dir", str(volume.work / "cache")):
         tuned = Tuned(here(volume.point), notes)
@@ -329,6 +341,11 @@ def test_run_keeps_juicefs_from_fetching_whole_blocks_while_it_lasts(
     assert (done.returncode, done.stdout) == (0, expected), done.stderr
     assert "set to prefetch 0, max-readahead 0" in done.stderr
     assert options(far) == USUAL
+    ((plan,),) = stepwell.rows("select plan from plans where trace = 1")
+    assert [(one["name"], one["value"]) for one in json.loads(plan)["settings"]] == [
+        ("prefetch", "0"),
+        ("max-readahead", "0"),
+    ]
 
 
 @needs_juicefs

@@ -46,6 +46,21 @@ def test_before_anything_is_done_four_windows_are_enough_and_each_has_something_
     assert [(one.length_ns, one.bytes) for one in turns.windows] == [(look, MB), *[(4 * look, MB)] * 3]
 
 
+def test_moments_in_which_something_else_is_tried_are_in_no_window() -> None:
+    turns = Turns()
+    for tick in range(1, 7):
+        turns.step(tick * TICK, tick * MB, 0)
+    before = list(turns.windows)
+    assert turns.acting
+    for tick in range(7, 207):
+        turns.skip(tick * TICK, tick * 101 * MB, 0)
+        assert turns.acting, "however long that takes"
+    turns.step(207 * TICK, (206 * 101 + 1) * MB, 0)
+    assert turns.windows[: len(before)] == before
+    assert sum(window.bytes for window in turns.windows[len(before) :]) == MB
+    assert sum(window.length_ns for window in turns.windows[len(before) :]) == TICK
+
+
 def test_where_it_is_known_what_will_be_read_acting_begins_at_once() -> None:
     turns = Turns(known=True)
     assert turns.acting

@@ -119,14 +119,18 @@ class Tuned:
             self.settings |= self._client.options
 
     def _undo(self, change: Change) -> None:
-        """Set back what was left, unless somebody has set it otherwise since then."""
-        if change.mount == self.mount and all(self.settings.get(name) == value for name, value in change.now.items()):
-            self._former = dict(change.former)
-            try:
-                self.restore()
-            except MountError:
-                self.close()
-                raise
+        """Set back what was left, but for what somebody has set otherwise since then."""
+        if change.mount != self.mount:
+            return
+        still = {name for name, value in change.now.items() if self.settings.get(name, value) == value}
+        self._former = {name: value for name, value in change.former.items() if name in still}
+        try:
+            if not still <= self.settings.keys():
+                raise MountError(self.refused or f"{', '.join(sorted(still))} cannot be set; run as root")
+            self.restore()
+        except MountError:
+            self.close()
+            raise
 
 
 def restore_left(notes: Path) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from stepwell.analysis.plans import Plan
+from stepwell.analysis.plans import Plan, Target
 from stepwell.analysis.verdicts import Deeds, Window
 from stepwell.prefetch.protocol import Message, Mode, Root, Status
 from stepwell.steer.carry import Done, messages
@@ -193,7 +193,10 @@ class Session:
     def done(self) -> Plan:
         """Return what was done as a plan, as far as the engine found it out by itself."""
         plan = self._done.plan(self._budget, self._order)
-        return replace(plan, settings=tuple(self._mounts.settings)) if self._mounts else plan
+        settings = tuple(self._mounts.settings) if self._mounts else ()
+        if settings and not plan.targets:
+            plan = replace(plan, targets=(Target(settings[0].path, "none", "its mount was set otherwise, no more"),))
+        return replace(plan, settings=settings)
 
 
 def _deeds(status: Status | None, stopped: str) -> Deeds:
