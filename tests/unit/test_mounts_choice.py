@@ -33,11 +33,12 @@ def test_small_reads_here_and_there_are_to_fetch_nothing_beside() -> None:
         ("fuse.juicefs", USUAL | {"prefetch": 0, "max-readahead": 0}, SPARSE, "already"),
         ("fuse.juicefs", {"read_ahead_kb": 128}, SPARSE, "cannot be set"),
         ("fuse.juicefs", USUAL, Reading(sparse=7, bytes=7 * 4096, extent=GIB, largest=4096, fetched=GIB), "too little"),
-        ("fuse.juicefs", USUAL, Reading(8, 8, 16 * 4096, GIB, 4096, GIB), "harms the other"),
-        ("fuse.juicefs", USUAL, Reading(0, 8, 8 * MIB, GIB, 2 * MIB, GIB), "whole blocks in any case"),
-        ("fuse.juicefs", USUAL, Reading(0, 800, 17 * MIB, 64 * MIB, 4096, GIB), "whole blocks pay"),
-        ("fuse.juicefs", USUAL, Reading(0, 8, 8 * 4096, GIB, 4096, 5 * 8 * 4096 - 1), "not much"),
+        ("fuse.juicefs", USUAL, Reading(8, 8, 16 * 4096, GIB, 1, 4096, GIB), "harms the other"),
+        ("fuse.juicefs", USUAL, Reading(0, 8, 8 * MIB, GIB, 1, 2 * MIB, GIB), "whole blocks in any case"),
+        ("fuse.juicefs", USUAL, Reading(0, 800, 17 * MIB, 64 * MIB, 1, 4096, GIB), "whole blocks pay"),
+        ("fuse.juicefs", USUAL, Reading(0, 8, 8 * 4096, GIB, 1, 4096, 5 * 8 * 4096 - 1), "not much"),
         ("nfs4", USUAL, Reading(along=8, bytes=MIB), "no FUSE mount"),
+        ("fuse.slow", USUAL, Reading(along=8, bytes=MIB, files=7), "keeps the read-ahead"),
     ],
 )
 def test_other_mounts_are_left_alone(filesystem: str, settings: dict[str, int], reading: Reading, word: str) -> None:
@@ -47,7 +48,7 @@ def test_other_mounts_are_left_alone(filesystem: str, settings: dict[str, int], 
 
 
 def test_along_files_more_is_read_ahead_but_never_less() -> None:
-    along = Reading(along=99, sparse=1, bytes=MIB, extent=MIB, largest=MIB)
+    along = Reading(along=99, sparse=1, bytes=MIB, extent=MIB, files=8, largest=MIB)
     assert choose("fuse.sshfs", {"read_ahead_kb": 128}, along).values == {"read_ahead_kb": 16_384}
     assert choose("fuse.slow", {"read_ahead_kb": 1 << 20, "max_background": 12}, along).values == {
         "max_background": 128

@@ -48,7 +48,7 @@ class Asked:
             else:
                 along += recent - lone
                 sparse += lone
-        return Reading(along, sparse, self._bytes, sum(self._extents.values()), self._largest)
+        return Reading(along, sparse, self._bytes, sum(self._extents.values()), len(self._extents), self._largest)
 
     def _run(self, run: Run) -> None:
         stream = self._streams.get(run.stream)

@@ -23,6 +23,8 @@ class Reading:
     """Asked for since the beginning."""
     extent: int = 0
     """Bytes of the files that were asked for something, as far as it is known."""
+    files: int = 0
+    """Files that were asked for something."""
     largest: int = 0
     """Bytes of the largest request."""
     fetched: int = 0
@@ -66,7 +68,7 @@ def choose(filesystem: str, settings: Mapping[str, int], reading: Reading) -> Ch
     if reading.kind == "sparse":
         return _sparse(filesystem, settings, reading)
     if reading.kind == "along":
-        return _along(filesystem, settings)
+        return _along(filesystem, settings, reading)
     if reading.kind == "mixed":
         return Choice("it is read along files and here and there at once: what helps one harms the other")
     return Choice("too little has been read to tell how")
@@ -96,9 +98,12 @@ def _sparse(filesystem: str, settings: Mapping[str, int], reading: Reading) -> C
     )
 
 
-def _along(filesystem: str, settings: Mapping[str, int]) -> Choice:
+def _along(filesystem: str, settings: Mapping[str, int], reading: Reading) -> Choice:
     if not filesystem.startswith("fuse"):
         return Choice("it is no FUSE mount: what the kernel reads ahead of it is its administrator's")
+    if reading.files < limits.ENOUGH:
+        # mm/readahead.c, file_ra_state_init: each file takes over the window when it is opened.
+        return Choice("an open file keeps the read-ahead with which it was opened; a plan sets it before")
     wanted = {"read_ahead_kb": limits.READ_AHEAD_KB, "max_background": limits.BACKGROUND}
     return _of(
         {name: value for name, value in settings.items() if value < wanted.get(name, value)},
