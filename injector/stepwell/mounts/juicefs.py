@@ -200,7 +200,10 @@ def _arguments(process: Path) -> tuple[str, ...]:
 
 def _ports(process: Path) -> list[int]:
     """Return the ports on which a process listens at 127.0.0.1 (proc_pid_net(5))."""
-    links = [os.readlink(one) for one in (process / "fd").iterdir()]  # noqa: PTH115 -- of a link that is no path
+    links = set()
+    for one in (process / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile: it serves a mount
+            links.add(os.readlink(one))  # noqa: PTH115 -- of a link that is no path
     lines = [line.split() for line in (process / "net/tcp").read_text().splitlines()[1:]]
     return [
         int(fields[1].partition(":")[2], 16)
