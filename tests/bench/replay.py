@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,21 @@ def _figures(wanted: Starts, got: Starts, told: dict[str, dict[str, int]]) -> di
     }
 
 
+def _held_off(seconds: float) -> dict[str, Figure]:
+    """Return how many of as many accesses a thread that does nothing but look at the clock would begin late.
+
+    One thread with all accesses has no time to sleep between them, and so no more than this is Stepwell's.
+    """
+    clock, late = time.perf_counter_ns, 0
+    last = clock()
+    end = last + round(seconds * 1e9)
+    while last < end:
+        now = clock()
+        late += max(0, now - last - 1_000_000) * RATE // 10**9
+        last = now
+    return {"late > 1 ms": late}
+
+
 def replay(work: Path, *, quick: bool) -> list[Table]:
     """Replay known times under `record`, and compare when each access began."""
     table = Table(f"Replay at 1x of {RATE:,} reads a second: a recording of it against the trace")
@@ -87,6 +103,9 @@ def replay(work: Path, *, quick: bool) -> list[Table]:
     trace = 0
     for even in (True, False):
         for threads in (1, 2, 4, 8):
+            if threads == 1:
+                name = f"a loop that only reads the clock, before {'even' if even else 'random'} gaps"
+                table.rows[name] = _held_off(1 if quick else 10)
             wanted = _plan(store, threads, 1 if quick else 10, even=even)
             trace += 2
             again = [*command, "replay", str(trace - 1), "--on", str(copy), "--make-files", "-o", "json"]
