@@ -5,14 +5,19 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+from stepwell.prefetch.mounted import Client, Mounted
 from stepwell.prefetch.planner import Planner
-from stepwell.prefetch.protocol import Budget, Close, Message, Open, Root, Run
+from stepwell.prefetch.protocol import Budget, Close, Message, Open, Root, Run, Status
 from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
 
 PAGE = 4096
 MS = 1_000_000
+KIB, MIB = 1 << 10, 1 << 20
+BLOCK = 128 * KIB
 ROOT = "/d"
+FILE = "/d/file"
 
 
 @dataclass(frozen=True)
@@ -180,3 +185,23 @@ def _meets(request: Request, pages: list[tuple[str, int]]) -> bool:
 
 def sequential(path: str, size: int, block: int = 128 << 10) -> Iterator[Access]:
     return (Access(path, offset, min(block, size - offset)) for offset in range(0, size, block))
+
+
+def status(world: World) -> Status:
+    return world.planner.status(world.now)
+
+
+def asked(world: World, path: str = FILE) -> list[tuple[int, int]]:
+    """The ranges that were asked for, in order."""
+    return [(one.offset, one.offset + one.size) for one in world.requests if one.path == path and one.kind in BRINGING]
+
+
+def names(count: int) -> list[str]:
+    return [f"/d/{number:04d}" for number in range(count)]
+
+
+def with_client(files: dict[str, int], **world: Any) -> World:
+    """A mount whose client fetches blocks of 4 MiB, three at once."""
+    made = World(files, **world)
+    made.planner.described("/d", Mounted(1, BLOCK, Client(4 * MIB, 3)))
+    return made

@@ -1,0 +1,262 @@
+"""The planner along orders of files, against a simulated storage."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from tests.unit.prefetch.simulation import (
+    BLOCK,
+    FILE,
+    MIB,
+    PAGE,
+    Access,
+    World,
+    asked,
+    names,
+    status,
+    with_client,
+)  # fmt: skip
+
+from stepwell.prefetch.mounted import Mounted
+from stepwell.prefetch.protocol import (
+    Budget,
+    Close,
+    Entry,
+    Open,
+    Order,
+    Policy,
+    Position,
+    Root,
+)  # fmt: skip
+from stepwell.prefetch.requests import Kind
+
+
+def test_files_of_several_blocks_in_an_order_come_by_blocks_and_others_do_not() -> None:
+    world = with_client({"/d/large": 11 * MIB, "/d/small": 3 * MIB})
+    world.tell(Order((Entry("/d/small"), Entry("/d/large"))))
+    world.settle()
+    # Until its size is known a file is asked for as any other.
+    blocks = [(start, end) for start, end in asked(world, "/d/large") if end - start > BLOCK]
+    assert blocks == [(BLOCK, 4 * MIB), (4 * MIB, 8 * MIB), (8 * MIB, 11 * MIB)]
+    assert {end - start for start, end in asked(world, "/d/small")} == {BLOCK}
+
+
+@pytest.mark.parametrize("memory", [8 * MIB, 1 << 30])
+def test_a_known_order_is_followed_file_by_file(memory: int) -> None:
+    paths = names(307)
+    random.Random(7).shuffle(paths)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=memory, in_flight=31))
+    world.tell(Order(tuple(Entry(path) for path in paths), done=True))
+    for path in paths:
+        world.read_file(path)
+    assert [one.path for one in world.requests] == paths
+    assert world.waited_ns < 307 * world.latency_ns / 8
+    assert status(world).totals.used_bytes + status(world).totals.late_bytes == 307 * BLOCK
+    assert status(world).order_position == 307
+
+
+def test_of_a_known_order_the_nearest_file_comes_whole_before_the_next() -> None:
+    paths, blocks = names(23), 7
+    world = World(dict.fromkeys(paths, blocks * BLOCK), budget=Budget(memory_bytes=4 * MIB))
+    world.tell(Order(tuple(Entry(path) for path in paths), done=True))
+    for path in paths:
+        world.read_file(path)
+    assert world.demand == 0
+    assert world.waited_ns < 23 * blocks * world.latency_ns / 8
+    behind = [one.path for one in world.requests if one.offset]
+    assert behind == sorted(behind)
+
+
+def test_a_known_order_of_several_epochs_is_followed_through_all_of_them() -> None:
+    files, blocks, epochs = 23, 7, 3
+    paths = names(files)
+    orders = [random.Random(seed).sample(paths, files) for seed in range(epochs)]
+    world = World(dict.fromkeys(paths, blocks * BLOCK), budget=Budget(memory_bytes=4 * MIB))
+    world.tell(Order(tuple(Entry(path) for order in orders for path in order), done=True))
+    for path in (path for order in orders for path in order):
+        world.read_file(path)
+        world.cache = {page for page in world.cache if page[0] != path}  # as of a set larger than the memory
+        world.tell(Open(path, "1", world.now))
+        world.tell(Close(path, "1", world.now))
+    totals = status(world).totals
+    assert world.demand == 0
+    assert totals.used_bytes + totals.late_bytes == totals.brought_bytes == files * blocks * epochs * BLOCK
+    assert status(world).order_position == files * epochs
+
+
+def test_a_known_order_of_ranges_in_one_file() -> None:
+    places = random.Random(3).sample(range(4099), 211)
+    world = World({FILE: 4099 * PAGE})
+    world.tell(Order(tuple(Entry("file", place * PAGE, PAGE) for place in places)))
+    world.read_all(Access(FILE, place * PAGE, PAGE) for place in places)
+    assert world.demand <= 1
+    assert asked(world) == [(place * PAGE, (place + 1) * PAGE) for place in places]
+
+
+def test_with_positions_alone_memory_is_given_back() -> None:
+    paths = names(101)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=11 * BLOCK))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.settle()
+    assert len(world.requests) == 11
+    world.tell(Position(7))
+    world.settle()
+    assert len(world.requests) == 18
+    assert status(world).totals.used_bytes == 7 * BLOCK
+
+
+def test_files_of_a_directory_are_foreseen_by_name() -> None:
+    paths = names(101)
+    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": sorted((path[3:] for path in paths), reverse=True)})
+    for path in paths:
+        world.read_file(path)
+    assert world.demand == 4
+    assert [one.path for one in world.requests if one.kind is not Kind.LOOK] == paths[4:]
+
+
+def test_every_third_file_is_foreseen_as_such() -> None:
+    paths = names(101)
+    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": [path[3:] for path in paths]})
+    for path in paths[::3]:
+        world.read_file(path)
+    assert [one.path for one in world.requests] == paths[12::3]
+
+
+def test_headers_alone_are_foreseen_where_only_headers_are_read() -> None:
+    paths = names(53)
+    world = World(dict.fromkeys(paths, 4 * MIB), listings={"/d": [path[3:] for path in paths]})
+    for path in paths:
+        world.tell(Open(path, "1", world.now))
+        world.read(path, Access(path, 0, 2 * PAGE))
+        world.tell(Close(path, "1", world.now))
+    assert {(one.offset, one.size) for one in world.requests} == {(0, 2 * PAGE)}
+    assert world.demand <= 5
+
+
+def test_an_epoch_that_repeats_the_last_one_is_followed() -> None:
+    paths = names(211)
+    random.Random(5).shuffle(paths)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=4 * MIB))
+    for path in paths:
+        world.read_file(path)
+    assert world.requests == []  # no order is seen in the first epoch, and no directory is listed
+    world.cache.clear()
+    world.demand = 0
+    for path in paths:
+        world.read_file(path)
+    assert world.demand <= 8
+    assert any(head.policy is Policy.EPOCH for head in status(world).heads)
+
+
+def test_an_epoch_in_another_order_is_given_up() -> None:
+    paths = names(307)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=4 * MIB))
+    for seed in (5, 6):
+        random.Random(seed).shuffle(paths)
+        for path in paths:
+            world.read_file(path)
+        world.cache.clear()
+    totals = status(world).totals
+    assert totals.brought_bytes <= 307 * BLOCK // 8
+    assert totals.wasted_bytes <= totals.brought_bytes // 10
+
+
+def test_cached_files_of_a_known_order_are_soon_only_sampled() -> None:
+    paths = names(997)
+    world = World(dict.fromkeys(paths, BLOCK))
+    world.cache.update((path, page) for path in paths for page in range(BLOCK // PAGE))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.settle()
+    assert len(world.requests) < 100
+    assert status(world).totals.brought_bytes == 0
+
+
+def test_a_step_that_comes_again_is_taken_by_accesses_that_were_not_told() -> None:
+    paths = names(7)
+    world = World(dict.fromkeys(paths, BLOCK))
+    world.tell(Order(tuple(Entry(path) for path in 2 * paths), done=True))
+    world.read_file(paths[0])
+    for path in paths[1:]:
+        world.tell(Open(path, "1", world.now))
+        world.tell(Close(path, "1", world.now, untold=True))
+    assert status(world).order_position == 7
+
+
+def test_an_epoch_goes_over_the_datasets_of_one_storage() -> None:
+    """As where every directory in which a file is opened becomes a root of its own."""
+    paths = [f"/e/{folder}/{number:03d}" for folder in range(23) for number in range(11)]
+    random.Random(5).shuffle(paths)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=4 * MIB))
+    for _ in range(2):
+        for path in paths:
+            root = path.rpartition("/")[0]
+            world.tell(Root(root))
+            world.planner.described(root, Mounted(7, BLOCK))
+            world.read_file(path)
+        world.cache.clear()
+    found = status(world)
+    assert world.demand <= len(paths) + 8
+    assert [mount.root for mount in found.mounts] == ["/d", paths[0].rpartition("/")[0]]
+    assert [head.why for head in found.heads if head.policy is Policy.EPOCH] == [
+        "epoch 2 repeats the order of the last one"
+    ]
+
+
+def test_files_that_readers_leave_out_keep_no_memory() -> None:
+    paths = names(503)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=31 * BLOCK))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    visited = [path for number, path in enumerate(paths) if number % 5]
+    for path in visited:
+        world.read_file(path)
+    world.settle()
+    assert world.demand < len(visited) // 3
+    assert status(world).order_position > 400
+
+
+def test_files_that_are_read_here_and_there_are_not_brought_in_as_a_whole() -> None:
+    paths = names(53)
+    world = World(dict.fromkeys(paths, 4 * MIB), listings={"/d": [path[3:] for path in paths]})
+    for path in paths:
+        world.tell(Open(path, "1", world.now))
+        world.read(path, Access(path, 0, 2 * PAGE))
+        world.read(path, Access(path, 4 * MIB - PAGE, PAGE))
+        world.tell(Close(path, "1", world.now))
+    assert status(world).totals.brought_bytes == 0
+
+
+def test_the_rest_of_a_directory_comes_once_a_fifth_of_it_was_read_in_no_order() -> None:
+    paths = names(211)
+    order = random.Random(19).sample(paths, 211)
+    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": [path[3:] for path in paths]})
+    for path in order[:42]:
+        world.read_file(path)
+    assert world.requests == []
+    for path in order[42:]:
+        world.read_file(path)
+    assert world.demand < 64
+    assert status(world).totals.wasted_bytes == 0
+
+
+def test_other_files_and_second_opens_do_not_lead_away_from_a_known_order() -> None:
+    paths = names(101)
+    world = World(dict.fromkeys(paths, BLOCK) | {f"/d/label-{number}": PAGE for number in range(101)})
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    for number, path in enumerate(paths):
+        world.read_file(f"/d/label-{number}")
+        world.read_file(path)
+        world.read_file(path)
+    assert [one.path for one in world.requests if one.path in paths] == paths
+    assert status(world).order_position == 101
+
+
+def test_a_known_order_that_nobody_follows_is_given_up() -> None:
+    numbers = random.Random(23)
+    places = numbers.sample(range(40_009), 10_007)
+    world = World({FILE: 40_009 * PAGE}, budget=Budget(memory_bytes=MIB))
+    world.tell(Order(tuple(Entry("file", place * PAGE, PAGE) for place in places)))
+    world.read_all(Access(FILE, numbers.randrange(40_009) * PAGE, PAGE) for _ in range(503))
+    (found,) = [head for head in status(world).heads if head.stream == "order"]
+    assert (found.policy, "were not the next ones of this order" in found.why) == (Policy.NONE, True)
+    assert status(world).totals.brought_bytes < 2 * MIB
