@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lines.h"
 #include "map.h"
 #include "trace/record.h"
 
@@ -136,41 +137,6 @@ static void sample(struct sw_heads *s, uint64_t offset, uint64_t stride, uint64_
 		if (s->due < e->accesses)
 			s->due = e->accesses;
 	}
-}
-
-/*
- * How many of the samples, one of `scale`, as many lines explain: the lengths of the first rows of the tableau that
- * Schensted's insertion makes (C. Greene, "An Extension of Schensted's Theorem", 1974). Falling ones rise mirrored.
- */
-static void explain(const struct sw_heads *s, uint64_t scale, uint64_t mirror, uint64_t *lines)
-{
-	uint64_t row[SW_LINES][SW_SAMPLES], length[SW_LINES] = {0};
-
-	for (uint64_t i = 0; i < s->evidence.sampled; i += scale) {
-		uint64_t value = s->samples[i] ^ mirror;
-
-		for (int k = 0; k < SW_LINES; k++) {
-			uint64_t low = 0, high = length[k], pushed;
-
-			while (low < high) {
-				uint64_t middle = (low + high) / 2;
-
-				if (row[k][middle] < value)
-					low = middle + 1;
-				else
-					high = middle;
-			}
-			if (low == length[k]) {
-				row[k][length[k]++] = value;
-				break;
-			}
-			pushed = row[k][low];
-			row[k][low] = value;
-			value = pushed;
-		}
-	}
-	for (int k = 0; k < SW_LINES; k++)
-		lines[k] = length[k] + (k ? lines[k - 1] : 0);
 }
 
 static void halve_windows(struct sw_evidence *e)
@@ -598,7 +564,7 @@ void sw_heads_end(struct sw_heads *s)
 		retire(s, i);
 	s->live = 0;
 	for (int k = 0; k < SW_SCALES; k++) {
-		explain(s, 1ULL << k, 0, s->evidence.rising[k]);
-		explain(s, 1ULL << k, UINT64_MAX, s->evidence.falling[k]);
+		sw_lines(s->samples, s->evidence.sampled, 1ULL << k, 0, s->evidence.rising[k]);
+		sw_lines(s->samples, s->evidence.sampled, 1ULL << k, UINT64_MAX, s->evidence.falling[k]);
 	}
 }
