@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stepwell.mounts import mount_of, mounts
+
 LEAST_READ_AHEAD = 128 << 10
 """Bytes that Linux reads ahead at most by default: where there is no setting, as on overlays, it is taken for that."""
 
@@ -49,22 +51,11 @@ def describe(directory: str) -> Mounted:
         read_ahead = int(Path(f"/sys/class/bdi/{number}/read_ahead_kb").read_text()) << 10
     except (OSError, ValueError):
         read_ahead = 0
-    point, kind = _mount(number, directory)
-    ask = CLIENTS.get(kind)
-    client = ask(point) if ask else Client()
+    same = [one for one in mounts() if one.dev == os.major(device) << 20 | os.minor(device)]
+    mount = mount_of(directory, same)
+    ask = CLIENTS.get(mount.fstype) if mount else None
+    client = ask(Path(mount.point)) if mount and ask else Client()
     return Mounted(device, read_ahead or LEAST_READ_AHEAD, client if _is_sane(client) else Client())
-
-
-def _mount(number: str, directory: str) -> tuple[Path, str]:
-    """Return where the file system with that device is mounted above a directory, and its type."""
-    found = (Path(), "")
-    for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
-        fields, _, source = line.partition(" - ")
-        _, _, device, _, point, *_ = fields.split()
-        point = point.encode("utf-8", "surrogateescape").decode("unicode_escape")
-        if device == number and f"{directory}/".startswith(f"{point.rstrip('/')}/") and len(point) > len(str(found[0])):
-            found = Path(point), source.split()[0]
-    return found
 
 
 def _juicefs(point: Path) -> Client:

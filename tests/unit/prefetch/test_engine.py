@@ -185,7 +185,7 @@ def test_it_needs_no_package_and_starts_without_the_rest_of_stepwell() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     names = [name.split(".") for name in done.stdout.split()]
     assert {name[0] for name in names}.isdisjoint({"numpy", "pyarrow", "duckdb", "click", "rich"})
-    assert {name[1] for name in names if name[0] == "stepwell" and len(name) > 1} == {"prefetch", "trace"}
+    assert {name[1] for name in names if name[0] == "stepwell" and len(name) > 1} == {"mounts", "prefetch", "trace"}
 
 
 def test_long_lines_are_taken_and_endless_ones_are_not(data: Path) -> None:
