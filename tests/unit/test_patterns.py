@@ -145,6 +145,11 @@ def test_disorder_foreign_accesses_and_wide_holes_do_not_hide_which_way_a_file_i
     assert names(verdicts) == ["sequential", "sequential", "backward", "random"]
 
 
+def test_windows_that_overlap_are_no_passes_over_a_whole_file() -> None:
+    _, verdicts = judge([Series.of(np.arange(149) * 3584, 8 * 3584)])
+    assert names(verdicts) == ["strided"]
+
+
 def test_passes_over_a_whole_file_are_counted_by_their_requests_for_each() -> None:
     once = Series.of(np.arange(13) * 262_144, 262_144)
     _, verdicts = judge([once, once.take(np.tile(np.arange(13), 3)), Series.of(np.arange(97) * 262_144, 262_144)])

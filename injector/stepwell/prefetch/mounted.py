@@ -27,6 +27,8 @@ class Client:
     """Bytes; 0: it does not, or is not known."""
     at_once: int = 0
     """Blocks that it takes at once without dropping some."""
+    ahead: int = 0
+    """Blocks that it fetches ahead of each reader that goes along a file."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,16 @@ def _juicefs(point: Path) -> Client:
 
     A read at the beginning of a block has all of it fetched and cached (pkg/chunk/cached_store.go: ReadAt,
     shouldCache).  Blocks that wait to be written to its cache take a fifth of its buffer at most, and those that find
-    no room are dropped and fetched again (pkg/chunk/disk_cache.go: cache): half of that is left to the reader's own.
-    Its settings are in a file at its mount point (pkg/vfs/internal.go), for those who may read it.
+    no room are dropped and fetched again (pkg/chunk/disk_cache.go: cache).  Its settings are in a file at its mount
+    point (pkg/vfs/internal.go), for those who may read it.
     """
     try:
         with (point / ".config").open("rb") as file:
             chunk = json.loads(file.read(_MOST_CONFIG))["Chunk"]
         block, buffer = int(chunk["BlockSize"]), int(chunk["BufferSize"])
         keeps = chunk["CacheSize"] and chunk["CacheFullBlock"]
-        return Client(block, max(1, buffer // 10 // block)) if keeps else Client()
+        ahead = int(chunk["Readahead"]) // block
+        return Client(block, max(1, buffer // 5 // block), ahead) if keeps else Client()
     except (OSError, ValueError, TypeError, KeyError, ArithmeticError):
         return Client()
 

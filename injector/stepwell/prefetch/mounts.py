@@ -23,6 +23,10 @@ TRIALS = 8
 BETTER = 0.9
 """The kernel's own read-ahead is used where a byte takes at most this share of the time of reading: less is noise."""
 
+OWN_NS = 300_000_000
+"""What a mount's client has begun to read ahead of a reader by itself has come after this: its reader finds all that
+follows in memory, and the client hears of it no more."""
+
 
 class Storage:
     """One mount.  Requests measure it, and decide by which mechanism it is asked.
@@ -40,6 +44,7 @@ class Storage:
         self._requests: dict[int, Request] = {}
         self._busy: Counter[str] = Counter()
         self._blocks = 0
+        self._blocks_began_ns = self._blocks_asked_ns = 0
         self._trials: dict[Kind, deque[float]] = {kind: deque(maxlen=TRIALS) for kind in (Kind.READ, Kind.WILLNEED)}
         self._chosen: Kind | None = None
         self._next = Kind.READ
@@ -63,9 +68,15 @@ class Storage:
             return f"{self.hung(now_ns)} requests to {self.name} hang"
         if root.in_flight is not None and self._busy[root.path] >= root.in_flight:
             return f"{root.in_flight} requests are on their way, as many as the plan of {root.path} allows"
-        if whole and self._blocks >= self.mounted.client.at_once:
+        if whole and self._blocks >= self._most_blocks(now_ns):
             return f"{self._blocks} blocks of {self.name}'s client are on their way, it takes no more"
         return ""
+
+    def _most_blocks(self, now_ns: int) -> int:
+        """Return how many blocks may be on their way: at first its client still reads ahead by itself, too."""
+        client = self.mounted.client
+        own = client.ahead if now_ns - self._blocks_began_ns < OWN_NS else 0
+        return max(client.at_once - own, 1)
 
     def kind(self) -> Kind:
         """Return by which mechanism to ask next: by turns, until both are measured."""
@@ -79,7 +90,11 @@ class Storage:
         self.in_flight[request.number] = now_ns
         self._requests[request.number] = request
         self._busy[request.root] += 1
-        self._blocks += request.kind is Kind.BLOCK
+        if request.kind is Kind.BLOCK:
+            self._blocks += 1
+            if now_ns - self._blocks_asked_ns > OWN_NS:
+                self._blocks_began_ns = now_ns
+            self._blocks_asked_ns = now_ns
 
     def answered(self, done: Done) -> None:
         """Note an answer."""

@@ -6,6 +6,7 @@ A state machine without input, output or clock: equal calls give equal requests.
 from __future__ import annotations
 
 import errno
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -91,6 +92,7 @@ class Planner:
         self._chores_ns = now_ns
         self._memory_full = False
         self._blocked = ""
+        self._along: Counter[int] = Counter()
         self._totals = Totals()
         self._touched: set[str] = set()
         self._errors: dict[int, int] = {}
@@ -163,6 +165,7 @@ class Planner:
     def plan(self, now_ns: int) -> list[Request]:
         """Return what to issue now, inside all budgets."""
         self._blocked = ""
+        self._along.clear()
         requests: list[Request] = []
         if now_ns - self._chores_ns >= CHORES_NS:
             self._chores_ns = now_ns
@@ -276,14 +279,32 @@ class Planner:
         if blocked:
             self._blocked = self._blocked or blocked
             return None
+        if whole and source.policy is Policy.SEQUENTIAL and (why := self._left_to_client(dataset.storage, now_ns)):
+            self._blocked = self._blocked or why
+            self.board.active.pop(name, None)
+            return None
         pace = source.pace
         pace.block, pace.client_block, pace.request_ns = block, whole, dataset.storage.request_ns
-        pace.cap_bytes = dataset.root.window_bytes
+        # More whole blocks than the client takes at once would be dropped when they come in a burst.
+        caps = (dataset.root.window_bytes, whole * dataset.storage.mounted.client.at_once)
+        pace.cap_bytes = min((cap for cap in caps if cap), default=None)
         pace.in_flight = min(self.budget.in_flight or 1, dataset.root.in_flight or 256)
         piece = source.next_piece(self._size_of, self.ledger.owners.get(name, 0))
         if piece is None:
             self.board.active.pop(name, None)
         return piece
+
+    def _left_to_client(self, storage: Storage, now_ns: int) -> str:
+        """Return why the mount's client is to read ahead by itself: it does as much as can be; empty when it is not."""
+        if not self._along:
+            for one in self.board.sources.values():
+                if one.policy is Policy.SEQUENTIAL and now_ns - one.pace.moved_ns < CHORES_NS:
+                    found = self._roots.find(one.place)
+                    self._along[id(found.storage) if found else 0] += 1
+        heads, client = self._along[id(storage)], storage.mounted.client
+        if heads * client.ahead < client.at_once:
+            return ""
+        return f"{storage.name}'s client reads {client.ahead} blocks ahead of each of {heads} readers by itself"
 
     def _size_of(self, path: str) -> int | None:
         return self._files.size_of(path) if self._roots.find(path) else 0

@@ -203,5 +203,5 @@ def names(count: int) -> list[str]:
 def with_client(files: dict[str, int], **world: Any) -> World:
     """A mount whose client fetches blocks of 4 MiB, three at once."""
     made = World(files, **world)
-    made.planner.described("/d", Mounted(1, BLOCK, Client(4 * MIB, 3)))
+    made.planner.described("/d", Mounted(1, BLOCK, Client(4 * MIB, 3, 2)))
     return made

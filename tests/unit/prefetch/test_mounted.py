@@ -10,7 +10,7 @@ import pytest
 
 from stepwell.prefetch.mounted import CLIENTS, Client, describe
 
-CHUNK = {"BlockSize": 1 << 20, "BufferSize": 300 << 20, "CacheSize": 1 << 30, "CacheFullBlock": True}
+CHUNK = {"BlockSize": 1 << 20, "BufferSize": 300 << 20, "CacheSize": 1 << 30, "CacheFullBlock": True, "Readahead": 32 << 20}
 
 
 def test_a_file_system_without_a_client(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_file_system_without_a_client(tmp_path: Path) -> None:
 
 def test_what_juicefs_tells_of_itself(tmp_path: Path) -> None:
     (tmp_path / ".config").write_text(json.dumps({"Chunk": CHUNK}))
-    assert CLIENTS["fuse.juicefs"](tmp_path) == Client(1 << 20, 30)
+    assert CLIENTS["fuse.juicefs"](tmp_path) == Client(1 << 20, 60, 32)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,14 @@ def test_ahead_of_a_head_come_whole_blocks_of_the_mounts_client(*, backwards: bo
     assert "whole blocks of its client, 4 MiB each" in status(world).mounts[0].mechanism
 
 
+def test_where_the_mounts_client_reads_enough_ahead_by_itself_it_is_left_alone() -> None:
+    world = with_client({FILE: 61 * MIB, "/d/other": 61 * MIB})
+    for one, other in zip(sequential(FILE, 61 * MIB), sequential("/d/other", 61 * MIB), strict=True):
+        world.read("s", one)
+        world.read("t", other)
+    assert sum(end - start for path in (FILE, "/d/other") for start, end in asked(world, path)) <= 8 * MIB
+
+
 def test_whole_blocks_are_of_no_use_to_strides_nor_to_a_small_memory() -> None:
     world = with_client({FILE: 211 * MIB})
     world.read_all(Access(FILE, at, 64 * KIB) for at in range(0, 211 * MIB, 8 * MIB))
