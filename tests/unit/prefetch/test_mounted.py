@@ -10,7 +10,9 @@ import pytest
 
 from stepwell.prefetch.mounted import CLIENTS, Client, describe
 
-CHUNK = {"BlockSize": 1 << 20, "BufferSize": 300 << 20, "CacheSize": 1 << 30, "CacheFullBlock": True, "Readahead": 32 << 20}
+CHUNK = {
+    "BlockSize": 1 << 20, "BufferSize": 300 << 20, "CacheSize": 1 << 30, "CacheFullBlock": True, "Readahead": 32 << 20,
+}  # fmt: skip
 
 
 def test_a_file_system_without_a_client(tmp_path: Path) -> None:
