@@ -9,7 +9,6 @@ here and taken away again.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.mounts.errors import MountError
+from stepwell.mounts.juicefs_config import config
 from stepwell.mounts.table import Mount, mounts
 
 NAMES = ("prefetch", "max-readahead", "buffer-size")
@@ -30,9 +30,6 @@ PATIENCE = 120.0
 
 _OWN = {"__DAEMON_STAGE", "JFS_SUPERVISOR", "_FUSE_FD_COMM", "_FUSE_STATE_PATH", "_JFS_META_SID"}
 """What JuiceFS tells its own processes by their environment (cmd/mount_unix.go, launchMount)."""
-
-_FILES = (".config", ".jfs.config")
-"""What it says of itself at its root; the second name with --prefix-internal."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def find(mount: Mount) -> Client:
     Raises:
         MountError: it cannot be mounted again, or not by this process.
     """
-    told = _told(mount)
+    told = config(mount.point)
     pid = told.get("Pid")
     if not pid or not told.get("CommPath"):
         raise MountError(f"JuiceFS {told.get('Version')} at {mount.point} hands no session over; 1.2 or later does")
@@ -137,7 +134,7 @@ def again(mount: Mount, client: Client, options: Mapping[str, str | None]) -> Cl
         raise MountError(f"JuiceFS did not take {mount.point} over; it serves on as before")
     if code:
         raise MountError(f"JuiceFS refuses to mount {mount.point} again: {_last(words)}; it serves on as before")
-    now = _options(_told(mount))
+    now = _options(config(mount.point))
     return Client(
         client.binary, arguments, client.environment, client.directory, client.user, client.group, client.groups, now
     )
@@ -153,21 +150,6 @@ def fetched(mount: Mount) -> int | None:
                     return int(float(value))
             return 0
     return None
-
-
-def _told(mount: Mount) -> dict[str, Any]:
-    for name in _FILES:
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                found: dict[str, Any] = json.loads((Path(mount.point) / name).read_text())
-            except OSError as error:
-                if isinstance(error, FileNotFoundError):
-                    raise
-                raise MountError(f"{mount.point}/{name} cannot be read: {error.strerror}; run as its user") from error
-            except ValueError as error:
-                raise MountError(f"{mount.point}/{name} is not what JuiceFS writes; is this JuiceFS?") from error
-            return found
-    raise MountError(f"{mount.point} does not say how it is mounted; is this JuiceFS?")
 
 
 def _options(told: dict[str, Any]) -> dict[str, int]:

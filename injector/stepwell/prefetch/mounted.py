@@ -1,22 +1,20 @@
-"""What is mounted at a directory: its device, how far its kernel reads ahead, and what its client keeps whole."""
+"""What is mounted at a directory: its device, how far its kernel reads ahead, and what its client fetches whole."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepwell.mounts import mount_of, mounts
+from stepwell.mounts import MountError, mount_of, mounts
+from stepwell.mounts.juicefs_config import config
 
 LEAST_READ_AHEAD = 128 << 10
 """Bytes that Linux reads ahead at most by default: where there is no setting, as on overlays, it is taken for that."""
 
 CLIENT_BLOCKS = (64 << 10, 64 << 20)
 """Bytes of a client's block that are believed: JuiceFS has 64 KiB to 16 MiB (`juicefs format --block-size`)."""
-
-_MOST_CONFIG = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -56,30 +54,28 @@ def describe(directory: str) -> Mounted:
     same = [one for one in mounts() if one.dev == os.major(device) << 20 | os.minor(device)]
     mount = mount_of(directory, same)
     ask = CLIENTS.get(mount.fstype) if mount else None
-    client = ask(Path(mount.point)) if mount and ask else Client()
+    client = ask(mount.point) if mount and ask else Client()
     return Mounted(device, read_ahead or LEAST_READ_AHEAD, client if _is_sane(client) else Client())
 
 
-def _juicefs(point: Path) -> Client:
-    """Return what JuiceFS keeps.
+def _juicefs(point: str) -> Client:
+    """Return what JuiceFS fetches whole.
 
     A read at the beginning of a block has all of it fetched and cached (pkg/chunk/cached_store.go: ReadAt,
     shouldCache).  Blocks that wait to be written to its cache take a fifth of its buffer at most, and those that find
-    no room are dropped and fetched again (pkg/chunk/disk_cache.go: cache).  Its settings are in a file at its mount
-    point (pkg/vfs/internal.go), for those who may read it.
+    no room are dropped and fetched again (pkg/chunk/disk_cache.go: cache).
     """
     try:
-        with (point / ".config").open("rb") as file:
-            chunk = json.loads(file.read(_MOST_CONFIG))["Chunk"]
+        chunk = config(point)["Chunk"]
         block, buffer = int(chunk["BlockSize"]), int(chunk["BufferSize"])
         keeps = chunk["CacheSize"] and chunk["CacheFullBlock"]
         ahead = int(chunk["Readahead"]) // block
         return Client(block, max(1, buffer // 5 // block), ahead) if keeps else Client()
-    except (OSError, ValueError, TypeError, KeyError, ArithmeticError):
+    except (MountError, ValueError, TypeError, KeyError, ArithmeticError):
         return Client()
 
 
-CLIENTS: dict[str, Callable[[Path], Client]] = {"fuse.juicefs": _juicefs}
+CLIENTS: dict[str, Callable[[str], Client]] = {"fuse.juicefs": _juicefs}
 """Clients that fetch whole blocks, by type of file system: each is asked at its mount point."""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stepwell.prefetch.mounted import Mounted
-from stepwell.prefetch.mounts import Storage
 from stepwell.prefetch.protocol import Root
+from stepwell.prefetch.storage import Storage
 
 
 @dataclass

@@ -25,7 +25,7 @@ def test_a_file_system_without_a_client(tmp_path: Path) -> None:
 
 def test_what_juicefs_tells_of_itself(tmp_path: Path) -> None:
     (tmp_path / ".config").write_text(json.dumps({"Chunk": CHUNK}))
-    assert CLIENTS["fuse.juicefs"](tmp_path) == Client(1 << 20, 60, 32)
+    assert CLIENTS["fuse.juicefs"](str(tmp_path)) == Client(1 << 20, 60, 32)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,7 @@ def test_what_juicefs_tells_of_itself(tmp_path: Path) -> None:
         json.dumps({"Chunk": []}),
         json.dumps([]),
         "{",
+        100_000 * "[",
         b"\xff\xfe".decode("latin-1"),
         None,
     ],
@@ -47,4 +48,4 @@ def test_what_keeps_no_whole_blocks_or_says_nothing_that_is_understood_is_no_cli
 ) -> None:
     if config is not None:
         (tmp_path / ".config").write_text(config, encoding="latin-1")
-    assert CLIENTS["fuse.juicefs"](tmp_path) == Client()
+    assert CLIENTS["fuse.juicefs"](str(tmp_path)) == Client()
