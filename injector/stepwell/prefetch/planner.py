@@ -6,7 +6,6 @@ A state machine without input, output or clock: equal calls give equal requests.
 from __future__ import annotations
 
 import errno
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,7 +17,6 @@ from stepwell.prefetch.files import Files
 from stepwell.prefetch.guides import Guides
 from stepwell.prefetch.ledger import Ledger, Range
 from stepwell.prefetch.mounted import Mounted
-from stepwell.prefetch.mounts import Storage
 from stepwell.prefetch.protocol import (
     Budget,
     Close,
@@ -37,6 +35,7 @@ from stepwell.prefetch.readers import Readers
 from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
 from stepwell.prefetch.roots import Dataset, Roots
 from stepwell.prefetch.sources import Piece, Source
+from stepwell.prefetch.storage import Storage
 from stepwell.prefetch.tracks import PAGE
 
 CHORES_NS = 1_000_000_000
@@ -92,7 +91,6 @@ class Planner:
         self._chores_ns = now_ns
         self._memory_full = False
         self._blocked = ""
-        self._along: Counter[int] = Counter()
         self._totals = Totals()
         self._touched: set[str] = set()
         self._errors: dict[int, int] = {}
@@ -165,7 +163,6 @@ class Planner:
     def plan(self, now_ns: int) -> list[Request]:
         """Return what to issue now, inside all budgets."""
         self._blocked = ""
-        self._along.clear()
         requests: list[Request] = []
         if now_ns - self._chores_ns >= CHORES_NS:
             self._chores_ns = now_ns
@@ -272,6 +269,12 @@ class Planner:
         memory, block = self._memory(), self._block(dataset)
         whole = dataset.storage.mounted.client.block if source.policy in ALONG else 0
         whole = whole if whole <= memory // PARTS else 0
+        pace = source.pace
+        along = whole and source.policy is Policy.SEQUENTIAL
+        pace.left = self._left_to_client(dataset.storage, now_ns) if along else ""
+        if pace.left:
+            self.board.active.pop(name, None)
+            return None
         blocked = dataset.storage.full(dataset.root, now_ns, whole=whole > 0)
         if self.ledger.charge + max(block, whole) > memory:
             blocked = f"{self.ledger.charge} bytes are ahead, of {memory} that may be"
@@ -279,11 +282,6 @@ class Planner:
         if blocked:
             self._blocked = self._blocked or blocked
             return None
-        if whole and source.policy is Policy.SEQUENTIAL and (why := self._left_to_client(dataset.storage, now_ns)):
-            self._blocked = self._blocked or why
-            self.board.active.pop(name, None)
-            return None
-        pace = source.pace
         pace.block, pace.client_block, pace.request_ns = block, whole, dataset.storage.request_ns
         # More whole blocks than the client takes at once would be dropped when they come in a burst.
         caps = (dataset.root.window_bytes, whole * dataset.storage.mounted.client.at_once)
@@ -296,15 +294,14 @@ class Planner:
 
     def _left_to_client(self, storage: Storage, now_ns: int) -> str:
         """Return why the mount's client is to read ahead by itself: it does as much as can be; empty when it is not."""
-        if not self._along:
-            for one in self.board.sources.values():
-                if one.policy is Policy.SEQUENTIAL and now_ns - one.pace.moved_ns < CHORES_NS:
-                    found = self._roots.find(one.place)
-                    self._along[id(found.storage) if found else 0] += 1
-        heads, client = self._along[id(storage)], storage.mounted.client
-        if heads * client.ahead < client.at_once:
-            return ""
-        return f"{storage.name}'s client reads {client.ahead} blocks ahead of each of {heads} readers by itself"
+        client, heads = storage.mounted.client, 0
+        for one in self.board.sources.values():
+            if one.policy is Policy.SEQUENTIAL and now_ns - one.pace.moved_ns < CHORES_NS:
+                found = self._roots.find(one.place)
+                heads += found is not None and found.storage is storage
+                if heads * client.ahead >= client.at_once:
+                    return f"{storage.name}'s client reads {client.ahead} blocks ahead of each reader by itself"
+        return ""
 
     def _size_of(self, path: str) -> int | None:
         return self._files.size_of(path) if self._roots.find(path) else 0

@@ -57,6 +57,8 @@ class Pace:
     """Something was brought in: from then on its waits say nothing any more of what they would be."""
     still: bool = False
     """Its reader stood still while others needed the memory: nothing more is brought in until it moves."""
+    left: str = ""
+    """Why its mount's client is to read ahead by itself."""
     resident: int = 0
     """Requests in a row that found all in memory."""
     rest: int = 0
@@ -189,8 +191,9 @@ class HeadSource:
 
     def status(self) -> Head:
         """Return what to tell of it."""
-        why = self.why_not() or f"{self.track.count} accesses in line, {self.track.size} bytes each"
-        policy = self.policy if not self.why_not() else Policy.NONE
+        why_not = self.why_not() or self.pace.left
+        why = why_not or f"{self.track.count} accesses in line, {self.track.size} bytes each"
+        policy = Policy.NONE if why_not else self.policy
         stride = self.track.stride if self.policy is Policy.STRIDED else 0
         return Head(
             self.stream, self.path, policy, why, self.track.position, stride, self.window(), self.track.count,
