@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.bench.backends.juicefs import JUICEFS, JuiceFS
+from tests.bench.backends.juicefs import JuiceFS
 from tests.kernel.tool import SECONDS, Stepwell, wait_until
 from tests.storage.conftest import Storage
 from tests.storage.slow import Settings, Slow
@@ -33,8 +33,6 @@ SIZE = 523 << 20
 """Bytes of a file on JuiceFS: so many blocks that a reader at random does not soon find all of them in its cache."""
 USUAL = {"prefetch": 1, "max-readahead": 32, "buffer-size": 300}
 SPARSE = {"prefetch": 0, "max-readahead": 0}
-
-needs_juicefs = pytest.mark.skipif(not JUICEFS.exists(), reason="the benchmark's packages are not installed")
 
 READS = 401
 READER = """
@@ -201,7 +199,6 @@ def reading(path: Path) -> Iterator[list[int]]:
     assert wrong == []
 
 
-@needs_juicefs
 def test_open_files_are_read_on_while_juicefs_is_mounted_again(volume: JuiceFS, notes: Path) -> None:
     with volume.in_background(volume.objects) as point, reading(point / "large") as counts:
         tuned = Tuned(here(point), notes)
@@ -218,7 +215,6 @@ def test_open_files_are_read_on_while_juicefs_is_mounted_again(volume: JuiceFS, 
         assert sum(one.point == str(point) for one in mounts()) == 1
 
 
-@needs_juicefs
 def test_options_that_were_given_are_given_again(volume: JuiceFS, notes: Path) -> None:
     with volume.in_background(volume.objects, "--prefetch=2", "--buffer-size", "128") as point:
         arguments = juicefs.find(here(point)).arguments
@@ -231,7 +227,6 @@ def test_options_that_were_given_are_given_again(volume: JuiceFS, notes: Path) -
         )
 
 
-@needs_juicefs
 def test_a_client_that_refuses_to_be_mounted_again_serves_on(volume: JuiceFS, notes: Path) -> None:
     with volume.in_background(volume.objects) as point, reading(point / "large"):
         meta = volume.work / "meta.db"
@@ -249,7 +244,6 @@ def test_a_client_that_refuses_to_be_mounted_again_serves_on(volume: JuiceFS, no
         assert list(notes.iterdir()) == []
 
 
-@needs_juicefs
 def test_what_is_mounted_on_top_is_taken_away_again(volume: JuiceFS) -> None:
     with volume.in_background(volume.objects) as point, reading(point / "large"):
         client = juicefs.find(here(point))
@@ -260,7 +254,6 @@ def test_what_is_mounted_on_top_is_taken_away_again(volume: JuiceFS) -> None:
         assert juicefs.find(here(point)) == client
 
 
-@needs_juicefs
 def test_a_client_in_the_foreground_is_left_alone(volume: JuiceFS, notes: Path) -> None:
     with volume._serving("--read-only", "--cache-dir", str(volume.work / "cache")):
         tuned = Tuned(here(volume.point), notes)
@@ -269,7 +262,6 @@ def test_a_client_in_the_foreground_is_left_alone(volume: JuiceFS, notes: Path) 
         tuned.close()
 
 
-@needs_juicefs
 def test_juicefs_left_changed_by_a_killed_run_is_set_back(volume: JuiceFS, notes: Path) -> None:
     with volume.in_background(volume.objects) as point, reading(point / "large"):
         killed(here(point), notes, "prefetch=0", "max-readahead=0")
@@ -279,7 +271,6 @@ def test_juicefs_left_changed_by_a_killed_run_is_set_back(volume: JuiceFS, notes
         assert juicefs.find(here(point)).options == USUAL
 
 
-@needs_juicefs
 def test_of_another_user_s_client_nothing_is_changed(volume: JuiceFS) -> None:
     def asked(mount: Mount) -> str:
         try:
@@ -332,7 +323,6 @@ def wait_until_changed(file: Path, process: subprocess.Popen[str]) -> None:
         pytest.fail(str(process.communicate()[1]))
 
 
-@needs_juicefs
 @pytest.mark.kernel
 def test_run_keeps_juicefs_from_fetching_whole_blocks_while_it_lasts(
     stepwell: Stepwell, far: Path, expected: str
@@ -348,7 +338,6 @@ def test_run_keeps_juicefs_from_fetching_whole_blocks_while_it_lasts(
     ]
 
 
-@needs_juicefs
 @pytest.mark.kernel
 def test_recommending_tells_the_command_and_changes_nothing(stepwell: Stepwell, far: Path, expected: str) -> None:
     arguments = juicefs.find(here(far.parent)).arguments
@@ -358,7 +347,6 @@ def test_recommending_tells_the_command_and_changes_nothing(stepwell: Stepwell, 
     assert juicefs.find(here(far.parent)).arguments == arguments
 
 
-@needs_juicefs
 @pytest.mark.kernel
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_sets_the_mount_back(stepwell: Stepwell, far: Path, number: int) -> None:
@@ -369,7 +357,6 @@ def test_a_signal_sets_the_mount_back(stepwell: Stepwell, far: Path, number: int
     assert options(far) == USUAL
 
 
-@needs_juicefs
 @pytest.mark.kernel
 def test_when_run_is_killed_the_reader_reads_on_and_the_next_run_sets_the_mount_back(
     stepwell: Stepwell, far: Path, expected: str, tmp_path: Path
@@ -388,7 +375,6 @@ def test_when_run_is_killed_the_reader_reads_on_and_the_next_run_sets_the_mount_
     assert options(far) == USUAL
 
 
-@needs_juicefs
 @pytest.mark.kernel
 def test_settings_of_a_plan_hold_from_the_start_to_the_end(stepwell: Stepwell, far: Path, tmp_path: Path) -> None:
     assert stepwell.run("record", *reader(far, 211)).returncode == 0
