@@ -61,6 +61,17 @@ def test_moments_in_which_something_else_is_tried_are_in_no_window() -> None:
     assert sum(window.length_ns for window in turns.windows[len(before) :]) == TICK
 
 
+def test_what_comes_in_bursts_is_not_worse_before_the_next_one_is_due() -> None:
+    turns, octets = Turns(), 0
+    for tick in range(1, 101):  # a burst every second
+        octets += 7 * MB if tick % 10 == 0 else 0
+        before = turns.acting
+        turns.step(tick * TICK, octets, 0)
+        if before and not turns.acting:
+            break
+    assert sum(window.length_ns for window in turns.windows if window.acting) >= limits.ACTING_NS
+
+
 def test_where_it_is_known_what_will_be_read_acting_begins_at_once() -> None:
     turns = Turns(known=True)
     assert turns.acting

@@ -126,11 +126,18 @@ class Turns:
         self._window = now_ns, octets, waited_ns
 
     def _looks_worse(self) -> bool:
-        """Whether this turn costs more a byte than the one before it, without acting: it is not to last."""
+        """Whether this turn costs more a byte than the one before it, without acting: it is not to last.
+
+        Of what comes in bursts one may just be missing: that is waited for as long as it has ever taken.
+        """
         turn = [window for window in self.windows if window.start_ns >= (self._phase_ns or 0)]
         before = [window for window in self.windows if window.start_ns < (self._phase_ns or 0)]
         without = list(itertools.takewhile(lambda window: not window.acting, reversed(before)))
-        return len(turn) >= limits.WINDOWS_WITHOUT and _rate(turn) * limits.WORSE < _rate(without)
+        if len(turn) < limits.WINDOWS_WITHOUT or (not turn[-1].bytes and _pauses(turn)[-1] < max(_pauses(without))):
+            return False
+        # The very first one has begun when nothing was read: it is shorter than its kind.
+        whole = without[:-1] if len(without) == len(self.windows) - len(turn) else without
+        return _rate(turn) * limits.WORSE < _rate(whole)
 
     def _decide(self) -> None:
         """Conclude from the turns up to now: go on for longer, or end."""
@@ -145,6 +152,16 @@ class Turns:
             self.reason = (
                 f"it {what} in {effect.pairs} turns: {effect.ratio:.3g}x [{effect.low:.3g}, {effect.high:.3g}]"
             )
+
+
+def _pauses(windows: Sequence[Window]) -> list[int]:
+    """Return the times, in ns, from one window in which something was read to the next, and since the last one."""
+    pauses = [0]
+    for window in windows:
+        pauses[-1] += window.length_ns
+        if window.bytes:
+            pauses.append(0)
+    return pauses
 
 
 def _rate(windows: Sequence[Window]) -> float:
