@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from hypothesis import strategies as st
 from tests.unit.recordings import MS, T0, Recording
 from tests.unit.test_waits import BYTES_S, COUNT, LATENCY_NS, fetches, workers
 
-from stepwell.analysis.advice import Curve, Facts, Finding, Order, Span, advise, facts, gains, headline
+from stepwell.analysis.advice import Cache, Facts, Finding, Order, Span, advise, facts, gains, headline
 from stepwell.analysis.advice.drawn import Matter
-from stepwell.analysis.advice.reads import knee
 from stepwell.analysis.orders import orders
 from stepwell.analysis.patterns import Pattern
+from stepwell.analysis.subject import called
 from stepwell.analysis.waits.model import Interval, Storage
 from stepwell.store import Store
 from stepwell.trace.definition import OPEN
@@ -116,26 +117,92 @@ def test_imbalance_is_worth_what_evenness_saves(recording: Recording) -> None:
     assert finding.saved_ns.high == pytest.approx(end * (1 - (4 * COUNT + 177) / (16 * COUNT)), rel=0.03)
 
 
-def test_files_that_are_opened_again_and_again(recording: Recording) -> None:
+def opened(recording: Recording, flags: int, files: int) -> Facts:
+    """Write 211 opens of 2 ms, of some files in turn, and a read of 4 KiB after each."""
     for number in range(1, 212):
-        text = b"%d\0set\0data\0" % (number % 7)
+        text = b"%d\0set\0data\0" % (number % files)
         recording.add(
-            OPEN, text, thread=1, open=number, ino=number % 7 + 1, dev=8 << 20 | 1, start_ns=T0 + number * 3 * MS,
-            latency_ns=2 * MS, size=4096,
+            OPEN, text, thread=1, open=number, ino=number % files + 1, dev=8 << 20 | 1, start_ns=T0 + number * 3 * MS,
+            latency_ns=2 * MS, size=4096, flags=flags,
         )  # fmt: skip
         recording.run(number, at=number * 3 * MS + 2 * MS, seq=number)
     recording.thread(1, end=212 * 3 * MS)
-    finding = one(known(recording, 212 * 3 * MS), "reopening")
-    assert "each of 7 files of /data/set 30.1 times" in finding.sentence
+    return known(recording, 212 * 3 * MS)
+
+
+def test_files_that_are_opened_again_and_again(recording: Recording) -> None:
+    finding = one(opened(recording, os.O_RDONLY, 7), "reopening")
+    assert "opens 7 files of /data/set again and again, each 30 times" in finding.sentence
     assert finding.speedup.high == pytest.approx(3 * 212 / (3 * 212 - 2 * 211 * (1 - 0.85 * 7 / 211)), rel=0.02)
 
 
-def test_a_cache_is_sized_at_the_knee_and_needs_a_curve(recording: Recording) -> None:
+@pytest.mark.parametrize(("flags", "files"), [(os.O_RDONLY, 211), (os.O_WRONLY | os.O_CREAT, 7)])
+def test_files_that_are_opened_once_or_for_writing_are_not_opened_again(
+    recording: Recording, flags: int, files: int
+) -> None:
+    assert "reopening" not in kinds(opened(recording, flags, files))
+
+
+def test_an_archive_that_is_unpacked_is_not_opened_once_for_each_file_in_it(recording: Recording) -> None:
+    recording.open(1, b"/data/set/all.tar", size=COUNT << 20)
+    end = fetches(recording, 1)
+    for number in range(2, 213):
+        text = b"%d\0set\0data\0" % number
+        recording.add(
+            OPEN, text, thread=1, open=number, ino=number, dev=8 << 20 | 1, start_ns=T0 + number * MS,
+            latency_ns=2 * MS, flags=os.O_WRONLY | os.O_CREAT,
+        )  # fmt: skip
+        recording.run(number, at=number * MS, op=1, seq=COUNT + number)
+    recording.thread(1, end=end)
+    found = known(recording, end)
+    assert "reopening" not in kinds(found)
+    (team,) = found.waits.teams
+    assert "of its time for one file" in headline(found, advise(found), team)
+    reads = {use.direction: (use.opens, use.metadata_ns) for use in found.waits.teams[0].uses}
+    assert reads == {"read": (1, 0), "write": (211, 211 * 2 * MS)}
+
+
+def cached(recording: Recording, passes: float, *, miss_ratio: float = 0.1, request: int | None = None) -> list[str]:
+    """Return the findings' sentences where as much was fetched as so many passes over the different bytes."""
     found = lone_reader(recording, files=7)
-    assert "cache" not in kinds(found)
-    curve = Curve("/data/set", (1 << 20, 1 << 21, 1 << 22, 1 << 23), (0.9, 0.5, 0.12, 0.1))
-    finding = one(replace(found, curves=(curve,)), "cache")
-    assert "a cache of 4 MiB" in finding.setting
+    (storage,) = found.waits.storages
+    cache = Cache("/data/set", 4 << 20, miss_ratio, 0.1, round(storage.bytes / passes))
+    (team,) = found.waits.teams
+    if request is not None:
+        uses = tuple(replace(use, request=request, fetched=storage.bytes) for use in team.uses)
+        found = replace(found, waits=replace(found.waits, teams=(replace(team, uses=uses),)))
+    return [one.sentence for one in advise(replace(found, caches=(cache,))) if one.kind == "cache"]
+
+
+def test_a_cache_saves_what_is_fetched_again(recording: Recording) -> None:
+    (sentence,) = cached(recording, 10.0)
+    assert "a cache of 4 MiB would fetch" in sentence
+    assert "expected 8.7x to 12x" in sentence  # a tenth of the waiting is left, 15 % more or less
+
+
+@pytest.mark.parametrize(
+    ("comm", "command", "name"),
+    [
+        ("python3", "python3 -u /opt/train.py --epochs 3", "train.py"),
+        ("python", "/usr/bin/python3.11 -m torch.distributed.run x.py", "torch.distributed.run"),
+        ("python", "python -c pass", "python"),
+        ("pt_data_worker", "python train.py", "pt_data_worker"),
+        ("cat", "cat train.py", "cat"),
+        ("bash", "bash", "bash"),
+        ("a.out", "", "a.out"),
+    ],
+)
+def test_an_interpreter_is_called_by_what_it_runs(comm: str, command: str, name: str) -> None:
+    assert called(comm, command) == name
+
+
+def test_no_cache_saves_what_is_fetched_for_the_first_time(recording: Recording) -> None:
+    assert cached(recording, 1.0) == []
+
+
+def test_what_read_ahead_brings_along_is_not_fetched_again(recording: Recording) -> None:
+    """Ten times the different bytes asked for were fetched, but that is no more than the files hold."""
+    assert cached(recording, 10.0, request=4096) == []
 
 
 def test_the_order_of_files_decides_what_is_prefetched(recording: Recording) -> None:
@@ -178,13 +245,6 @@ def test_the_verdict_on_mapped_reading_is_none_on_reads(recording: Recording) ->
         assert [
             Matter(about, team, replace(use, mapped=mapped), None).along for mapped in (0, use.accesses)
         ] == [False, True]  # fmt: skip
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=20).map(lambda misses: sorted(misses, reverse=True)))
-def test_beyond_the_knee_nothing_is_won(misses: list[float]) -> None:
-    sizes = tuple(1 << (20 + index) for index in range(len(misses)))
-    at = knee(sizes, tuple(misses))
-    assert at == len(misses) - 1 or misses[at] - misses[-1] < 0.05
 
 
 @given(latency=st.floats(1e3, 1e8), rate=st.floats(1e6, 1e10), now=st.integers(512, 1 << 20), factor=st.integers(1, 64))

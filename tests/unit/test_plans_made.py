@@ -14,7 +14,7 @@ from tests.unit.recordings import MS, Recording
 from tests.unit.test_advice import known, lone_reader
 from tests.unit.test_waits import BYTES_S, COUNT, LATENCY_NS
 
-from stepwell.analysis.advice import Curve, Facts, Order, gains
+from stepwell.analysis.advice import Cache, Facts, Order, gains
 from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.plans import Budget, Plan, Setting, Target, dump, load, measured
 from stepwell.analysis.plans.make import make
@@ -154,8 +154,8 @@ def test_a_storage_that_gives_no_more_is_asked_for_no_more(facts: Facts) -> None
 
 
 def test_a_cache_is_planned_at_the_knee(facts: Facts) -> None:
-    curve = Curve("/data/set", (1 << 20, 1 << 22, 1 << 24), (0.9, 0.1, 0.09))
-    assert target(replace(reading(facts, "whole-file"), curves=(curve,))).cache_bytes == 1 << 22
+    cache = Cache("/data/set", 1 << 22, 0.1, 0.09, 1 << 24)
+    assert target(replace(reading(facts, "whole-file"), caches=(cache,))).cache_bytes == 1 << 22
     assert target(reading(facts, "whole-file")).cache_bytes is None
 
 

@@ -219,6 +219,48 @@ def test_a_process_with_another_job_is_no_worker_that_has_too_much_to_do(
     assert "imbalance" not in {one.verdict.bound for one in found.teams}
 
 
+def pool(recording: Recording, *, begin: int, main: int, cpu: int) -> int:
+    """Write a process whose main thread computes, and three more of its threads that read from `begin` on.
+
+    Args:
+        recording: where it is written.
+        begin: when the other threads start.
+        main: reads of the main thread, which begin then, too.
+        cpu: computing of the main thread, before `begin` as far as there is time, and after its reads.
+    """
+    ends = []
+    for thread, count in ((1, main), (2, COUNT), (3, COUNT), (5, COUNT)):
+        start = 0 if thread == 1 else begin
+        recording.add(
+            THREAD, thread=thread, pid=1001, tid=1000 + thread, ppid=1, start_ns=T0 + start, process_start_ns=3,
+            comm=b"columns",
+        )  # fmt: skip
+        recording.open(thread, b"/data/set/%d" % thread, size=COUNT << 20, thread=thread)
+        ends.append(fetches(recording, thread, thread, begin=begin, count=count))
+    last = max(ends) + max(0, cpu - begin)
+    for thread in (1, 2, 3, 5):
+        recording.add(
+            THREAD_END, thread=thread, end_ns=T0 + (last if thread == 1 else max(ends)), exited=1,
+            user_ns=cpu if thread == 1 else 0, comm=b"columns",
+        )  # fmt: skip
+    return last
+
+
+def test_a_thread_that_worked_before_there_were_others_has_not_too_much_to_do(recording: Recording) -> None:
+    end = pool(recording, begin=9_000 * MS, main=COUNT, cpu=9_000 * MS)
+    (one,) = studied(recording, end).teams
+    assert (one.threads, one.straggler) == (4, None)
+
+
+@pytest.mark.parametrize(("main", "is_behind"), [(COUNT // 3, False), (COUNT, True)])
+def test_a_thread_that_computes_beside_readers_is_behind_only_if_it_reads_its_share(
+    recording: Recording, main: int, is_behind: bool
+) -> None:
+    end = pool(recording, begin=0, main=main, cpu=9_000 * MS)
+    (one,) = studied(recording, end).teams
+    assert (one.threads, one.straggler is not None) == (4, is_behind)
+
+
 def test_workers_whose_requests_differ_by_little_from_one_to_the_next_are_one_team(recording: Recording) -> None:
     requests = {number: SIZES // part for number, part in ((3, 3), (5, 9), (7, 27))}
     end = workers(recording, dict.fromkeys((2, 3, 5, 7), COUNT), requests=requests)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
+from itertools import pairwise
 from posixpath import basename, join, normpath
 
 from stepwell.analysis.ask import Queryable, Row, rows
 from stepwell.trace.errors import StepwellError
+
+_INTERPRETERS = frozenset(
+    {"python", "pypy", "perl", "ruby", "node", "julia", "Rscript", "php", "sh", "bash", "dash", "zsh"}
+)
+_VERSION = re.compile(r"[\d.]+$")
+_SEVERAL = re.compile(r"^\d+ x ")
 
 LISTED = 10
 """Most candidates that an error names."""
@@ -51,7 +59,8 @@ class Subject:
 def find(store: Queryable, trace: int, name: str) -> Subject:
     """Return what `name` means: a pid, a process's name, a dataset's directory, a file's path or the end of it.
 
-    Several processes of one name are one subject; a path may be relative to where the recording was started.
+    Several processes of one name are one subject; a path may be relative to where the recording was started.  Names as
+    reports give them, with a pid behind (`cat 4242`) or a number before (`3 x cat`), are taken, too.
 
     Raises:
         SubjectError: it means nothing, or several things; the message lists candidates.
@@ -73,13 +82,29 @@ def find(store: Queryable, trace: int, name: str) -> Subject:
 
 
 def _processes(described: list[Row], name: str) -> list[Subject]:
-    by_pid = [row for row in described if name.isdecimal() and row["pid"] == int(name)]
+    pid = name.rpartition(" ")[2]
+    by_pid = [row for row in described if pid.isdecimal() and row["pid"] == int(pid)]
+    name = _SEVERAL.sub("", name)
     chosen = by_pid or [row for row in described if name == row["comm"] or name in _words(row["command"])]
     if not chosen:
         return []
-    comm, pid = chosen[0]["comm"], chosen[0]["pid"]
-    called = f"{len(chosen)} x {comm}" if len(chosen) > 1 else f"{comm} {pid}" if pid else comm
-    return [Subject("process", called, readers=tuple(row["reader"] for row in chosen))]
+    comm, pid = called(chosen[0]["comm"], chosen[0]["command"]), chosen[0]["pid"]
+    title = f"{len(chosen)} x {comm}" if len(chosen) > 1 else f"{comm} {pid}" if pid else comm
+    return [Subject("process", title, readers=tuple(row["reader"] for row in chosen))]
+
+
+def called(comm: str, command: str) -> str:
+    """Return what people call a process: its name, of an interpreter that of the script, or module, that it runs."""
+    words = command.split()
+    program = _VERSION.sub("", basename(words[0])) if words else ""
+    if program not in _INTERPRETERS or not basename(words[0]).startswith(comm):
+        return comm
+    for option, word in pairwise(words):
+        if word == "-c":
+            break
+        if option == "-m" or not word.startswith("-"):
+            return basename(word)
+    return comm
 
 
 def _words(command: str) -> set[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from stepwell.analysis.advice.advise import advise, headline, nothing_to_win
 from stepwell.analysis.advice.gather import facts, known
-from stepwell.analysis.advice.model import Curve, Facts, Finding, Input, Order, Span
+from stepwell.analysis.advice.model import Cache, Facts, Finding, Input, Order, Span
 
 __all__ = [
-    "Curve", "Facts", "Finding", "Input", "Order", "Span", "advise", "facts", "headline", "known", "nothing_to_win",
+    "Cache", "Facts", "Finding", "Input", "Order", "Span", "advise", "facts", "headline", "known", "nothing_to_win",
 ]  # fmt: skip

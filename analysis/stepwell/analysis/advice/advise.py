@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from stepwell.analysis.advice import habits, reads
-from stepwell.analysis.advice.drawn import Matter, who
+from stepwell.analysis.advice.drawn import Matter, waits
 from stepwell.analysis.advice.gains import inputs
 from stepwell.analysis.advice.model import Facts, Finding, Span
 from stepwell.analysis.thresholds import advice as bounds
@@ -93,33 +93,42 @@ def nothing_to_win(facts: Facts, team: Team) -> str | None:
     return None
 
 
-def _alone(facts: Facts, team: Team) -> Finding:
-    """Return that a team is best left alone, and why."""
+def _reason(facts: Facts, team: Team) -> tuple[str, float]:
+    """Return why a team is best left alone, and how sure that is."""
     verdict = team.verdict
     octets = sum(use.bytes for use in team.uses)
-    stall = team.account.share(team.account.storage_ns)
     reason = nothing_to_win(facts, team)
-    if reason is None and octets <= bounds.LITTLE_BYTES:
-        reason = f"it reads only {size(octets)}"
-    elif reason is None and verdict.bound == "unknown":
-        reason = verdict.because
-    elif reason is None:
-        reason = f"no change that the trace gives evidence for would save {percent(bounds.WORTH)} of its time"
+    if reason is not None:
+        fact = not facts.waits.timed or team.elapsed_ns < bounds.NO_TIME_NS
+        return reason, 1.0 if fact else verdict.confidence
+    if octets <= bounds.LITTLE_BYTES:
+        return f"it reads only {size(octets)}", 1.0
+    if verdict.bound == "unknown":
+        return verdict.because, verdict.confidence
+    return f"no change that the trace gives evidence for would save {percent(bounds.WORTH)} of the time", (
+        verdict.confidence
+    )
+
+
+def _alone(facts: Facts, team: Team) -> Finding:
+    """Return that a team is best left alone, and why."""
+    reason, sure = _reason(facts, team)
+    stall = team.account.share(team.account.storage_ns)
     return Finding(
         kind="leave-alone",
         scope="process",
-        subject=who(team),
+        subject=team.title,
         readers=team.readers,
         dataset=team.uses[0].dataset if team.uses else "",
-        sentence=f"Leave {who(team)} alone: {reason} ({percent(round(stall, 3))} of its time waiting for storage).",
+        sentence=f"Leave {team.title} alone: {reason} ({percent(stall)} of its time waiting for storage).",
         lost_ns=round(team.critical_high * team.elapsed_ns),
         saved_ns=Span(0.0, 0.0),
         speedup=Span(1.0, 1.0),
         model="only time that waiting delays can be won (Amdahl's law)",
         inputs=inputs(team, None),
         setting="",
-        confidence=verdict.confidence,
-        evidence=(f"team {who(team)}",),
+        confidence=sure,
+        evidence=(f"team {team.title}",),
     )
 
 
@@ -127,19 +136,21 @@ def headline(facts: Facts, findings: tuple[Finding, ...], team: Team) -> str:
     """Return the top line on a team: how long it waits, for what, and what the best finding would make of it."""
     mine = [one for one in findings if one.readers == team.readers]
     if not team.uses:
-        return f"{who(team)} reads no data."
-    use = team.uses[0]
-    share = percent(round(team.account.share(team.account.storage_ns), 2))
+        return f"{team.title} reads no data."
+    use = max(team.uses, key=lambda use: use.asleep_ns + use.metadata_ns)
+    share = team.account.share(team.account.storage_ns)
     order = facts.order(use.dataset, team.readers)
     shuffled = "shuffled " if order and order.by == "shuffled" else ""
     lanes = round(team.width)
     at_once = "one at a time" if lanes <= 1 else f"{lanes} at a time"
     each = size(use.file_bytes / max(use.files, 1))
     what = f"{use.files:,} {shuffled}files of {each}" if use.files > 1 else f"one file of {each}"
-    line = f"{who(team)} waits {share} of its time for {what}, {at_once}"
+    verb = "to write" if use.direction == "write" else "for"
+    verb = "to open and close" if use.metadata_ns > use.asleep_ns else verb
+    line = f"{waits(team, round(share, 2) or share)} {verb} {what}, {at_once}"
     best = next((one for one in mine if one.kind != "leave-alone"), None)
     if best is None:
-        return f"{line}; {mine[0].sentence[0].lower()}{mine[0].sentence[1:]}" if mine else f"{line}."
+        return f"{line}; leave it alone: {_reason(facts, team)[0]}."
     middle = (best.speedup.low * best.speedup.high) ** 0.5
     gain = f"{middle:.2g}x [{best.speedup.low:.2g}, {best.speedup.high:.2g}]"
     return f"{line}; best change: {CHANGES[best.kind]}, expected {gain}."

@@ -27,7 +27,7 @@ class Matter:
     @property
     def who(self) -> str:
         """Return the team's name."""
-        return who(self.team)
+        return self.team.title
 
     @property
     def where(self) -> str:
@@ -53,11 +53,14 @@ class Matter:
         return self.use.fetched == 0 and self.use.waited > 0
 
 
-def who(team: Team) -> str:
-    """Return the name of a team: its process, or how many there are of which name."""
-    if len(team.readers) == 1:
-        return f"{team.name or 'process'} {team.pids[0]}"
-    return f"{len(team.readers)} x {team.name or 'process'}"
+def does(team: Team, verb: str) -> str:
+    """Return the team and what it does; the verb is given in the third person singular."""
+    return f"{team.title} {verb if len(team.readers) == 1 else verb.removesuffix('s')}"
+
+
+def waits(team: Team, share: float) -> str:
+    """Return how much of its time a team waits, as the beginning of a sentence."""
+    return f"{does(team, 'waits')} {percent(share)} of {'its' if len(team.readers) == 1 else 'their'} time"
 
 
 def finding(
@@ -120,4 +123,4 @@ def finding(
 def waiting(matter: Matter) -> str:
     """Return how much a team waits for a dataset, as the beginning of a sentence."""
     share = matter.team.account.share(matter.use.asleep_ns)
-    return f"{matter.who} waits {percent(round(share, 3))} of its time for reads of {matter.where}"
+    return f"{waits(matter.team, share)} for reads of {matter.where}"

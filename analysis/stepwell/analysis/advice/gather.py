@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stepwell.analysis.advice.model import Curve, Facts, Order
+from stepwell.analysis.advice.model import Cache, Facts, Order
 from stepwell.analysis.ask import Queryable
 from stepwell.analysis.orders import model as files
 from stepwell.analysis.patterns import Pattern
@@ -38,7 +38,7 @@ def known(
     return Facts(
         waits=waiting,
         patterns=patterns,
-        curves=tuple(map(_curve, caches)),
+        caches=tuple(cache for cache in map(_cache, caches) if cache is not None),
         orders=tuple(map(_order, orders)),
     )
 
@@ -56,7 +56,14 @@ def _order(found: files.Order) -> Order:
     )
 
 
-def _curve(found: CacheCurve) -> Curve:
-    """Return a curve as far as advice relies on it."""
-    sizes, misses = zip(*((point.size, point.miss_ratio) for point in found.curve), strict=True)
-    return Curve(found.dataset, sizes, misses)
+def _cache(found: CacheCurve) -> Cache | None:
+    """Return the recommended cache as far as advice relies on it, None where the smallest one does as well."""
+    if found.recommended is None or found.recommended <= found.curve[0].size:
+        return None
+    return Cache(
+        dataset=found.dataset,
+        size=found.recommended,
+        miss_ratio=min(point.miss_ratio for point in found.curve if point.size <= found.recommended),
+        least_miss_ratio=min(point.miss_ratio for point in found.curve),
+        unique_bytes=found.unique_bytes,
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from stepwell.analysis.advice import gains
-from stepwell.analysis.advice.drawn import Matter, finding, waiting
+from stepwell.analysis.advice.drawn import Matter, does, finding, waiting, waits
 from stepwell.analysis.advice.model import Finding, Input, Span
 from stepwell.analysis.thresholds import advice as bounds
 from stepwell.analysis.thresholds import waits as limits
-from stepwell.trace.format import count, duration, percent, size
+from stepwell.trace.format import count, duration, percent, plural, size
 
 
 def packing(matter: Matter) -> Finding | None:
@@ -28,7 +28,7 @@ def packing(matter: Matter) -> Finding | None:
     return finding(
         matter,
         "packing",
-        f"{waiting(matter)}, and {percent(round(matter.team.account.share(use.metadata_ns), 3))} to open them:"
+        f"{waiting(matter)}, and {percent(matter.team.account.share(use.metadata_ns))} to open them:"
         f" {count(use.files)} files of {size(mean)} each",
         stall,
         gains.saved(matter.team, stall, left),
@@ -47,8 +47,8 @@ def synchronous(matter: Matter) -> Finding | None:
     return finding(
         matter,
         "synchronous",
-        f"{matter.who} waits {percent(round(matter.team.account.share(use.asleep_ns), 3))} of its time in writes to"
-        f" {matter.where}, which it opened with O_SYNC or O_DSYNC: each of {count(use.accesses)} writes waits for disk",
+        f"{waits(matter.team, matter.team.account.share(use.asleep_ns))} in writes to {matter.where},"
+        f" opened with O_SYNC or O_DSYNC: each of {count(use.accesses)} writes waits for disk",
         use.asleep_ns,
         gains.saved(matter.team, use.asleep_ns, Span(0.0, 1.0)),
         "writes into the page cache do not wait; one fsync at the end waits for all bytes once",
@@ -60,15 +60,15 @@ def synchronous(matter: Matter) -> Finding | None:
 def reopening(matter: Matter) -> Finding | None:
     """Return the advice to open files once."""
     use = matter.use
-    each = use.opens / max(use.files, 1)
+    each = use.opens / max(use.opened, use.files, 1)
     if each < bounds.REOPENED:
         return None
     left = 1 / each
     return finding(
         matter,
         "reopening",
-        f"{matter.who} opens each of {count(use.files)} files of {matter.where} {each:.3g} times and waits"
-        f" {duration(use.metadata_ns)} in that",
+        f"{does(matter.team, 'opens')} {plural(use.files, 'file')} of {matter.where} again and again, each"
+        f" {each:,.0f} times on average; that takes {duration(use.metadata_ns)}",
         use.metadata_ns,
         gains.saved(matter.team, use.metadata_ns, Span(left, left)),
         "waiting in open and close is proportional to their number",
@@ -86,8 +86,8 @@ def direct(matter: Matter) -> Finding | None:
     return finding(
         matter,
         "direct",
-        f"{waiting(matter)}, which it opened with O_DIRECT and reads {again:.3g} times; the page cache would have all"
-        " but the first",
+        f"{waiting(matter)}, opened with O_DIRECT and read {again:.3g} times; the page cache would have all but the"
+        " first",
         use.asleep_ns,
         gains.saved(matter.team, use.asleep_ns, Span(1 / again, 1.0)),
         "only the first reading waits, if the data fits into memory",
@@ -131,8 +131,8 @@ def buffer(matter: Matter) -> Finding | None:
     return finding(
         matter,
         "buffer",
-        f"{matter.who} makes {count(use.accesses)} reads of {size(use.request)} in {matter.where}; the calls take"
-        f" {percent(round(team.account.share(use.awake_ns), 3))} of its time, served from memory",
+        f"{does(team, 'makes')} {count(use.accesses)} reads of {size(use.request)} in {matter.where}; the calls take"
+        f" {percent(team.account.share(use.awake_ns))} of the time, served from memory",
         use.awake_ns,
         won,
         "the time of calls is proportional to their number, but for copying",

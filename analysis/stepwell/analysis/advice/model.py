@@ -51,12 +51,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """How often a cache of each size would miss, for one dataset."""
+class Cache:
+    """The cache recommended for one dataset."""
 
     dataset: Annotated[str, "its directory"]
-    sizes: Annotated[tuple[int, ...], "cache sizes in bytes, ascending"]
-    misses: Annotated[tuple[float, ...], "share of accesses that miss"]
+    size: Annotated[int, "its size in bytes"]
+    miss_ratio: Annotated[float, "share of touched blocks that it would miss, beginning empty"]
+    least_miss_ratio: Annotated[float, "the same of a cache that holds all: blocks touched for the first time"]
+    unique_bytes: Annotated[int, "bytes of blocks touched at least once"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Facts:
 
     waits: Waits
     patterns: tuple[Pattern, ...] = ()
-    curves: tuple[Curve, ...] = ()
+    caches: tuple[Cache, ...] = ()
     orders: tuple[Order, ...] = ()
     dataset_patterns: dict[tuple[str, bool], Pattern] = field(init=False)
 
@@ -96,6 +98,15 @@ class Facts:
             ),
             None,
         )
+
+    def cache(self, dataset: str) -> Cache | None:
+        """Return the cache recommended for a dataset, None where none would serve anything."""
+        return next((one for one in self.caches if one.dataset == dataset), None)
+
+    def file_bytes(self, dataset: str) -> int:
+        """Return the bytes that the files of a dataset hold which anybody read, those of several teams repeatedly."""
+        uses = (use for team in self.waits.teams for use in team.uses)
+        return sum(use.file_bytes for use in uses if use.dataset == dataset and use.direction == "read")
 
     def __post_init__(self) -> None:
         """Find the verdicts on whole datasets, those on mapped reading apart."""

@@ -8,7 +8,7 @@ from stepwell.analysis.advice.model import Finding, Input, Span
 from stepwell.analysis.thresholds import advice as bounds
 from stepwell.analysis.thresholds import waits as limits
 from stepwell.analysis.waits.model import Use
-from stepwell.trace.format import duration, percent, plural, size, throughput
+from stepwell.trace.format import duration, plural, size, throughput
 
 
 def read_size(matter: Matter) -> Finding | None:
@@ -154,40 +154,37 @@ def _next(matter: Matter) -> tuple[str, str] | None:
 
 
 def cache(matter: Matter) -> Finding | None:
-    """Return the advice to cache a dataset, at the knee of its miss-ratio curve."""
-    use, storage = matter.use, matter.storage
-    curve = next((curve for curve in matter.facts.curves if curve.dataset == use.dataset), None)
-    if storage is None or curve is None or not curve.sizes:
+    """Return the advice to cache a dataset, where bytes are fetched again that the recommended cache would keep.
+
+    What is fetched for the first time no cache saves.  How much that was is known where each fetch brought just what
+    was asked for; where more came with it, it may be as much as the files hold.
+    """
+    use, storage, found = matter.use, matter.storage, matter.facts.cache(matter.use.dataset)
+    if storage is None or found is None or not storage.bytes:
         return None
-    now = min(1.0, storage.bytes / max(use.bytes, 1))
-    at = knee(curve.sizes, curve.misses)
-    then = curve.misses[at]
-    if then >= now:
+    asked = -(-use.request // limits.PAGE) * limits.PAGE
+    exact = matter.unbuffered or storage.mean_bytes <= bounds.BROUGHT_ALONG * asked
+    first = found.unique_bytes if exact else max(found.unique_bytes, matter.facts.file_bytes(use.dataset))
+    left = first / storage.bytes * found.miss_ratio / max(found.least_miss_ratio, 1e-9)
+    if left >= 1:
         return None
-    left = then / now
     return finding(
         matter,
         "cache",
-        f"{waiting(matter)}; a cache of {size(curve.sizes[at])} would miss {percent(round(then, 3))} of its accesses"
-        f" instead of {percent(round(now, 3))}",
+        f"{waiting(matter)}; {size(storage.bytes)} were fetched for {size(first)} of different data, a cache of"
+        f" {size(found.size)} would fetch {size(left * storage.bytes)}",
         use.asleep_ns,
         gains.saved(matter.team, use.asleep_ns, Span(left, left)),
-        "waiting is proportional to misses of an LRU cache (its miss-ratio curve)",
-        f"a cache of {size(curve.sizes[at])} for {matter.where}, or as much memory free for the page cache",
+        "waiting is proportional to bytes fetched; an LRU cache fetches those of its miss-ratio curve",
+        f"a cache of {size(found.size)} for {matter.where}, or as much memory free for the page cache",
         sure=0.7,
-        more=(Input("cache size", float(curve.sizes[at]), "bytes"), Input("miss ratio then", then, "1")),
+        more=(
+            Input("cache size", float(found.size), "bytes"),
+            Input("miss ratio then", found.miss_ratio, "1"),
+            Input("miss ratio of a cache that holds all", found.least_miss_ratio, "1"),
+            Input("different bytes fetched, at most", float(first), "bytes"),
+        ),
     )
-
-
-def knee(sizes: tuple[int, ...], misses: tuple[float, ...]) -> int:
-    """Return the index of the size from which on twice the cache takes little of the misses away."""
-    for index, octets in enumerate(sizes):
-        twice = [miss for other, miss in zip(sizes, misses, strict=True) if octets < other <= 2 * octets]
-        rest = [miss for other, miss in zip(sizes, misses, strict=True) if other > 2 * octets]
-        best = min(twice, default=misses[index])
-        if misses[index] - best < bounds.KNEE and misses[index] - min(rest, default=best) < bounds.KNEE:
-            return index
-    return len(sizes) - 1
 
 
 def _within_files(use: Use, octets: int) -> int:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from stepwell.analysis.advice import Facts, Input, Span, nothing_to_win
 from stepwell.analysis.advice.drawn import Matter
 from stepwell.analysis.advice.gains import ahead, inputs, speedup
-from stepwell.analysis.advice.reads import knee
 from stepwell.analysis.plans.choice import Choice, choose
 from stepwell.analysis.plans.engines import ENGINES, Case, gain
 from stepwell.analysis.plans.measured import of, with_measured
@@ -109,6 +108,7 @@ def _one(matter: Matter, budget: Budget, bench: Bench | None) -> _Planned:
 
 
 def _target(matter: Matter, storage: Storage, chosen: Choice, found: Sizes, predicted: Gain) -> Target:
+    cache = matter.facts.cache(matter.use.dataset)
     stride = matter.pattern.stride if chosen.policy == "strided" and matter.pattern else None
     return Target(
         path=matter.use.dataset,
@@ -121,18 +121,11 @@ def _target(matter: Matter, storage: Storage, chosen: Choice, found: Sizes, pred
         in_flight=found.in_flight,
         window_bytes=found.window_bytes,
         stride_bytes=stride or None,
-        cache_bytes=_cache(matter),
+        cache_bytes=cache.size if cache else None,
         gain=predicted,
         model=MODEL,
         inputs=_figures(matter, storage, found),
     )
-
-
-def _cache(matter: Matter) -> int | None:
-    """Return the size of a cache at the knee of the dataset's curve, None where the smallest one does as well."""
-    curve = next((one for one in matter.facts.curves if one.dataset == matter.use.dataset), None)
-    at = knee(curve.sizes, curve.misses) if curve and curve.sizes else 0
-    return curve.sizes[at] if curve and at else None
 
 
 def _alone(matter: Matter, reason: str) -> Target:

@@ -59,8 +59,10 @@ BUFFER = 1 << 18
 SPLIT = 0.5
 """Share of accesses that touch a page too many, from which on alignment is advised."""
 
-KNEE = 0.05
-"""Miss ratio that the next doubling of a cache must take away for the doubling to be worth it."""
+BROUGHT_ALONG = 1.25
+"""Factor of the bytes of a fetch over those asked for, up to which a fetch brings just what is asked for.  Default
+1.25: read-ahead and mapping around a fault bring several times as much, pages at a request's ends less than a quarter.
+"""
 
 CERTAIN = 0.5
 """Confidence of other analyses' verdicts from which on they are relied on."""

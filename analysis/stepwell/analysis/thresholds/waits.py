@@ -106,6 +106,10 @@ SLOW_FILE_SHARE = 0.3
 STRAGGLER = 1.5
 """Factor of a worker's busy time over its siblings' median from which on it is a straggler."""
 
+SHARE_OF_WORK = 0.5
+"""Share of its siblings' median bytes or stall below which a worker that is busy longer has another job, not too much
+of theirs.  Default 0.5: workers that are dealt equal pieces differ by less, whoever has too many has more."""
+
 STRAGGLER_SHARE = 0.15
 """Share of the elapsed time that an even distribution would save, from which on imbalance is the verdict."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from typing import Any
 
@@ -26,6 +27,13 @@ _SUMS = (
     "mapped", "untimed", "split",
 )  # fmt: skip
 _SYNC = ("sync",)
+_DIRECTIONS = {
+    os.O_RDONLY: ("read",),
+    os.O_WRONLY: ("write",),
+    os.O_RDWR: ("read", "write"),
+    os.O_ACCMODE: (),
+}
+"""What files are opened for, by access mode; the last is Linux's, for ioctl() alone."""
 
 
 def waits(store: Queryable, trace: int) -> Waits:
@@ -139,7 +147,7 @@ class _Study:
             key = tuple(row[name] for name in keys)
             group, storage, direction = key
             total = {name: row[f"{name}_sum"] or 0 for name in _SUMS}
-            opens = opened[group, storage]
+            opens = opened[group, storage, direction]
             octets = total["bytes"]
             found[group].append(
                 Use(
@@ -161,6 +169,7 @@ class _Study:
                     mapped=total["mapped"],
                     untimed=total["untimed"],
                     opens=opens["opens"],
+                    opened=opens["files"],
                     metadata_ns=opens["slow_ns"],
                     split=total["split"],
                 )
@@ -168,18 +177,23 @@ class _Study:
         return {group: tuple(sorted(uses, key=lambda use: -use.asleep_ns)) for group, uses in found.items()}
 
     @staticmethod
-    def _opened(opens: pa.Table, events: pa.Table) -> dict[tuple[int, int | None], Row]:
-        """Return sums over opens, and the time spent in them and in closes, by group and storage."""
-        found: dict[tuple[int, int | None], Row] = defaultdict(
-            lambda: {"opens": 0, "slow_ns": 0, "direct": 0, "synchronous": 0}
+    def _opened(opens: pa.Table, events: pa.Table) -> dict[tuple[int, int | None, str], Row]:
+        """Return sums over opens, and the time spent in them and in closes, by group, storage and direction.
+
+        What is opened for both counts in both.
+        """
+        found: dict[tuple[int, int | None, str], Row] = defaultdict(
+            lambda: {"opens": 0, "files": 0, "slow_ns": 0, "direct": 0, "synchronous": 0}
         )
         for row in opens.to_pylist():
-            entry = found[row["group"], row["storage"]]
-            for name in entry:
-                entry[name] += row[name]
+            for direction in _DIRECTIONS[row["mode"]]:
+                entry = found[row["group"], row["storage"], direction]
+                for name in entry:
+                    entry[name] += row[name]
         for row in events.to_pylist():
             if row["event"] not in _SYNC:
-                found[row["group"], row["storage"]]["slow_ns"] += row["slow_ns"]
+                for direction in _DIRECTIONS[row["mode"]]:
+                    found[row["group"], row["storage"], direction]["slow_ns"] += row["slow_ns"]
         return found
 
     @staticmethod
@@ -250,6 +264,7 @@ class _Study:
         names = self.data["storage"].to_numpy(zero_copy_only=False)
         found = []
         by_storage = self._uses_of_storages()
+        metadata_ns = self._metadata()
         for number in self.places:
             mine = by_storage.get(number)
             if not mine:
@@ -258,7 +273,7 @@ class _Study:
             place = self.places[number]
             whole = self.threads.account(lanes)
             read, write = (sum(u.asleep_ns for u in mine if u.direction == way) for way in ("read", "write"))
-            metadata = mine[0].metadata_ns
+            metadata = metadata_ns.get(place["dataset"], 0)
             account = Account(
                 wall_ns=whole.wall_ns,
                 cpu_ns=whole.cpu_ns,
@@ -280,6 +295,14 @@ class _Study:
                     slow=self.slow.get(place["dataset"], ()),
                 )
             )
+        return found
+
+    def _metadata(self) -> dict[str, int]:
+        """Return the time that everybody spent in opens, closes and the like, by dataset."""
+        found: dict[str, int] = defaultdict(int)
+        for row in self.opens.to_pylist() + self.events.to_pylist():
+            if row["storage"] in self.places and row.get("event") not in _SYNC:
+                found[self.places[row["storage"]]["dataset"]] += row["slow_ns"]
         return found
 
     def _uses_of_storages(self) -> dict[int, tuple[Use, ...]]:

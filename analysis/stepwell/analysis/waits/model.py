@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from stepwell.analysis.subject import called
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -145,8 +147,9 @@ class Use:
     asynchronous: Annotated[int, "accesses through io_uring or libaio"]
     mapped: Annotated[int, "accesses by page fault"]
     untimed: Annotated[int, "accesses without a latency"]
-    opens: Annotated[int, "times that files were opened"]
-    metadata_ns: Annotated[int, "waiting in open, close and the like"]
+    opens: Annotated[int, "times that files were opened for this direction"]
+    opened: Annotated[int, "files that were so opened, those of each thread and access mode counted apart"]
+    metadata_ns: Annotated[int, "waiting in those opens, in their closes and, for writing, in unlink and the like"]
     split: Annotated[int, "accesses that touch a page more than they need to, because they begin inside one"]
 
 
@@ -171,6 +174,12 @@ class Team:
     uneven_ns: Annotated[int, "elapsed time that an even distribution of the work would save"]
     uses: Annotated[tuple[Use, ...], "its datasets, most stall first"]
     verdict: Annotated[Verdict, "what it is bound by"]
+
+    @property
+    def title(self) -> str:
+        """Return its process with the pid, or how many there are of which name; of scripts, theirs."""
+        name = called(self.name, self.workload) or "process"
+        return f"{name} {self.pids[0]}" if len(self.readers) == 1 else f"{len(self.readers)} x {name}"
 
 
 @dataclass(frozen=True)

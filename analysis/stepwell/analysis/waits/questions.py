@@ -17,6 +17,8 @@ _TIMED = " + ".join(f"coalesce(histogram[{bucket + 1}], 0)" for bucket in range(
 
 _ASYNC = f"flags & {RunFlag.ASYNC.value} <> 0"
 
+_MODE = f"flags & {os.O_ACCMODE}"
+
 _PLACED = (
     HELD
     + f""", used AS (
@@ -204,28 +206,30 @@ ORDER BY low
 OPENS = (
     _PLACED
     + f"""
-SELECT o.reader, o.thread, p.storage, coalesce(p.software, false) AS software, count(*) AS opens,
-    count(DISTINCT o.file) AS files, sum(latency_ns)::BIGINT AS open_ns,
+SELECT o.reader, o.thread, p.storage, coalesce(p.software, false) AS software, {_MODE} AS mode, count(*) AS opens,
+    count(DISTINCT o.file) AS files,
     sum(CASE WHEN latency_ns >= {limits.ASLEEP_NS} THEN latency_ns ELSE 0 END)::BIGINT AS slow_ns,
     sum(CASE WHEN flags & {os.O_DIRECT} = {os.O_DIRECT} THEN 1 ELSE 0 END)::BIGINT AS direct,
     sum(CASE WHEN flags & {os.O_DSYNC} <> 0 THEN 1 ELSE 0 END)::BIGINT AS synchronous
 FROM opens o LEFT JOIN place p ON o.file = p.file WHERE o.trace = $1
-GROUP BY o.reader, o.thread, p.storage, coalesce(p.software, false)
+GROUP BY o.reader, o.thread, p.storage, coalesce(p.software, false), {_MODE}
 """
 )
-"""Opens of each storage's files by each thread.  O_SYNC has the bit of O_DSYNC, too."""
+"""Opens of each storage's files by each thread and access mode.  O_SYNC has the bit of O_DSYNC, too."""
 
 EVENTS = (
     _PLACED
     + f"""
 SELECT e.reader, e.thread, p.storage, coalesce(p.software, false) AS software, event::VARCHAR AS event,
-    count(*) AS events, sum(CASE WHEN latency_ns >= {limits.ASLEEP_NS} THEN latency_ns ELSE 0 END)::BIGINT AS slow_ns
+    coalesce({_MODE}, {os.O_WRONLY}) AS mode,
+    sum(CASE WHEN e.latency_ns >= {limits.ASLEEP_NS} THEN e.latency_ns ELSE 0 END)::BIGINT AS slow_ns
 FROM events e LEFT JOIN place p ON e.file = p.file
+LEFT JOIN (SELECT open, flags FROM opens WHERE trace = $1) o ON e.open = o.open
 WHERE e.trace = $1 AND event <> '{EventKind.ERROR.name.lower()}'
-GROUP BY e.reader, e.thread, p.storage, coalesce(p.software, false), event
+GROUP BY e.reader, e.thread, p.storage, coalesce(p.software, false), event, coalesce({_MODE}, {os.O_WRONLY})
 """
 )
-"""Closes, syncs and the like, as `OPENS`."""
+"""Closes, syncs and the like, as `OPENS`; what is done to a file by its name belongs to writing."""
 
 PLACES = (
     _PLACED

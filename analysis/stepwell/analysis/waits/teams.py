@@ -17,10 +17,14 @@ from stepwell.analysis.waits.model import Use
 
 @dataclass(frozen=True)
 class Members:
-    """A team by its processes; `lanes` tells which threads of the trace do its reading and writing."""
+    """A team by its processes.
+
+    `lanes` tells which threads of the trace do its reading and writing, `moved` how many bytes each thread transferred.
+    """
 
     readers: tuple[int, ...]
     lanes: NDArray[np.bool_]
+    moved: Ints
     parent: int | None
 
 
@@ -70,7 +74,7 @@ def teams(
                 (moved >= least * max(moved[among].max(), 1)) | (stalled >= least * max(stalled[among].max(), 1))
             )
             parent = by_pid.get(ppid) if isinstance(ppid, int) else None
-            found.append(Members(tuple(sorted(readers)), lanes, None if parent in siblings else parent))
+            found.append(Members(tuple(sorted(readers)), lanes, moved, None if parent in siblings else parent))
     return found
 
 
@@ -184,10 +188,17 @@ def _straggler(team: Members, threads: Threads, elapsed: int) -> tuple[int | Non
     np.minimum.at(first, index, threads.start[lanes])
     np.maximum.at(last, index, threads.end[lanes])
     slowest = int(np.argmax(busy))
+    others = np.arange(len(workers)) != slowest
     # Those that live one after the other do not share work.
     beside = np.clip(np.minimum(last, last[slowest]) - np.maximum(first, first[slowest]), 0, None)
-    if 2 * np.delete(beside, slowest).sum() < np.delete(last - first, slowest).sum():
+    if 2 * beside[others].sum() < (last - first)[others].sum():
         return None, 0
-    if busy[slowest] < limits.STRAGGLER * max(np.median(np.delete(busy, slowest)), 1.0):
+    # What it did before there was anybody to share with, and when it did that is not known, could not be shared out.
+    busy[slowest] -= min(busy[slowest], max(0, first[others].min() - first[slowest]))
+    if busy[slowest] < limits.STRAGGLER * max(np.median(busy[others]), 1.0):
         return None, 0
-    return int(workers[slowest]), round(min(busy[slowest] - busy.mean(), elapsed))
+    # Who neither reads as much as the others nor waits as long for it has another job.
+    moved, waits = (np.bincount(index, given[lanes]) for given in (team.moved, threads.storage))
+    if all(of[slowest] < limits.SHARE_OF_WORK * np.median(of[others]) for of in (moved, waits)):
+        return None, 0
+    return int(workers[slowest]), round(max(0.0, min(busy[slowest] - busy.mean(), elapsed)))
