@@ -64,7 +64,7 @@ class Explanation:
     subject: Annotated[str, "its name"]
     headlines: Annotated[tuple[str, ...], "the top line of each team concerned"]
     patterns: Annotated[tuple[Pattern, ...], "verdicts on it, with their evidence"]
-    streams: Annotated[tuple[Stream, ...], "who did what with which file, most bytes first"]
+    streams: Annotated[tuple[Stream, ...], "who did what with which file: data before software, most bytes first"]
     teams: Annotated[tuple[Team, ...], "who reads, and where their time went"]
     processes: Annotated[tuple[Process, ...], "the processes one by one"]
     datasets: Annotated[tuple[Dataset, ...], "the datasets concerned"]
@@ -77,7 +77,8 @@ def explain(store: Queryable, insight: Insight, subject: Subject) -> Explanation
     """Return the evidence on one subject."""
     waits = insight.waits
     streams = [Stream(**row) for row in rows(store, _STREAMS, waits.trace)]
-    mine = [one for one in streams if _concerns(subject, one)]
+    of_data = {one.dataset for one in waits.datasets}
+    mine = sorted((one for one in streams if _concerns(subject, one)), key=lambda one: one.dataset not in of_data)
     readers = set(subject.readers) or {one.reader for one in mine}
     datasets = {subject.dataset} if subject.dataset else {one.dataset for one in mine}
     teams = tuple(team for team in waits.teams if readers & set(team.readers))
@@ -88,7 +89,7 @@ def explain(store: Queryable, insight: Insight, subject: Subject) -> Explanation
         scope=subject.scope,
         subject=subject.name,
         headlines=tuple(line for team, line in told if team in teams),
-        patterns=_patterns(store, waits.trace, subject, mine[:STREAMS]),
+        patterns=_patterns(store, waits.trace, subject, [one for one in mine if one.dataset in of_data] or mine),
         streams=tuple(mine[:STREAMS]),
         teams=teams,
         processes=tuple(process for process in waits.processes if process.reader in readers),
@@ -100,7 +101,8 @@ def explain(store: Queryable, insight: Insight, subject: Subject) -> Explanation
 
 
 def _patterns(store: Queryable, trace: int, subject: Subject, streams: list[Stream]) -> tuple[Pattern, ...]:
-    """Return the verdicts on a subject: on its workload, its dataset, its files and its streams."""
+    """Return the verdicts on a subject: on its workload, its dataset, its files and the first of its streams."""
+    streams = streams[:STREAMS]
     if subject.scope == "dataset":
         counted = [file for file, of in counted_files(store, trace).items() if of == subject.dataset]
         found = patterns(store, trace, [*(one.file for one in streams), *counted[:STREAMS]])

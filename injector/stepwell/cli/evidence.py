@@ -49,6 +49,31 @@ def _counters(counters: dict[str, Any]) -> str:
     )
 
 
+def _reuse(found: dict[str, Any]) -> str:
+    if not found.get("blocks"):
+        return "reuse: no block was followed"
+    said = [
+        f"{plural(found['blocks'], 'block')} of {size(found['block'])} followed, 1 in {1 / found['sampled']:.3g}"
+        if found["sampled"] < 1
+        else f"all {plural(found['blocks'], 'block')} of {size(found['block'])} followed",
+        f"each used {found['uses_per_block']:.3g} times on average",
+        f"{percent(found['used_again'])} of uses are of a block used before",
+    ]
+    said += [words(found[key]) for key, words in _REUSE.items() if found.get(key)]
+    return "reuse: " + "; ".join(said)
+
+
+_REUSE: dict[str, Callable[[Any], str]] = {
+    "median_distance": lambda octets: f"half of these within {size(octets)} of other data",
+    "distances_alike": lambda share: f"{percent(share)} of these at about that distance",
+    "exponent": lambda value: f"popularity like Zipf's with exponent {value:.2f}",
+    "even": lambda _: "all blocks are equally popular, in no order",
+    "as_its_dataset": lambda _: "too little by itself: as its dataset",
+    "likely": lambda word: f"too little to be sure; most like {word}",
+    "confidence": lambda share: f"{percent(share)} sure",
+}
+"""The figures behind a verdict on reuse in words, but for those that every verdict has."""
+
 _SENTENCES: dict[str, Callable[[Any], str]] = {
     "counters": _counters,
     "steps": _steps,
@@ -68,6 +93,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "by_accesses": lambda shares: _shares("by accesses", shares),
     "in_order_of": lambda by: f"files are read whole, in the order of their {by}",
     "by_turns": lambda _: "several streams take turns, and together leave nothing out",
+    "reuse": _reuse,
     "differ": lambda _: "bytes and accesses say different things",
     "likely": lambda pattern: f"too little to be sure; most like {pattern}",
 }
@@ -81,6 +107,50 @@ def evidence(found: dict[str, Any]) -> list[str]:
     return known + others
 
 
+def figures(found: dict[str, float]) -> str:
+    """Return the numbers behind a verdict on waiting, whose names end with their unit, in words."""
+    return ", ".join(f"{_named(name)} {_figure(name, value)}" for name, value in found.items())
+
+
+def _named(name: str) -> str:
+    return _FIGURES.get(name, name.replace("_", " "))
+
+
+def _figure(name: str, value: float) -> str:
+    if name.endswith("_ns"):
+        return duration(value)
+    if name.endswith("_bytes"):
+        return size(value)
+    if name.endswith("_share"):
+        return percent(value)
+    return _number(value)
+
+
+def _number(value: float) -> str:
+    """Return a count, or a share, in three significant digits or whole."""
+    return count(round(value)) if value == round(value) or value >= 100 else f"{value:.3g}"
+
+
+_FIGURES = {
+    "cpu_share": "on a processor",
+    "read_share": "asleep in reads",
+    "write_share": "asleep in writes",
+    "metadata_share": "in opens and closes",
+    "other_share": "waiting for anything else",
+    "awake_share": "awake in accesses",
+    "waited_share": "accesses that slept",
+    "latency_share": "of a fetch before its bytes flow",
+    "uneven_share": "saved by even shares",
+    "slow_file_share": "of the stall because of slow files",
+    "fetch_ns": "time of a fetch",
+    "fetch_bytes": "bytes of a fetch",
+    "depth": "fetches at once",
+    "limit_bytes_s": "limit in bytes/s",
+    "limit_fetches_s": "limit in fetches/s",
+}
+"""What the figures of a verdict on waiting are called, where their names do not say it."""
+
+
 def rate(bytes_s: float) -> str:
     """Return a rate; one that is too high to have been measured as that."""
     return throughput(bytes_s) if bytes_s < FASTEST else f"over {throughput(FASTEST)}"
@@ -89,7 +159,7 @@ def rate(bytes_s: float) -> str:
 def amount(given: Input) -> str:
     """Return the number that a model was fed with, in its unit."""
     shown = {"ns": duration, "bytes": size, "bytes/s": rate}.get(given.unit)
-    return shown(given.value) if shown else f"{given.value:.3g}"
+    return shown(given.value) if shown else _number(given.value)
 
 
 def gain(found: Finding) -> str:

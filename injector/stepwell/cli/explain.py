@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepwell.cli import evidence
-from stepwell.cli.format import count, duration, percent, printable, size, throughput
+from stepwell.cli.format import count, duration, percent, plural, printable, size, throughput
 from stepwell.cli.output import table_or_json
 from stepwell.cli.place import trace_number
 
@@ -82,27 +82,25 @@ def _reading(found: Explanation) -> Iterator[str]:
     for row in found.patterns:
         yield (
             f"{row.scope} {row.path or row.subject}: {row.op} {row.pattern}, reuse {row.reuse},"
-            f" {percent(row.confidence)} sure, {count(row.accesses)} accesses"
+            f" {percent(row.confidence)} sure, {plural(row.accesses, 'access', 'accesses')}"
         )
         yield from (f"  {sentence}" for sentence in evidence.evidence(row.evidence))
     for one in found.streams[:10]:
         yield (
-            f"{one.path}: {count(one.accesses)} accesses ({one.op}) in {count(one.runs)} runs by thread {one.thread},"
-            f" {size(one.bytes)}, {count(one.waited)} of them slept {duration(one.wait_ns)}"
+            f"{one.path}: {plural(one.accesses, 'access', 'accesses')} ({one.op}) in {plural(one.runs, 'run')} by"
+            f" thread {one.thread}, {size(one.bytes)}, {count(one.waited)} of them slept {duration(one.wait_ns)}"
         )
 
 
 def _time(found: Explanation) -> Iterator[str]:
     for team in found.teams:
-        yield f"{team.threads} threads of {len(team.readers)} x {team.name}, {duration(team.elapsed_ns)}: " + (
-            _account(team.account)
-        )
+        yield f"{plural(team.threads, 'thread')} of {team.title}, {duration(team.elapsed_ns)}: {_account(team.account)}"
         yield (
             f"  {team.width:.1f} of them at once; waiting delays the whole by {percent(team.critical_low)} to"
             f" {percent(team.critical_high)} of that"
         )
         yield (f"  bound by: {team.verdict.bound}, confidence {team.verdict.confidence:.2f}: {team.verdict.because}")
-        yield "  because " + ", ".join(f"{name} {value:.4g}" for name, value in team.verdict.evidence.items())
+        yield "  because: " + evidence.figures(team.verdict.evidence)
     if len(found.processes) > 1:
         for process in found.processes[:10]:
             yield f"{process.comm} {process.pid}, {duration(process.elapsed_ns)}: {_account(process.account)}"
