@@ -17,7 +17,7 @@ from tests.storage.slow import Control, Settings, Slow
 
 from stepwell.prefetch.mounted import Client, describe
 
-SIZE = (61 << 20) + 4093
+SIZE = (127 << 20) + 4093
 
 READER = """
 import hashlib, sys

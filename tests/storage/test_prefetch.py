@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -19,7 +20,9 @@ from tests.kernel.tool import SECONDS, wait_until
 from tests.storage.engine import PROGRAM, Reader, running
 from tests.storage.slow import Control, Settings, Slow
 
+from stepwell.prefetch.native.library import Pool
 from stepwell.prefetch.protocol import Budget, Entry, Order, Policy, Stop
+from stepwell.prefetch.requests import Kind
 
 pytestmark = [
     pytest.mark.kernel,
@@ -88,6 +91,28 @@ def test_ahead_of_a_sequential_reader_every_byte_comes_once(storage: Storage, so
         assert sorted(pages(control.reads(source / "big"))) == list(range(-(-len(data) // 4096)))
         assert control.counters["most_in_flight"] > 1
     assert totals.used_bytes + totals.late_bytes == totals.brought_bytes > len(data) // 2
+
+
+def test_a_touch_asks_a_client_for_a_page_of_each_block_and_fills_no_page_cache(
+    storage: Storage, source: Path, mount: Path
+) -> None:
+    """A block that the client has by then comes at once: nothing was brought in."""
+    with storage(keeps=1) as control:
+        pool = Pool()
+        root = pool.root(str(mount))
+
+        def bring(offset: int, kind: Kind) -> tuple[int, int, int]:
+            pool.submit(1, root, "sparse", offset, 4 << 20, kind)
+            assert select.select([pool.event], [], [], SECONDS)[0]
+            (answer,) = pool.take()
+            return answer.brought, answer.resident, answer.error
+
+        assert bring(8 << 20, Kind.TOUCH) == (4 << 20, 0, 0)
+        assert bring(12 << 20, Kind.TOUCH) == (4 << 20, 0, 0)
+        assert bring(8 << 20, Kind.TOUCH) == (0, 4 << 20, 0)
+        assert bring(8 << 20, Kind.LOOK) == (0, 0, 0)
+        reads = control.reads(source / "sparse")
+        assert [(read["offset"], read["size"]) for read in reads] == [(at << 20, 4096) for at in (8, 12, 8)]
 
 
 def test_ahead_of_a_strided_reader_only_the_strides_come(storage: Storage, source: Path, mount: Path) -> None:

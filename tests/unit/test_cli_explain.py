@@ -32,7 +32,9 @@ def explain(store: Path, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["--store", str(store), "explain", *arguments])
 
 
-@pytest.mark.parametrize("name", ["1001", "cat 1001", "1 x cat", "/data/set", "set", "/data/set/3.bin", "set/3.bin", "3.bin"])
+@pytest.mark.parametrize(
+    "name", ["1001", "cat 1001", "1 x cat", "/data/set", "set", "/data/set/3.bin", "set/3.bin", "3.bin"]
+)
 def test_things_go_by_several_names(store: Path, name: str) -> None:
     done = explain(store, name, "-o", "json")
     assert done.exit_code == 0, done.output

@@ -30,6 +30,8 @@ class Range:
     asked_ns: int
     ready_ns: int = 0
     """When it had come; 0 while it is on its way."""
+    unseen: bool = False
+    """It comes into the cache of the mount's client, where nobody can see how long it stays."""
     looked_ns: int = 0
     """When it was last seen whether it is still in memory."""
     passed: bool = False

@@ -56,6 +56,10 @@ MOST_TOLD = 64
 PARTS = 4
 """A request takes at most this part of the memory budget, so that one can be used while others are on their way."""
 
+AT_ONCE = 2
+"""Whole blocks ahead of a head at most, as a multiple of those that its client takes at once: as many may lie ready as
+are on their way.  More in a burst would be dropped."""
+
 ALONG = frozenset(Policy) - {Policy.NONE, Policy.STRIDED, Policy.RANDOM}
 """Policies that read all of what they come to, so that whole blocks are of use to them."""
 
@@ -283,8 +287,7 @@ class Planner:
             self._blocked = self._blocked or blocked
             return None
         pace.block, pace.client_block, pace.request_ns = block, whole, dataset.storage.request_ns
-        # More whole blocks than the client takes at once would be dropped when they come in a burst.
-        caps = (dataset.root.window_bytes, whole * dataset.storage.mounted.client.at_once)
+        caps = (dataset.root.window_bytes, AT_ONCE * whole * dataset.storage.mounted.client.at_once)
         pace.cap_bytes = min((cap for cap in caps if cap), default=None)
         pace.in_flight = min(self.budget.in_flight or 1, dataset.root.in_flight or 256)
         piece = source.next_piece(self._size_of, self.ledger.owners.get(name, 0))
@@ -324,14 +327,15 @@ class Planner:
         for start, stop in self.ledger.gaps(piece.path, piece.start, end):
             if dataset is None or self._full(now_ns):
                 break
-            kind = Kind.BLOCK if piece.whole else dataset.storage.kind()
+            kind = dataset.storage.kind() if piece.kind is None else piece.kind
             request = self._issue(dataset, piece.path, start, stop - start, kind, now_ns)
             self._bucket.take(stop - start)
             self.ledger.ask(
                 Range(
-                    piece.path, start, stop, source.policy, name, request.number, charge=stop - start, asked_ns=now_ns
+                    piece.path, start, stop, source.policy, name, request.number,
+                    charge=stop - start, asked_ns=now_ns, unseen=kind is Kind.TOUCH,
                 )
-            )
+            )  # fmt: skip
             requests.append(request)
         self._most_ahead = max(self._most_ahead, self.ledger.charge)
         return requests
@@ -366,7 +370,11 @@ class Planner:
             for one in self.board.abandoned:
                 requests += self._aside(one.path, one.start, one.end, Kind.DROP, now_ns)
         self.board.abandoned.clear()
-        old = (one for one in self.ledger.ready.values() if now_ns - max(one.ready_ns, one.looked_ns) > LOOK_AGAIN_NS)
+        old = (
+            one
+            for one in self.ledger.ready.values()
+            if not one.unseen and now_ns - max(one.ready_ns, one.looked_ns) > LOOK_AGAIN_NS
+        )
         for one in list(islice(old, LOOKS)):
             one.looked_ns = now_ns
             requests += self._aside(one.path, one.start, one.end, Kind.LOOK, now_ns, one.number)

@@ -20,8 +20,14 @@ class Kind(IntEnum):
     BLOCK = 4
     """Read it by an open file of its own: clients of object storage follow each open file, and read ahead of it."""
 
+    TOUCH = 5
+    """Have the mount's client fetch all of it by asking for its first page, past the page cache."""
 
-BRINGING = frozenset({Kind.READ, Kind.WILLNEED, Kind.BLOCK})
+
+BLOCKS = frozenset({Kind.BLOCK, Kind.TOUCH})
+"""What has the mount's client fetch a block."""
+
+BRINGING = BLOCKS | {Kind.READ, Kind.WILLNEED}
 """What brings something in."""
 
 

@@ -66,7 +66,7 @@ def test_ahead_of_a_head_come_whole_blocks_of_the_mounts_client(*, backwards: bo
     accesses = list(sequential(FILE, size))
     world.read_all(reversed(accesses) if backwards else accesses)
     ranges = asked(world)
-    assert {one.kind for one in world.requests if one.kind in BRINGING} == {Kind.BLOCK}
+    assert {one.kind for one in world.requests if one.kind in BRINGING} == {Kind.TOUCH}
     if backwards:  # the block in which the reader is has its beginning ahead of it
         assert ranges == sorted(ranges, reverse=True)
         assert ranges[-1] == (0, 4 * MIB)

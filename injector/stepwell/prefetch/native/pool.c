@@ -27,6 +27,7 @@
 /* Faster than this from the first byte to the last, it came from memory: half of what one core copies here. */
 #define MEMORY_BYTES_NS 4UL
 #define MEMORY_NS 15000UL
+#define CLIENT_NS 1000000UL /* a client that answers within this had it in its own cache */
 
 struct file {
 	struct file *next;
@@ -61,6 +62,12 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000UL + (uint64_t)now.tv_nsec;
+}
+
+/* Whether a job has an open file of its own: a client reads ahead of one that goes through a file. */
+static int is_alone(const struct job *job)
+{
+	return job->kind == SW_BLOCK || job->kind == SW_TOUCH;
 }
 
 /* Take the files that are over their time out of the table; the lock is held. */
@@ -128,7 +135,7 @@ static struct file *take_file(struct sw_pool *pool, const struct job *job, int *
 
 	pthread_mutex_lock(&pool->lock);
 	over = expired(pool);
-	for (file = job->kind == SW_BLOCK ? NULL : pool->files; file; file = file->next)
+	for (file = is_alone(job) ? NULL : pool->files; file; file = file->next)
 		if (file->root == job->root && !strcmp(file->path, job->path) && now_ns() - file->opened_ns <= LASTS_NS)
 			break;
 	if (file)
@@ -148,8 +155,7 @@ static struct file *take_file(struct sw_pool *pool, const struct job *job, int *
 	memcpy(file->path, job->path, bytes);
 	file->root = job->root;
 	file->users = 1;
-	/* A block has an open file of its own: a client reads ahead of one that goes through a file. */
-	file->opened_ns = job->kind == SW_BLOCK ? 0 : now_ns();
+	file->opened_ns = is_alone(job) ? 0 : now_ns();
 	pthread_mutex_lock(&pool->lock);
 	file->next = pool->files;
 	pool->files = file;
@@ -189,6 +195,18 @@ static int64_t let_read(int fd, uint64_t offset, uint64_t size, char *buffer)
 	return error ? -error : (int64_t)size;
 }
 
+/* Past the page cache where the file system can: a page that is in there is not asked for. */
+static int64_t touch(int fd, uint64_t offset, uint64_t size, char *buffer)
+{
+	ssize_t got;
+
+	fcntl(fd, F_SETFL, O_DIRECT);
+	do
+		got = pread(fd, buffer, SW_PAGE, (off_t)offset);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got ? (int64_t)size : 0;
+}
+
 static uint64_t bytes_of(int64_t pages, uint64_t size)
 {
 	uint64_t bytes = (uint64_t)pages * SW_PAGE;
@@ -198,19 +216,22 @@ static uint64_t bytes_of(int64_t pages, uint64_t size)
 
 static void bring(const struct job *job, int fd, uint64_t size, char *buffer, struct sw_done *done)
 {
+	int64_t (*const how)(int, uint64_t, uint64_t, char *) = job->kind == SW_WILLNEED ? let_read
+								: job->kind == SW_TOUCH	 ? touch
+											 : read_range;
 	int64_t before = sw_resident_pages(fd, job->offset, size), got;
 	uint64_t began = now_ns(), took;
 
 	done->resident = before < 0 ? 0 : bytes_of(before, size);
 	if (done->resident == size)
 		return;
-	got = (job->kind == SW_WILLNEED ? let_read : read_range)(fd, job->offset, size, buffer);
+	got = how(fd, job->offset, size, buffer);
 	if (got < 0) {
 		done->error = (int32_t)-got;
 		return;
 	}
 	took = now_ns() - began;
-	if (before < 0 && took < MEMORY_NS + (uint64_t)got / MEMORY_BYTES_NS)
+	if (job->kind == SW_TOUCH ? took < CLIENT_NS : before < 0 && took < MEMORY_NS + (uint64_t)got / MEMORY_BYTES_NS)
 		done->resident = (uint64_t)got;
 	done->brought = (uint64_t)got > done->resident ? (uint64_t)got - done->resident : 0;
 	if (job->kind == SW_WILLNEED && before >= 0) {
@@ -307,7 +328,7 @@ static struct job *next_job(struct sw_pool *pool)
 static void *work(void *given)
 {
 	struct sw_pool *pool = given;
-	char *buffer = malloc(BUFFER_BYTES);
+	char *buffer = aligned_alloc(SW_PAGE, BUFFER_BYTES); /* as reading past the page cache wants it */
 	struct sw_done done;
 
 	for (;;) {

@@ -13,6 +13,7 @@ enum sw_kind {
 	SW_LOOK, /* only tell what is resident */
 	SW_DROP, /* let the range be evicted */
 	SW_BLOCK, /* the same as SW_READ, by an open file of its own */
+	SW_TOUCH, /* have the mount's client fetch all of it by asking for its first page, past the page cache */
 };
 
 struct sw_done {
