@@ -10,6 +10,9 @@ from stepwell.analysis.sampling import mixed
 from stepwell.analysis.software import SOFTWARE
 from stepwell.trace.definition import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, RunFlag
 
+IMPORTED = "import "
+"""What the collector's name begins with where other tools' files were imported."""
+
 TRACE = """
 SELECT trace, uuid::VARCHAR AS uuid, coalesce(command, '') AS command, coalesce(scope, '') AS scope,
     coalesce(cwd, '') AS cwd, coalesce(host, '') AS host, coalesce(kernel, '') AS kernel,

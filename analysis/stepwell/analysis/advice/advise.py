@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from stepwell.analysis.advice import habits, reads
-from stepwell.analysis.advice.drawn import Matter, waits
+from stepwell.analysis.advice.drawn import Matter, does, waits
 from stepwell.analysis.advice.gains import inputs
 from stepwell.analysis.advice.model import Facts, Finding, Span
 from stepwell.analysis.thresholds import advice as bounds
@@ -86,6 +86,8 @@ def nothing_to_win(facts: Facts, team: Team) -> str | None:
         return "the trace has no latencies, so what could be won is unknown"
     if team.elapsed_ns < bounds.NO_TIME_NS:
         return f"it took only {duration(team.elapsed_ns)}"
+    if team.verdict.bound == "elsewhere" and not facts.waits.seen:
+        return team.verdict.because
     if team.verdict.bound in REASONS:
         return REASONS[team.verdict.bound]
     if team.critical_high < bounds.WORTH:
@@ -113,14 +115,15 @@ def _reason(facts: Facts, team: Team) -> tuple[str, float]:
 def _alone(facts: Facts, team: Team) -> Finding:
     """Return that a team is best left alone, and why."""
     reason, sure = _reason(facts, team)
-    stall = team.account.share(team.account.storage_ns)
+    stall = percent(team.account.share(team.account.storage_ns))
+    stalled = f" ({stall} of its time waiting for storage)" if facts.waits.timed else ""
     return Finding(
         kind="leave-alone",
         scope="process",
         subject=team.title,
         readers=team.readers,
         dataset=team.uses[0].dataset if team.uses else "",
-        sentence=f"Leave {team.title} alone: {reason} ({percent(stall)} of its time waiting for storage).",
+        sentence=f"Leave {team.title} alone: {reason}{stalled}.",
         lost_ns=round(team.critical_high * team.elapsed_ns),
         saved_ns=Span(0.0, 0.0),
         speedup=Span(1.0, 1.0),
@@ -148,6 +151,8 @@ def headline(facts: Facts, findings: tuple[Finding, ...], team: Team) -> str:
     verb = "to write" if use.direction == "write" else "for"
     verb = "to open and close" if use.metadata_ns > use.asleep_ns else verb
     line = f"{waits(team, round(share, 2) or share)} {verb} {what}, {at_once}"
+    if not facts.waits.timed:
+        line = f"{does(team, 'writes' if use.direction == 'write' else 'reads')} {what}, {at_once}"
     best = next((one for one in mine if one.kind != "leave-alone"), None)
     if best is None:
         return f"{line}; leave it alone: {_reason(facts, team)[0]}."

@@ -50,7 +50,8 @@ class Matter:
     @property
     def unbuffered(self) -> bool:
         """Whether what is fetched is what is asked for: nothing goes through the page cache."""
-        return self.use.fetched == 0 and self.use.waited > 0
+        bare = self.use.direct or self.facts.waits.seen
+        return bare and self.use.fetched == 0 and self.use.waited > 0
 
 
 def does(team: Team, verb: str) -> str:

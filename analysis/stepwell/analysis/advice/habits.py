@@ -122,6 +122,8 @@ def reread(matter: Matter) -> Finding | None:
 def buffer(matter: Matter) -> Finding | None:
     """Return the advice to ask the kernel for more at once, where calls, not storage, take the time."""
     use, team = matter.use, matter.team
+    if not matter.facts.waits.seen:
+        return None  # what its calls cost is not known without processor time
     if use.direction == "write" or not matter.along or use.request > bounds.SMALL_READ or use.mapped * 2 > use.accesses:
         return None
     left = use.request / bounds.BUFFER

@@ -37,6 +37,8 @@ def read_ahead(matter: Matter) -> Finding | None:
     use, storage = matter.use, matter.storage
     if storage is None or matter.unbuffered or not matter.along or storage.filesystem == "tmpfs":
         return None
+    if not matter.facts.waits.seen:
+        return None  # how far is read ahead now cannot be told
     now = min(max(storage.mean_bytes, float(limits.PAGE)), float(limits.READ_AHEAD))
     if use.waited == use.accesses and storage.mean_bytes <= 1.25 * use.request <= limits.READ_AHEAD:
         return _read_ahead_off(matter)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stepwell.analysis.ask import Queryable, Row, ask, rows
-from stepwell.analysis.queries import READERS, TRACE
+from stepwell.analysis.queries import IMPORTED, READERS, TRACE
 from stepwell.analysis.thresholds import waits as limits
 from stepwell.analysis.waits import questions
 from stepwell.analysis.waits.accounts import Ints, Threads
@@ -45,14 +45,14 @@ def waits(store: Queryable, trace: int) -> Waits:
     about = rows(store, TRACE, trace)
     if not about:
         raise NoTraceError(f"there is no trace {trace}; `stepwell traces` lists those there are")
-    return _Study(store, trace, about[0]["duration_ns"]).result()
+    return _Study(store, trace, about[0]["duration_ns"], seen=not about[0]["collector"].startswith(IMPORTED)).result()
 
 
 class _Study:
     """One trace while it is looked at."""
 
-    def __init__(self, store: Queryable, trace: int, duration_ns: int) -> None:
-        self.trace, self.duration_ns = trace, duration_ns
+    def __init__(self, store: Queryable, trace: int, duration_ns: int, *, seen: bool) -> None:
+        self.trace, self.duration_ns, self.seen = trace, duration_ns, seen
         self.described = rows(store, READERS, trace, duration_ns)
         self.places = {row["storage"]: row for row in rows(store, questions.PLACES, trace)}
         self.pairs = ask(store, questions.PAIRS, trace)
@@ -113,6 +113,7 @@ class _Study:
             trace=self.trace,
             elapsed_ns=self.duration_ns,
             timed=self.timed,
+            seen=self.seen,
             teams=tuple(sorted(found, key=lambda team: (-team.critical_high * team.elapsed_ns, team.readers))),
             processes=tuple(sorted(processes, key=lambda one: (-one.account.storage_ns, one.reader))),
             datasets=tuple(sorted(self._datasets(), key=lambda one: (-one.stall_ns, one.dataset))),
@@ -219,7 +220,7 @@ class _Study:
             if storage and slow:
                 share = sum(use.asleep_ns for use in uses if use.dataset == dataset and use.direction == "read")
                 excess += slow * min(1.0, share / max(storage.ns, 1))
-        return Case(account, uses, self.storages, self.timed, uneven, round(min(excess, whole)))
+        return Case(account, uses, self.storages, self.timed, self.seen, uneven, round(min(excess, whole)))
 
     def _team(self, team: Members, found: Course, uses: tuple[Use, ...]) -> Team:
         account = self.threads.account(team.lanes)

@@ -218,6 +218,7 @@ class Waits:
     trace: Annotated[int, "number of the trace"]
     elapsed_ns: Annotated[int, "length of the recording"]
     timed: Annotated[bool, "whether the trace has latencies at all"]
+    seen: Annotated[bool, "whether what slept, what came from storage and processor time was seen; not in other tools'"]
     teams: Annotated[tuple[Team, ...], "who reads, most time lost first"]
     processes: Annotated[tuple[Process, ...], "all processes, most stall first"]
     datasets: Annotated[tuple[Dataset, ...], "all data, most stall first"]

@@ -20,6 +20,7 @@ class Case:
     uses: Sequence[Use]
     storages: Mapping[Key, Storage]
     timed: bool = True
+    seen: bool = True
     uneven: float = 0.0
     """Share of the elapsed time that an even distribution would save."""
     slow_ns: int = 0
@@ -67,6 +68,9 @@ def _not_stalled(case: Case, shares: dict[str, float]) -> Verdict:
         return Verdict("compute", sure, "it computes; waiting for storage takes less than a tenth of its time", shares)
     if waited <= limits.CACHED:
         return Verdict("cached", sure, "its data came from memory", shares)
+    if not case.seen:
+        because = "its accesses take little of its time; whether it computes or waits for something else is not known"
+        return Verdict("elsewhere", sure, because, shares)
     return Verdict("elsewhere", sure, "it waits for something that is not storage most of the time", shares)
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stepwell.collectors.importers.bounds import LARGEST, LARGEST_SIZE, LARGEST_TIME, Span, outside
+from stepwell.collectors.importers.bounds import LARGEST, LARGEST_SIZE, LARGEST_TIME, Span, longer_than_memory, outside
 from stepwell.collectors.importers.threads import Threads
 from stepwell.collectors.native.joiner import OWNED, Joiner
+from stepwell.trace.definition import RunFlag
 
 Integers = int | npt.NDArray[Any]
 """One number for all accesses of a batch, or an integer array with one each."""
@@ -32,6 +33,10 @@ class Accesses:
         threads: counts them.
         span: learns their times.
         skip: is told how many no Linux can have made, and why they are left out.
+
+    Attributes:
+        hold: whether accesses hold their threads up: then those that took longer than memory would have waited.
+        waited: how many were taken to.
     """
 
     def __init__(self, joiner: Joiner, threads: Threads, span: Span, skip: Callable[[str, int], None]) -> None:
@@ -42,6 +47,8 @@ class Accesses:
         self._members: list[int] = []
         """Of those added, flat: Python's garbage collector would look at tuples again and again."""
         self._timed = False
+        self.hold = True
+        self.waited = 0
 
     def add(
         self,
@@ -104,6 +111,10 @@ class Accesses:
         made = np.zeros(int(good.sum()), OWNED)
         for name, column in given.items():
             made[name] = column[good]
+        if self.hold:
+            asleep = longer_than_memory(made["latency_ns"], made["size"]) & (made["flags"] & RunFlag.ASYNC == 0)
+            made["waited"] = asleep
+            self.waited += int(asleep.sum())
         if timed:
             starts = made["start_ns"]
             self._span.seen(int(starts.min()), int((starts + made["latency_ns"]).max()))

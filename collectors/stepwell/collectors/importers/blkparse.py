@@ -55,6 +55,7 @@ def read(source: Input, trace: TraceWriter) -> None:
     """
     for sentence in LIMITS:
         trace.limit(sentence)
+    trace.unheld()
     begins = "Q" if re.search(rb"^\s*\d+,\d+\s+\d+\s+\d+\s+[\d.]+\s+\d+\s+Q\s", source.head, re.MULTILINE) else "D"
     if begins == "D":
         trace.limit("requests are told when they were issued to the device: queueing is not in the log")

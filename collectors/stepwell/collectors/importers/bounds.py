@@ -18,6 +18,14 @@ LARGEST_TIME = 2**62 - 1
 """Nanoseconds; the year 2116 on a clock that counts from 1970."""
 
 
+MEMORY_NS = 50_000
+"""Nanoseconds that an access served from memory takes at most, without its bytes.  Default 50 us: the call and a
+tracer's own stops take up to 40 us under strace, a read from NVMe 60 us at least."""
+
+MEMORY_BYTES_S = 1_000_000_000
+"""Bytes a second at which memory is copied at least.  Default 1 GB/s: a busy processor of a small virtual machine."""
+
+
 @dataclass(slots=True)
 class Span:
     """From the earliest time seen, None as long as there is none, to the latest."""
@@ -31,6 +39,11 @@ class Span:
             self.first_ns = first_ns
         if last_ns > self.last_ns:
             self.last_ns = last_ns
+
+
+def longer_than_memory(latency_ns: npt.NDArray[Any], octets: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Tell which accesses took longer than memory would, and so must have waited for something."""
+    return latency_ns > MEMORY_NS + octets / MEMORY_BYTES_S * 1e9
 
 
 def outside(values: npt.NDArray[Any], largest: int) -> npt.NDArray[np.bool_]:

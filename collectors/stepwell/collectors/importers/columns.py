@@ -79,6 +79,9 @@ class Rows:
         for name, column in columns.items():
             if column.null_count:
                 self._fail(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)), f"{name} is empty")
+        damaged = pc.match_substring(columns["path"], "\0").to_numpy(zero_copy_only=False)
+        if damaged.any():
+            self._fail(np.flatnonzero(damaged), "path holds a NUL byte; no path can, so the file was damaged")
         op = pc.index_in(columns["op"], value_set=OPS)
         if op.null_count:
             rows = np.flatnonzero(op.is_null().to_numpy(zero_copy_only=False))

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from stepwell.collectors.importers.accesses import Accesses, Integers
-from stepwell.collectors.importers.bounds import LARGEST, LARGEST_TIME, Span, encoded, within
+from stepwell.collectors.importers.bounds import LARGEST, LARGEST_TIME, MEMORY_BYTES_S, MEMORY_NS, Span, encoded, within
 from stepwell.collectors.importers.gathered import Gathered
 from stepwell.collectors.importers.threads import Thread, Threads
 from stepwell.collectors.native.joiner import Joiner, Place
@@ -43,6 +43,12 @@ OPENED = 1 << 18
 """Open files that `opened` remembers; one forgotten is opened anew, which splits its stream."""
 
 _CLOSE = int(EventKind.CLOSE)
+
+WAITED = (
+    f"accesses are taken to have waited when they took longer than memory would:"
+    f" {MEMORY_NS // 1000} us and a second for each {MEMORY_BYTES_S // 10**9} GB"
+)
+"""What is said of traces in which some did."""
 
 SKIPPED = "skipped: "
 """What the reasons begin with in the trace's `degraded`."""
@@ -106,6 +112,10 @@ class TraceWriter:
     def origin(self, start_ns: int) -> None:
         """Say when the trace began on the importer's clock, when that is not the first thing that happened."""
         self._origin_ns = start_ns
+
+    def unheld(self) -> None:
+        """Say that accesses of this format hold nobody up, however long they take."""
+        self._accesses.hold = False
 
     def epoch(self, zero_ns: int) -> None:
         """Say what the importer's clock at 0 is in nanoseconds since 1970; 0 when its times are Unix times."""
@@ -376,6 +386,8 @@ class TraceWriter:
         self._threads.write(self._spool.write, origin, max(span.last_ns, origin))
         if span.first_ns is None:
             self.limit("times are not known: order alone is")
+        if self._accesses.waited:
+            self.limit(WAITED)
         if self._epoch_ns is not None:
             self.meta(start_realtime_ns=self._epoch_ns + origin)
         self.meta(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepwell.analysis.queries import IMPORTED
 from stepwell.analysis.software import LABEL
 from stepwell.cli.format import count, duration, percent, plural, size, throughput
 
@@ -58,7 +59,7 @@ def top_lines(insight: Insight) -> list[str]:
 
 def story(summary: Summary, insight: Insight) -> list[str]:
     """Return the most important sentences, the most important one first."""
-    if not summary.totals.accesses and summary.trace.collector.startswith("import "):
+    if not summary.totals.accesses and _imported(summary):
         return _counted(insight) or ["No access to a file is in the imported log; what it cannot tell is listed below."]
     if not summary.totals.accesses:
         return [
@@ -70,6 +71,11 @@ def story(summary: Summary, insight: Insight) -> list[str]:
     if not summary.totals.wall_ns:  # imported without times
         return _volume(summary)
     return [*_volume(summary), *_time(summary), *_waited(summary)]
+
+
+def _imported(summary: Summary) -> bool:
+    """Return whether another tool saw the accesses, which tells neither who slept nor who had a processor."""
+    return summary.trace.collector.startswith(IMPORTED)
 
 
 def _counted(insight: Insight) -> list[str]:
@@ -120,10 +126,12 @@ def _volume(summary: Summary) -> list[str]:
 def _time(summary: Summary) -> list[str]:
     totals = summary.totals
     elsewhere = max(0, totals.wall_ns - max(totals.stall_ns, totals.wait_ns + totals.cpu_ns))
+    threads = f"Time of {plural(totals.threads, 'thread')}, {duration(totals.wall_ns)}"
+    if _imported(summary):
+        return [f"{threads}: {percent(share(totals.stall_ns, totals.wall_ns))} in accesses."] if totals.stall_ns else []
     parts = [
         (
-            f"Time of {plural(totals.threads, 'thread')}, {duration(totals.wall_ns)}:"
-            f" {percent(share(totals.stall_ns, totals.wall_ns))} in accesses"
+            f"{threads}: {percent(share(totals.stall_ns, totals.wall_ns))} in accesses"
             f" ({percent(share(totals.wait_ns, totals.wall_ns))} asleep there),"
             f" {percent(share(totals.cpu_ns, totals.wall_ns))} on a processor,"
             f" {percent(share(elsewhere, totals.wall_ns))} waiting for anything else."
@@ -141,9 +149,14 @@ def _waited(summary: Summary) -> list[str]:
     parts = []
     if asynchronous(summary):
         parts.append(f"Threads slept for {duration(asynchronous(summary))} until asynchronous accesses were done.")
-    if waited:
+    if waited and _imported(summary):
+        part = percent(share(waited, summary.totals.accesses))
+        parts.append(f"{accesses(waited)} ({part}) took longer than memory would and are taken to have waited.")
+    elif waited:
         part = percent(share(waited, summary.totals.accesses))
         parts.append(f"{accesses(waited)} ({part}) waited for storage or a lock; the others were served from memory.")
+    if _imported(summary):
+        return parts
     return parts or ["No access waited for storage or a lock."]
 
 
