@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 from tests.unit.importers.bringing import Brought, bring
 
+from stepwell.analysis import understand
 from stepwell.collectors.importers import InputError
 from stepwell.store import WRITERS, Store
 
@@ -94,6 +95,41 @@ def test_who_and_when(tmp_path: Path, store: Store) -> None:
 )
 def test_what_is_wrong_is_told_with_its_row(tmp_path: Path, text: str, complaint: str) -> None:
     assert refused(tmp_path, text).startswith(complaint)
+
+
+def test_a_path_with_a_nul_byte_is_refused(tmp_path: Path) -> None:
+    text = f"{HEADER}\n/d/a,read,0,1\n/d/\0b,read,0,1\n"
+    assert refused(tmp_path, text).startswith(", row 2: path holds a NUL byte")
+
+
+def test_what_took_longer_than_memory_would_is_taken_to_have_waited(tmp_path: Path, store: Store) -> None:
+    rows = [(4096, 53_000), (4096, 59_000), (1 << 20, 1_000_000), (1 << 20, 1_100_000)]
+    lines = [f"/d/{number},read,0,{octets},{took}" for number, (octets, took) in enumerate(rows)]
+    brought = bring(store, csv(tmp_path, "\n".join([f"{HEADER},latency_ns", *lines])))
+    told = "SELECT path, waited, wait_ns FROM runs JOIN files USING (trace, file) WHERE trace = $trace ORDER BY path"
+    assert brought.rows(told) == [("/d/0", 0, 0), ("/d/1", 1, 59_000), ("/d/2", 0, 0), ("/d/3", 1, 1_100_000)]
+    ((coverage,),) = brought.rows("SELECT coverage::VARCHAR FROM traces WHERE trace = $trace")
+    assert "taken to have waited" in coverage
+
+
+@pytest.mark.parametrize("latency", [None, 3_000_000])
+def test_reports_say_of_waiting_what_the_log_can_tell(tmp_path: Path, store: Store, latency: int | None) -> None:
+    header = HEADER if latency is None else f"{HEADER},start_ns,latency_ns"
+    lines = [
+        f"/d/set/{number},read,0,65536" + ("" if latency is None else f",{number * 4_000_000},{latency}")
+        for number in range(211)
+    ]
+    brought = bring(store, csv(tmp_path, "\n".join([header, *lines])))
+    insight = understand(store, brought.trace)
+    (line,) = insight.headlines
+    if latency is None:
+        assert line.startswith("process 0 reads 211 files of 64 KiB, one at a time; leave it alone: the trace has no")
+        assert [one.kind for one in insight.findings] == ["leave-alone"]
+        assert "waiting" not in insight.findings[0].sentence
+    else:
+        assert line.startswith("process 0 waits 75 % of its time for 211 files of 64 KiB")
+        assert {"concurrency", "packing"} <= {one.kind for one in insight.findings}
+        assert not {"read-size", "read-ahead", "read-ahead-off"} & {one.kind for one in insight.findings}
 
 
 def test_what_linux_cannot_mean_is_skipped_and_counted(tmp_path: Path, store: Store) -> None:
