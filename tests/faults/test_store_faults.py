@@ -173,6 +173,7 @@ def test_a_directory_is_not_a_store(tmp_path: Path) -> None:
 
 
 DOWNGRADES = {
+    3: "ALTER TABLE stored.thread DROP COLUMN queued_ns;",
     2: "DROP TABLE stored.plan; DROP TABLE stored.verdict;",
     1: """
 ALTER TABLE stored.trace DROP COLUMN analysis;

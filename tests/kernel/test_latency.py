@@ -119,3 +119,17 @@ def test_a_reader_of_slow_storage_is_told_to_stall(stepwell: Stepwell, workload:
     (reader,) = json.loads(stepwell.run("report", "-o", "json").stdout)["readers"]
     assert least < cold[2] == reader["wait_ns"] <= reader["stall_ns"] <= reader["wall_ns"]
     assert reader["cpu_ns"] < reader["wall_ns"] // 2
+
+
+def test_who_has_no_processor_is_told_to_have_been_ready(stepwell: Stepwell, tmp_path: Path) -> None:
+    make_file(tmp_path / "file")
+    spin = "import time; open('file').close(); end = time.monotonic() + 0.5\nwhile time.monotonic() < end: pass"
+    both = 'taskset -p -c "$1" $$ >&2; python3 -c "$2" & python3 -c "$2"; wait'
+    processor = str(min(os.sched_getaffinity(0)))
+    stepwell.run("record", "--", "sh", "-c", both, "sh", processor, spin, cwd=tmp_path)
+    with Store.open(stepwell.store, "r") as store:
+        rows = store.rows("SELECT end_ns - start_ns, user_ns + system_ns, queued_ns FROM threads ORDER BY user_ns DESC")
+    spun = rows[:2]
+    for wall, processor_time, queued in spun:  # who never sleeps has a processor or waits for one
+        assert 0.8 * wall < processor_time + queued < 1.01 * wall
+    assert sum(queued for _, _, queued in spun) > 0.7 * min(wall for wall, _, _ in spun)  # they share one

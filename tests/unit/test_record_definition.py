@@ -185,6 +185,7 @@ IDS = dict.fromkeys(("trace", "reader", "thread", "file", "open"), "BIGINT")
 
 OTHER_TYPES = {
     "BIGINT": """duration_ns accesses lost files readers first_ns last_ns end_ns user_ns system_ns async_wait_ns
+        queued_ns
         start_ns request_size reuse_period consec_reads seq_reads consec_writes seq_writes latency_ns value size offset
         seq stride mtime_ns block_bytes in_flight window_bytes stride_bytes gain_low_permille gain_high_permille pairs
         waited_ns expected_ns baseline requests brought_bytes used_bytes late_bytes wasted_bytes""",

@@ -89,6 +89,7 @@ def test_one_reader_at_a_time_is_bound_by_latency(recording: Recording) -> None:
     (one,) = found.teams
     account = one.account
     parts = account.cpu_ns + account.read_ns + account.write_ns + account.metadata_ns + account.other_ns
+    assert account.queued_ns == 0
     assert parts == account.wall_ns == end
     assert account.read_ns == sum(storage.ns for storage in found.storages)
     assert one.verdict.bound == "latency"
@@ -109,6 +110,32 @@ def test_computing_hides_what_little_is_waited_for(recording: Recording) -> None
     end = fetches(recording, 1, work_ns=100 * MS)
     recording.thread(1, end=end, cpu=COUNT * 100 * MS)
     assert studied(recording, end).teams[0].verdict.bound == "compute"
+
+
+@pytest.mark.parametrize(("queued", "bound"), [(0, "elsewhere"), (500, "compute"), (2**64 - 1, "elsewhere")])
+def test_who_is_ready_but_has_no_processor_is_bound_by_computing(recording: Recording, queued: int, bound: str) -> None:
+    recording.open(1, b"/data/set/a", size=COUNT << 20)
+    fetches(recording, 1, count=23)  # they sleep for 69 ms or so
+    end = 1_000 * MS
+    recording.add(THREAD, thread=1, pid=1001, tid=1001, ppid=1, start_ns=T0, process_start_ns=3, comm=b"cat")
+    recording.add(
+        THREAD_END, thread=1, end_ns=T0 + end, user_ns=200 * MS, exited=1,
+        queued_ns=queued if queued > 1000 else (queued + 69) * MS,
+    )  # fmt: skip
+    (one,) = studied(recording, end).teams
+    assert one.verdict.bound == bound
+    account = one.account
+    if bound == "compute":
+        assert account.queued_ns == pytest.approx(500 * MS, rel=0.05)
+    parts = (
+        account.cpu_ns,
+        account.queued_ns,
+        account.read_ns,
+        account.write_ns,
+        account.metadata_ns,
+        account.other_ns,
+    )
+    assert sum(parts) == end
 
 
 def test_what_never_sleeps_comes_from_memory(recording: Recording) -> None:

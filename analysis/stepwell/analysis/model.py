@@ -55,6 +55,7 @@ class Totals:
     wait_ns: Annotated[int, "part of it spent asleep"]
     wall_ns: Annotated[int, "time those threads existed while traced, summed"]
     cpu_ns: Annotated[int, "processor time of those threads, user and system"]
+    queued_ns: Annotated[int, "time that they were ready outside of accesses but had no processor; at least"]
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class Thread:
     wait_ns: Annotated[int, "part of it spent asleep"]
     wall_ns: Annotated[int, "time it existed while traced"]
     cpu_ns: Annotated[int, "processor time"]
+    queued_ns: Annotated[int, "time it was ready outside of accesses but had no processor; at least"]
 
 
 @dataclass(frozen=True)

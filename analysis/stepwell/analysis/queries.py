@@ -75,7 +75,9 @@ SELECT t.reader, t.thread, t.tid, t.comm, h.accesses, h.bytes,
     (h.stall_ns + coalesce(t.async_wait_ns, 0))::BIGINT AS stall_ns,
     (h.wait_ns + coalesce(t.async_wait_ns, 0))::BIGINT AS wait_ns,
     (coalesce(t.end_ns, $2) - t.start_ns)::BIGINT AS wall_ns,
-    (coalesce(t.user_ns, 0) + coalesce(t.system_ns, 0))::BIGINT AS cpu_ns
+    (coalesce(t.user_ns, 0) + coalesce(t.system_ns, 0))::BIGINT AS cpu_ns,
+    least(greatest(coalesce(t.queued_ns, 0) - h.wait_ns, 0), greatest(wall_ns - cpu_ns - h.stall_ns, 0))::BIGINT
+        AS queued_ns
 FROM threads t JOIN spent h USING (thread) WHERE t.trace = $1
 ORDER BY stall_ns DESC, thread
 """

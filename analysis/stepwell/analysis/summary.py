@@ -69,7 +69,10 @@ def summarize(store: Queryable, trace: int, *, heat_rows: int, most_pictures: in
             written_bytes=sum(row.bytes for row in operations if row.op == "write"),
             around_bytes=sum(who.files["around_bytes"].to_pylist()),
             unique_bytes=sum(who.files["unique_bytes"].to_pylist()),
-            **{key: sum(row[key] for row in threads) for key in ("stall_ns", "wait_ns", "wall_ns", "cpu_ns")},
+            **{
+                key: sum(row[key] for row in threads)
+                for key in ("stall_ns", "wait_ns", "wall_ns", "cpu_ns", "queued_ns")
+            },
         ),
         software=who.folded,
         losses=tuple(Loss(**row) for row in rows(store, queries.LOSSES, trace)),

@@ -26,7 +26,7 @@ THREAD_SCHEMA = pa.schema(
     [
         ("reader", pa.int64()), ("thread", pa.int64()), ("tid", pa.uint32()), ("comm", pa.string()),
         ("start_ns", pa.int64()), ("end_ns", pa.int64()), ("user_ns", pa.int64()), ("system_ns", pa.int64()),
-        ("async_wait_ns", pa.int64()), ("accesses", pa.int64()),
+        ("async_wait_ns", pa.int64()), ("accesses", pa.int64()), ("queued_ns", pa.int64()),
     ]
 )  # fmt: skip
 
@@ -133,7 +133,9 @@ def _thread(row: Row, end: Row | None, reader: int, origin_ns: int) -> Row:
         "start_ns": row["start_ns"] - origin_ns,
     }
     if end:
-        values |= {name: _known(end[name]) for name in ("user_ns", "system_ns", "async_wait_ns", "accesses")}
+        values |= {
+            name: _known(end[name]) for name in ("user_ns", "system_ns", "async_wait_ns", "accesses", "queued_ns")
+        }
         values["end_ns"] = end["end_ns"] - origin_ns
     return values
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from stepwell.trace.definition import EventKind, Op
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised when a table changes; an older store is migrated, a newer one refused."""
 
 
@@ -57,7 +57,7 @@ CREATE TABLE stored.reader (
     start_ns BIGINT, end_ns BIGINT, user_ns BIGINT, system_ns BIGINT, exit_code INTEGER);
 CREATE TABLE stored.thread (
     trace BIGINT, reader BIGINT, thread BIGINT, tid UINTEGER, comm VARCHAR, start_ns BIGINT, end_ns BIGINT,
-    user_ns BIGINT, system_ns BIGINT, async_wait_ns BIGINT, accesses BIGINT);
+    user_ns BIGINT, system_ns BIGINT, async_wait_ns BIGINT, accesses BIGINT, queued_ns BIGINT);
 CREATE TABLE stored.file (
     trace BIGINT, file BIGINT, dev UINTEGER, ino UBIGINT, generation UINTEGER, path VARCHAR, size BIGINT,
     dataset VARCHAR, filesystem VARCHAR, deleted BOOLEAN, mtime_ns BIGINT);
@@ -93,5 +93,6 @@ CREATE TABLE stored.counter (
     trace BIGINT, reader BIGINT, file BIGINT, module VARCHAR, counter VARCHAR, value DOUBLE);
 """,
     2: _ACTS,
+    3: "ALTER TABLE stored.thread ADD COLUMN queued_ns BIGINT;",
 }
 """By schema version: what brings a store to the next one. Views are made anew after it."""

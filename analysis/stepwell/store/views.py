@@ -198,9 +198,10 @@ VIEWS = (
             "system_ns": "processor time in the kernel while traced, in nanoseconds; NULL when unknown",
             "async_wait_ns": "time asleep in io_uring_enter and io_getevents, in nanoseconds",
             "accesses": "accesses the collector saw it make, lost ones included",
+            "queued_ns": "time it was ready but had no processor while traced, in nanoseconds; NULL when unknown",
         },
-        """SELECT trace, reader, thread, tid, comm, start_ns, end_ns, user_ns, system_ns, async_wait_ns, accesses
-            FROM stored.thread""",
+        """SELECT trace, reader, thread, tid, comm, start_ns, end_ns, user_ns, system_ns, async_wait_ns, accesses,
+            queued_ns FROM stored.thread""",
     ),
     View(
         "files",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the records and of the spool file; raised when either changes. Version 1 had no counters."""
 
 UNKNOWN_ID = (1 << 32) - 1
@@ -188,6 +188,7 @@ THREAD_END = Record(
         Field("user_ns", "u64", "processor time in user mode since tracing began; 2^64 - 1 when unknown"),
         Field("system_ns", "u64", "processor time in the kernel since then; 2^64 - 1 when unknown"),
         Field("async_wait_ns", "u64", "time in io_uring_enter and io_getevents while the thread slept there"),
+        Field("queued_ns", "u64", "time since then in which it was ready but had no processor; 2^64 - 1 when unknown"),
         Field("accesses", "u64", "accesses that the collector saw the thread make"),
         Field("exited", "u32", "1 if the thread ended, 0 if tracing ended first"),
         Field("exit_code", "s32", "wait status of the process, as wait(2) encodes it"),

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define SW_FORMAT_VERSION 2
+#define SW_FORMAT_VERSION 3
 #define SW_BUCKETS 24
 #define SW_BUCKET_SHIFT 8
 
@@ -120,7 +120,7 @@ struct sw_exec {
 };
 
 #define SW_THREAD_END 5
-#define SW_THREAD_END_BYTES 72
+#define SW_THREAD_END_BYTES 80
 struct sw_thread_end {
 	uint32_t kind;
 	uint32_t thread;
@@ -128,6 +128,7 @@ struct sw_thread_end {
 	uint64_t user_ns;
 	uint64_t system_ns;
 	uint64_t async_wait_ns;
+	uint64_t queued_ns;
 	uint64_t accesses;
 	uint32_t exited;
 	int32_t exit_code;

@@ -136,6 +136,7 @@ _FIGURES = {
     "read_share": "asleep in reads",
     "write_share": "asleep in writes",
     "metadata_share": "in opens and closes",
+    "queued_share": "ready without a processor",
     "other_share": "waiting for anything else",
     "awake_share": "awake in accesses",
     "waited_share": "accesses that slept",

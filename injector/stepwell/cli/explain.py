@@ -119,6 +119,7 @@ def _account(account: Account) -> str:
         "reads": account.read_ns,
         "writes": account.write_ns,
         "opens and closes": account.metadata_ns,
+        "ready without a processor": account.queued_ns,
         "anything else": account.other_ns,
     }
     return ", ".join(f"{name} {percent(round(account.share(ns), 4))}" for name, ns in parts.items())

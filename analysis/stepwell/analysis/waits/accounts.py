@@ -22,6 +22,7 @@ class Threads:
     start: Ints
     end: Ints
     cpu: Ints
+    queued: Ints
     read: Ints
     write: Ints
     metadata: Ints
@@ -44,6 +45,9 @@ class Threads:
         total = np.maximum(waits.sum(axis=0), 1)
         waits = waits * np.minimum(1.0, wall / total)
         cpu = np.minimum(self.cpu[mask], wall - waits.sum(axis=0))
+        other = wall - waits.sum(axis=0) - cpu
+        # Who has slept in an access waits for a processor there, too, and how long is not known: at most all the while.
+        queued = np.clip(self.queued[mask] - waits.sum(axis=0), 0, other)
         read, write, metadata = (round(part) for part in waits.sum(axis=1))
         whole, computing = int(wall.sum()), round(cpu.sum())
         return Account(
@@ -52,5 +56,6 @@ class Threads:
             read_ns=read,
             write_ns=write,
             metadata_ns=metadata,
-            other_ns=max(0, whole - computing - read - write - metadata),
+            queued_ns=round(queued.sum()),
+            other_ns=max(0, whole - computing - read - write - metadata - round(queued.sum())),
         )

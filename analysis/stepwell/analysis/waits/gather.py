@@ -88,6 +88,7 @@ class _Study:
             start=table["start_ns"].to_numpy(),
             end=table["end_ns"].to_numpy(),
             cpu=table["cpu_ns"].to_numpy(),
+            queued=table["queued_ns"].to_numpy(),
             read=spread(self.pairs, "asleep_ns", pc.invert(write)) + table["async_wait_ns"].to_numpy(),
             write=spread(self.pairs, "asleep_ns", write) + spread(self.events, "slow_ns", sync),
             metadata=spread(self.opens, "slow_ns") + spread(self.events, "slow_ns", pc.invert(sync)),
@@ -281,7 +282,8 @@ class _Study:
                 read_ns=read,
                 write_ns=write,
                 metadata_ns=metadata,
-                other_ns=max(0, whole.wall_ns - whole.cpu_ns - read - write - metadata),
+                queued_ns=whole.queued_ns,
+                other_ns=max(0, whole.wall_ns - whole.cpu_ns - whole.queued_ns - read - write - metadata),
             )
             found.append(
                 Dataset(

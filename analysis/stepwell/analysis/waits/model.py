@@ -101,7 +101,8 @@ class Account:
     read_ns: Annotated[int, "asleep in reads and page faults, or waiting for asynchronous accesses"]
     write_ns: Annotated[int, "asleep in writes and syncs"]
     metadata_ns: Annotated[int, "waiting in open, close, unlink, rename, truncate"]
-    other_ns: Annotated[int, "waiting for anything else: each other, a queue, a network, the processor"]
+    queued_ns: Annotated[int, "ready but without a processor, outside of accesses; at least, 0 when not known"]
+    other_ns: Annotated[int, "waiting for anything else: each other, a queue, a network"]
 
     @property
     def storage_ns(self) -> int:

@@ -253,7 +253,7 @@ THREADS = """
 SELECT t.reader, thread, tid, coalesce(t.comm, '') AS comm, t.start_ns::BIGINT AS start_ns,
     coalesce(t.end_ns, r.end_ns, $2)::BIGINT AS end_ns,
     (coalesce(t.user_ns, 0) + coalesce(t.system_ns, 0))::BIGINT AS cpu_ns,
-    coalesce(async_wait_ns, 0)::BIGINT AS async_wait_ns
+    coalesce(async_wait_ns, 0)::BIGINT AS async_wait_ns, coalesce(queued_ns, 0)::BIGINT AS queued_ns
 FROM threads t LEFT JOIN (SELECT reader, end_ns FROM readers WHERE trace = $1) r ON t.reader = r.reader
 WHERE t.trace = $1 ORDER BY thread
 """

@@ -137,7 +137,8 @@ def course(team: Members, threads: Threads, pids: dict[int, int]) -> Course:
     consumer, least, busy = _consumer(team, threads, pids, start, end)
     stall, computing = account.storage_ns / beside, account.cpu_ns / beside
     low, high = (max(0.0, min(stall, elapsed - max(needed, computing))) for needed in (busy, least))
-    idle = account.other_ns / beside / elapsed
+    # Who has no processor is held up by others' computing, which less waiting may only add to.
+    idle = (account.other_ns + account.queued_ns) / beside / elapsed
     straggler, uneven = _straggler(team, threads, elapsed)
     return Course(
         start=start,

@@ -36,6 +36,7 @@ def verdict(case: Case) -> Verdict:
         "read_share": account.share(account.read_ns),
         "write_share": account.share(account.write_ns),
         "metadata_share": account.share(account.metadata_ns),
+        "queued_share": account.share(account.queued_ns),
         "other_share": account.share(account.other_ns),
         "accesses": float(accesses),
     }
@@ -66,6 +67,9 @@ def _not_stalled(case: Case, shares: dict[str, float]) -> Verdict:
         return Verdict("cached", sure, "its data came from memory, and copying it is what takes time", shares)
     if account.share(account.cpu_ns) >= limits.BUSY:
         return Verdict("compute", sure, "it computes; waiting for storage takes less than a tenth of its time", shares)
+    if account.share(account.cpu_ns + account.queued_ns) >= limits.BUSY:
+        because = "it computes or would, if it had a processor; waiting for storage takes less than a tenth of its time"
+        return Verdict("compute", sure, because, shares)
     if waited <= limits.CACHED:
         return Verdict("cached", sure, "its data came from memory", shares)
     if not case.seen:

@@ -77,6 +77,7 @@ struct sw_task {
 	__u64 async_wait_ns;
 	__u64 begin_system_ns;
 	__u64 begin_run_ns;
+	__u64 begin_queued_ns;
 	__u32 dormant; /* not recorded until execve */
 	__u32 ended; /* a zombie is still in the list of tasks */
 	__u32 appends; /* the call writes at the file's end */

@@ -40,6 +40,7 @@ static __noinline void begin_thread(struct task_struct *task, __u32 existed)
 	t->dormant = existed && knobs.filter.after_exec;
 	t->begin_system_ns = existed ? task->stime : 0;
 	t->begin_run_ns = existed ? task->se.sum_exec_runtime : 0;
+	t->begin_queued_ns = existed ? task->sched_info.run_delay : 0;
 	record.thread = t->thread;
 	record.pid = task->tgid;
 	record.tid = task->pid;
@@ -69,6 +70,7 @@ static __noinline void send_thread_end(struct task_struct *task, struct sw_task 
 	record.user_ns = run - system;
 	record.system_ns = system;
 	record.async_wait_ns = t->async_wait_ns;
+	record.queued_ns = task->sched_info.run_delay - t->begin_queued_ns;
 	record.accesses = t->seq;
 	record.exited = exited;
 	record.exit_code = task->exit_code;

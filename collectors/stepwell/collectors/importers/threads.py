@@ -89,8 +89,8 @@ class Threads:
                 THREAD.kind, number, of.pid, of.tid, of.ppid, of.uid, start, of.process, 0, 0, 0, of.comm,
             )  # fmt: skip
             ended[index] = (
-                THREAD_END.kind, number, end_ns if of.end_ns is None else of.end_ns, *of.cpu, 0, of.accesses,
-                of.status is not None, (of.status or 0) % 2**16, of.comm,
+                THREAD_END.kind, number, end_ns if of.end_ns is None else of.end_ns, *of.cpu, 0, UNKNOWN_NS,
+                of.accesses, of.status is not None, (of.status or 0) % 2**16, of.comm,
             )  # fmt: skip
         for kind, records in ((THREAD.kind, begun), (THREAD_END.kind, ended)):
             for begin in range(0, len(records), _TOGETHER):

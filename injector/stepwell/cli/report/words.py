@@ -29,6 +29,9 @@ TOLD_TEAMS = 3
 SHOWN_REFERENCES = 100
 """Blocks that must have been read of a dataset for its caches to be shown."""
 
+LITTLE = 0.01
+"""Share of time below which waiting for a processor is not told: everybody does a little."""
+
 WORTH_TELLING = 0.2
 """Share from which on something deserves a sentence."""
 
@@ -125,15 +128,18 @@ def _volume(summary: Summary) -> list[str]:
 
 def _time(summary: Summary) -> list[str]:
     totals = summary.totals
-    elsewhere = max(0, totals.wall_ns - max(totals.stall_ns, totals.wait_ns + totals.cpu_ns))
+    elsewhere = max(0, totals.wall_ns - max(totals.stall_ns, totals.wait_ns + totals.cpu_ns) - totals.queued_ns)
     threads = f"Time of {plural(totals.threads, 'thread')}, {duration(totals.wall_ns)}"
     if _imported(summary):
         return [f"{threads}: {percent(share(totals.stall_ns, totals.wall_ns))} in accesses."] if totals.stall_ns else []
+    without = share(totals.queued_ns, totals.wall_ns)
+    queued = f" {percent(without)} ready without one," if without >= LITTLE else ""
     parts = [
         (
             f"{threads}: {percent(share(totals.stall_ns, totals.wall_ns))} in accesses"
             f" ({percent(share(totals.wait_ns, totals.wall_ns))} asleep there),"
             f" {percent(share(totals.cpu_ns, totals.wall_ns))} on a processor,"
+            f"{queued}"
             f" {percent(share(elsewhere, totals.wall_ns))} waiting for anything else."
         )
     ]
