@@ -145,6 +145,24 @@ def test_disorder_foreign_accesses_and_wide_holes_do_not_hide_which_way_a_file_i
     assert names(verdicts) == ["sequential", "sequential", "backward", "random"]
 
 
+def test_tiles_that_cover_an_array_are_strided_whatever_disturbs_them() -> None:
+    across, high, down, piece = 11, 23, 3, 65_536
+    row = across * piece
+    offsets = [
+        (tile * high + line) * row + column * piece
+        for tile in range(down)
+        for column in range(across)
+        for line in range(high)
+    ]
+    tiles = Series.of(offsets, piece)
+    rngs = [np.random.default_rng(seed) for seed in range(23)]
+    changes = [lambda _: tiles, lambda rng: thinned(rng, tiles, 0.1), lambda rng: disturbed(rng, tiles, 0.1)]
+    for change in changes:
+        _, verdicts = judge([change(rng) for rng in rngs])
+        assert set(names(verdicts)) == {"strided"}
+        assert set(verdicts["stride"].tolist()) == {row}
+
+
 def test_windows_that_overlap_are_no_passes_over_a_whole_file() -> None:
     _, verdicts = judge([Series.of(np.arange(149) * 3584, 8 * 3584)])
     assert names(verdicts) == ["strided"]

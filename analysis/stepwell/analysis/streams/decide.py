@@ -87,7 +87,10 @@ def decide(evidence: Evidence, about: Circumstances) -> Verdicts:
     onwards = (share < limits.MAJORITY) & (shares[:, :2].sum(axis=1) >= limits.MAJORITY)
     share = np.where(onwards, shares[:, :2].sum(axis=1), share)
     touching = evidence["steps"][:, _CONSECUTIVE] >= (1 - limits.ONE_WAY) * evidence["accesses"]
-    pattern = np.where(onwards, np.where(touching, SEQUENTIAL, STRIDED), pattern)
+    # Tiles that cover an array touch each other at their edges, and are read at the distance of its rows all the same.
+    at_rows = _most(evidence, "stride")[1] >= limits.MAJORITY * _f(evidence["steps"][:, _STRIDED])
+    at_rows &= shares[:, 1] >= limits.OUTWEIGHS * shares[:, 0]
+    pattern = np.where(onwards, np.where(touching & ~at_rows, SEQUENTIAL, STRIDED), pattern)
     certain = wilson(share, np.where(pattern == RANDOM, observed, _f(evidence["accesses"])))
     certain = np.where((pattern == RANDOM) & (observed < limits.RANDOM_MINIMUM), 0, certain)
     certain = np.where(evidence["accesses"] < limits.MINIMUM, 0, certain)

@@ -46,6 +46,10 @@ MAJORITY = 0.7
 """Share of the cost that accesses of one kind must have to give a stream its name; less is mixed. A tenth of foreign
 accesses breaks up to a tenth of the other ones' steps, on both sides."""
 
+OUTWEIGHS = 2.0
+"""Times that the cost of accesses at one distance is that of those that go on, for a stream of both that goes one way
+to be named after the distance."""
+
 PHASE = 0.8
 """Share of one kind within each part of a stream in time, for it to be mixed of phases."""
 
