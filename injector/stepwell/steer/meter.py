@@ -8,6 +8,13 @@ import numpy as np
 
 Records = np.ndarray[Any, np.dtype[np.void]]
 
+WAITING = 0.01
+"""Share of the time asleep in reads from which on readers wait."""
+
+LULL_NS = 250_000_000
+"""For so long readers who waited are believed to wait on: a read is told of when it has ended, and of several that come
+at once each but the first finds its bytes."""
+
 
 class Meter:
     """Sums over runs that read: bytes, and nanoseconds asleep meanwhile.
@@ -33,6 +40,27 @@ class Meter:
         octets, waited_ns = _sums(reads)
         self.octets = max(self.octets, self._ended[0] + octets)
         self.waited_ns = max(self.waited_ns, self._ended[1] + waited_ns)
+
+
+class Waits:
+    """Whether readers wait for their storage; they are believed to until it is seen that they do not.
+
+    Attributes:
+        now: whether they do.
+    """
+
+    def __init__(self) -> None:
+        self.now = True
+        self._last = 0, 0
+        self._waited_at = 0
+
+    def see(self, now_ns: int, octets: int, waited_ns: int) -> None:
+        """Take in where readers are: the time, their bytes and how long they have waited up to now."""
+        before_ns, waited_before = self._last
+        if not octets or waited_ns - waited_before > WAITING * (now_ns - before_ns):
+            self._waited_at = now_ns
+        self._last = now_ns, waited_ns
+        self.now = now_ns - self._waited_at <= LULL_NS
 
 
 def _sums(reads: Records) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from stepwell.prefetch.protocol import Message, Mode, Root, Status
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
 from stepwell.steer.feed import KINDS, Feed
+from stepwell.steer.meter import Waits
 from stepwell.steer.tune import Tuning
 from stepwell.steer.turns import Turns
 from stepwell.trace.definition import RUN
@@ -31,9 +32,6 @@ INTERVAL = 0.1
 FIRST_INTERVAL, FIRST_LOOKS = 0.025, 47
 """Seconds between the first looks at readers who wait, and how many are that close: a pattern shows meanwhile, and what
 is ahead of it grows from look to look."""
-
-WAITING = 0.01
-"""Share of the time asleep in reads from which on readers wait."""
 
 
 class Recorder(Protocol):
@@ -90,7 +88,7 @@ class Session:
         self._origin_ns = 0
         self._failure = ""
         self._last = (0, 0, 0)
-        self._waiting = True
+        self._waits = Waits()
         self._tuning = Tuning(plan.budget)
         self._mounts = mounts
         self._roots: dict[str, Root] = {}
@@ -100,7 +98,7 @@ class Session:
     @property
     def interval(self) -> float:
         """Seconds up to the next look."""
-        return FIRST_INTERVAL if self._waiting and self._looks < FIRST_LOOKS else INTERVAL
+        return FIRST_INTERVAL if self._waits.now and self._looks < FIRST_LOOKS else INTERVAL
 
     def begin(self, spool: Path, origin_ns: int) -> None:
         """Follow a spool file whose recording has begun; `origin_ns` is the start of the trace, CLOCK_MONOTONIC."""
@@ -133,13 +131,12 @@ class Session:
         self._take(spool, runs, time.monotonic_ns())
 
     def _take(self, spool: Spool, runs: np.ndarray[Any, np.dtype[np.void]], clock_ns: int) -> None:
-        told = self._feed.tell(spool.follow(KINDS), runs, waiting=self._waiting)
+        told = self._feed.tell(spool.follow(KINDS), runs, waiting=self._waits.now)
         now_ns = clock_ns - self._origin_ns
         meter = self._feed.meter
-        before_ns, _, waited_before = self._last
         self._last = now_ns, meter.octets, meter.waited_ns
         self._looks += meter.octets > 0
-        self._waiting = meter.waited_ns - waited_before > WAITING * (now_ns - before_ns)
+        self._waits.see(*self._last)
         acting = self._turns.acting
         trying = self._mounts is not None and self._mounts.trying
         if trying:
