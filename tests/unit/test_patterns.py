@@ -156,9 +156,9 @@ def test_tiles_that_cover_an_array_are_strided_whatever_disturbs_them() -> None:
     ]
     tiles = Series.of(offsets, piece)
     rngs = [np.random.default_rng(seed) for seed in range(23)]
-    changes = [lambda _: tiles, lambda rng: thinned(rng, tiles, 0.1), lambda rng: disturbed(rng, tiles, 0.1)]
-    for change in changes:
-        _, verdicts = judge([change(rng) for rng in rngs])
+    made = [[tiles], [thinned(rng, tiles, 0.1) for rng in rngs], [disturbed(rng, tiles, 0.1) for rng in rngs]]
+    for series in made:
+        _, verdicts = judge(series)
         assert set(names(verdicts)) == {"strided"}
         assert set(verdicts["stride"].tolist()) == {row}
 
