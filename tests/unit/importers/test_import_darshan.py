@@ -123,6 +123,19 @@ def test_damaged_logs_are_refused(tmp_path: Path, store: Store, content: str) ->
     assert not list(tmp_path.glob("*.import"))
 
 
+@pytest.mark.parametrize("missing", [1, 997, 0.1, 0.5, 0.9])
+def test_a_log_that_was_cut_is_refused_and_not_taken_for_one_without_accesses(
+    tmp_path: Path, store: Store, missing: float
+) -> None:
+    whole = LOGS["dxt.darshan"].read_bytes()
+    path = tmp_path / "cut.darshan"
+    path.write_bytes(whole[: len(whole) - round(missing if missing >= 1 else missing * len(whole))])
+    before = store.rows("SELECT count(*) FROM traces")
+    with pytest.raises(InputError, match=r"cut\.darshan: .*cut"):
+        bring(store, path)
+    assert store.rows("SELECT count(*) FROM traces") == before
+
+
 def test_a_log_is_known_by_its_magic_number() -> None:
     for name, path in LOGS.items():
         assert darshan.sniff(path.read_bytes()[:65536], "x"), name

@@ -14,6 +14,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
@@ -52,18 +53,33 @@ def _read(path: str) -> Iterator[Message]:
     if log["handle"] == backend.ffi.NULL:
         raise UnreadableError("Darshan's library cannot open it")
     modules = backend.log_get_modules(log)
+    if sum(facts["len"] for facts in modules.values()) > Path(path).stat().st_size:
+        raise UnreadableError("it is shorter than its header says; it was cut")
     yield Message("job", _job(backend, log, modules))
     yield from _names(backend, log)
     for module in modules:
         if module in GENERIC:
-            yield from _generic(backend, log, module)
+            yield from _some(module, _generic(backend, log, module))
         elif module == "LUSTRE":
-            yield from _lustre(backend, log)
+            yield from _some(module, _lustre(backend, log))
         elif module == "HEATMAP":
-            yield from _heatmap(backend, log)
+            yield from _some(module, _heatmap(backend, log))
     if dxt := next((module for module in ("DXT_POSIX", "DXT_MPIIO") if module in modules), None):
-        yield from _segments(backend, log, modules, dxt)
+        yield from _some(dxt, _segments(backend, log, modules, dxt))
     yield Message("end")
+
+
+def _some(module: str, messages: Iterator[Message]) -> Iterator[Message]:
+    """Yield a module's messages; the library says of what cannot be unpacked only that there are no more.
+
+    Raises:
+        UnreadableError: there is none, although the header lists the module.
+    """
+    first = next(messages, None)
+    if first is None:
+        raise UnreadableError(f"no record of its module {module} can be read; it was cut or damaged")
+    yield first
+    yield from messages
 
 
 def _library() -> Any:
@@ -176,6 +192,8 @@ def _segments(backend: Any, log: dict[str, Any], modules: dict[str, Any], module
                 payload = bytes(backend.ffi.buffer(start + first * SEGMENT.itemsize, some * SEGMENT.itemsize))
                 yield Message("segments", facts | {"op": op}, payload)
             start += count * SEGMENT.itemsize
+        if not file.write_count + file.read_count:
+            yield Message("segments", facts | {"op": "read"})
         backend.libdutil.darshan_free(record[0])
         record[0] = backend.ffi.NULL  # or the library takes it for a buffer to fill
 
