@@ -145,6 +145,13 @@ def test_simulate_prints_objects(store: Path) -> None:
     assert found[0]["wait_ns"] == 101 * 1000
 
 
+def test_options_that_are_given_several_times_add_up(store: Path) -> None:
+    one = run(store, "--cache-size", "404KiB,400KiB", "--policy", "lru,min", "-o", "json")
+    several = ("--cache-size", "404KiB", "--cache-size", "400KiB,404KiB", "--policy", "lru", "--policy", "min")
+    assert len(json.loads(one.stdout)) == 4
+    assert run(store, *several, "-o", "json").stdout == one.stdout
+
+
 def test_simulate_without_sizes_prints_the_curve(store: Path) -> None:
     done = run(store, "--dataset", "/data/loop", "-o", "json")
     assert done.exit_code == 0, done.output

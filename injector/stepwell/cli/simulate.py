@@ -10,7 +10,7 @@ import click
 from stepwell.cli import format as human
 from stepwell.cli.output import print_table, table_or_json
 from stepwell.cli.place import say, trace_number
-from stepwell.cli.values import Octets, Several
+from stepwell.cli.values import Octets, Several, together
 
 if TYPE_CHECKING:
     from stepwell.analysis.reuse import CacheCurve, Simulated
@@ -60,12 +60,21 @@ Exit codes: 0 simulated; 2 a size or option is unusable, or nothing was read the
 4 the store cannot be read; 5 no such trace.""",
 )
 @click.argument("trace", default="last")
-@click.option("--cache-size", "sizes", type=Several(Octets()), help="Sizes of the cache. Default: print the curve.")
+@click.option(
+    "--cache-size",
+    "sizes",
+    type=Several(Octets()),
+    multiple=True,
+    callback=together,
+    help="Sizes of the cache. Default: print the curve.",
+)
 @click.option(
     "--policy",
     "policies",
     type=Several(click.Choice(_POLICIES)),
-    default="lru",
+    multiple=True,
+    callback=together,
+    default=("lru",),
     show_default=True,
     metavar="POLICY[,POLICY...]",
     help=f"Which block goes first: {', '.join(_POLICIES)}.",

@@ -73,3 +73,8 @@ class Several(click.ParamType[tuple[Any, ...]]):
         if isinstance(value, tuple):
             return value
         return tuple(dict.fromkeys(self.kind.convert(one.strip(), param, ctx) for one in value.split(",")))
+
+
+def together(_ctx: click.Context, _param: click.Parameter, value: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
+    """Return the values of an option that was given several times, each once."""
+    return tuple(dict.fromkeys(one for several in value for one in several))

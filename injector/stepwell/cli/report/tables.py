@@ -129,7 +129,7 @@ def processes(summary: Summary, console: Console) -> None:
             size(reader.bytes),
             *([size(reader.unique_bytes)] if wide else []),
             Text(percent(stall), style="bold red" if stall >= 0.5 else "yellow" if stall >= 0.2 else ""),
-            percent(share(reader.cpu_ns, reader.wall_ns)),
+            "" if words.imported(summary) else percent(share(reader.cpu_ns, reader.wall_ns)),
         )
     total = totals.read_bytes + totals.written_bytes
     _print(console, table, rest(len(shown), totals.readers, sum(r.bytes for r in shown), total, "process", "processes"))

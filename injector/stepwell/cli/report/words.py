@@ -62,7 +62,7 @@ def top_lines(insight: Insight) -> list[str]:
 
 def story(summary: Summary, insight: Insight) -> list[str]:
     """Return the most important sentences, the most important one first."""
-    if not summary.totals.accesses and _imported(summary):
+    if not summary.totals.accesses and imported(summary):
         return _counted(insight) or ["No access to a file is in the imported log; what it cannot tell is listed below."]
     if not summary.totals.accesses:
         return [
@@ -76,7 +76,7 @@ def story(summary: Summary, insight: Insight) -> list[str]:
     return [*_volume(summary), *_time(summary), *_waited(summary)]
 
 
-def _imported(summary: Summary) -> bool:
+def imported(summary: Summary) -> bool:
     """Return whether another tool saw the accesses, which tells neither who slept nor who had a processor."""
     return summary.trace.collector.startswith(IMPORTED)
 
@@ -130,7 +130,7 @@ def _time(summary: Summary) -> list[str]:
     totals = summary.totals
     elsewhere = max(0, totals.wall_ns - max(totals.stall_ns, totals.wait_ns + totals.cpu_ns) - totals.queued_ns)
     threads = f"Time of {plural(totals.threads, 'thread')}, {duration(totals.wall_ns)}"
-    if _imported(summary):
+    if imported(summary):
         return [f"{threads}: {percent(share(totals.stall_ns, totals.wall_ns))} in accesses."] if totals.stall_ns else []
     without = share(totals.queued_ns, totals.wall_ns)
     queued = f" {percent(without)} ready without one," if without >= LITTLE else ""
@@ -155,13 +155,13 @@ def _waited(summary: Summary) -> list[str]:
     parts = []
     if asynchronous(summary):
         parts.append(f"Threads slept for {duration(asynchronous(summary))} until asynchronous accesses were done.")
-    if waited and _imported(summary):
+    if waited and imported(summary):
         part = percent(share(waited, summary.totals.accesses))
         parts.append(f"{accesses(waited)} ({part}) took longer than memory would and are taken to have waited.")
     elif waited:
         part = percent(share(waited, summary.totals.accesses))
         parts.append(f"{accesses(waited)} ({part}) waited for storage or a lock; the others were served from memory.")
-    if _imported(summary):
+    if imported(summary):
         return parts
     return parts or ["No access waited for storage or a lock."]
 
