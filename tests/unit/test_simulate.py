@@ -19,6 +19,7 @@ from stepwell.analysis.reuse.simulate import curves
 from stepwell.cli.main import cli
 from stepwell.store import Store
 from stepwell.trace import format as human
+from stepwell.trace.definition import RunFlag
 from stepwell.trace.errors import StepwellError
 
 BLOCKS = st.lists(st.integers(0, 30), min_size=1, max_size=200)
@@ -143,6 +144,17 @@ def test_simulate_prints_objects(store: Path) -> None:
     assert {(one["sampling"], one["error"], one["accesses"]) for one in found} == {(1, 0.0, 707)}
     assert found[0]["fetched_bytes"] == 101 * 4096
     assert found[0]["wait_ns"] == 101 * 1000
+
+
+def test_latencies_of_asynchronous_reads_are_no_reads(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "trace.spool")
+    recording.thread(1, end=1000 * MS)
+    recording.open(1, b"/data/file", size=101 * 4096)
+    recording.run(1, count=101, stride=4096, span_ns=9 * MS, flags=RunFlag.ASYNC)
+    recording.run(1, count=0, size=0, tail=0, flags=RunFlag.ASYNC, latency_ns=101 * MS, latency_max_ns=MS)
+    recording.end(1000 * MS)
+    done = run(recording.stored(), "--cache-size", "4KiB", "-o", "json")
+    assert [one["accesses"] for one in json.loads(done.stdout)] == [101]
 
 
 def test_options_that_are_given_several_times_add_up(store: Path) -> None:

@@ -36,7 +36,8 @@ FROM files JOIN used USING (file) WHERE trace = $1 AND read ORDER BY file
 """
 
 _READS = """
-SELECT file, sum(count)::DOUBLE AS accesses, sum((count - 1) * size::DOUBLE + tail) AS bytes,
+SELECT file, sum(count)::DOUBLE AS accesses,
+    sum(CASE WHEN count > 0 THEN (count - 1) * size::DOUBLE + tail ELSE 0 END) AS bytes,
     sum(waited)::DOUBLE AS waited, sum(wait_ns)::DOUBLE AS wait_ns
 FROM runs WHERE trace = $1 AND op <> 'write' GROUP BY file ORDER BY file
 """
