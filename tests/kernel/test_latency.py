@@ -130,6 +130,7 @@ def test_who_has_no_processor_is_told_to_have_been_ready(stepwell: Stepwell, tmp
     with Store.open(stepwell.store, "r") as store:
         rows = store.rows("SELECT end_ns - start_ns, user_ns + system_ns, queued_ns FROM threads ORDER BY user_ns DESC")
     spun = rows[:2]
-    for wall, processor_time, queued in spun:  # who never sleeps has a processor or waits for one
-        assert 0.8 * wall < processor_time + queued < 1.01 * wall
-    assert sum(queued for _, _, queued in spun) > 0.7 * min(wall for wall, _, _ in spun)  # they share one
+    for wall, processor_time, queued in spun:
+        assert processor_time + queued < 1.01 * wall
+    # They share one: while one runs, the other waits for it, but for what each does before and after the other.
+    assert sum(queued for _, _, queued in spun) > min(processor_time for _, processor_time, _ in spun) / 2

@@ -13,14 +13,21 @@
 #include "calls.h"
 #include "heads.h"
 
+/* How long the task could have run until then, as the same on all processors: what it used, and what it waited for. */
+static __always_inline __u64 ready(struct task_struct *task)
+{
+	return task->se.sum_exec_runtime + task->sched_info.run_delay;
+}
+
 /*
  * A clock that only runs while the task is off the processor, up to a constant: when it last got the processor less
  * what it has used until then, less what it waited for a free processor. On a virtual machine short of processors it
- * may step back: the kernel's clocks do not agree on stolen time.
+ * may step back, or far ahead, when the task goes from one processor to another: each has its own account of stolen
+ * time. So what it tells is held against the time that passed.
  */
 static __always_inline __u64 off_cpu(struct task_struct *task)
 {
-	return task->se.exec_start - task->se.sum_exec_runtime - task->sched_info.run_delay;
+	return task->se.exec_start - ready(task);
 }
 
 /* Look through the current process's areas for the open file that it has mapped, and note it. */
@@ -61,13 +68,16 @@ static __always_inline __u64 mapped_file(__u64 mapping, __u64 process)
 	return known ? *known : 0;
 }
 
-/* Turn the held fault into an access; the thread's clock off the processor, and its switches, have come this far. */
-WHOLE int settle_held(struct sw_task *t, __u64 off_cpu_now, __u64 switches)
+/*
+ * Turn the held fault into an access; the thread's clock off the processor, what it has been ready for, and its
+ * switches, have come this far.
+ */
+WHOLE int settle_held(struct sw_task *t, __u64 off_cpu_now, __u64 ready_now, __u64 switches)
 {
 	struct sw_access *access;
 	struct sw_fault *fault;
 	__u64 address, end;
-	__s64 latency;
+	__s64 latency, passed;
 
 	if (!t || !t->fault.mapping)
 		return 0;
@@ -91,6 +101,9 @@ WHOLE int settle_held(struct sw_task *t, __u64 off_cpu_now, __u64 switches)
 	access->waited = fault->file ? fault->waited : switches != fault->switches;
 	access->filled = t->filled - fault->filled;
 	latency = fault->file ? fault->end_ns - fault->start_ns : off_cpu_now - fault->off_cpu;
+	passed = bpf_ktime_get_ns() - fault->start_ns - (ready_now - fault->ready);
+	if (!fault->file && latency > passed)
+		latency = passed;
 	access->latency_ns = latency > 0 && (fault->file || access->waited) ? latency : 0;
 	if (fault->in_call) {
 		access->waited = 0;
@@ -103,7 +116,7 @@ WHOLE int settle_held(struct sw_task *t, __u64 off_cpu_now, __u64 switches)
 static __always_inline void settle_fault(struct sw_task *t, struct task_struct *task)
 {
 	if (t->fault.mapping)
-		settle_held(t, off_cpu(task), task->nvcsw);
+		settle_held(t, off_cpu(task), ready(task), task->nvcsw);
 }
 
 /*
@@ -131,6 +144,7 @@ static __always_inline void see_fault(struct sw_task *t, __u64 mapping, __u64 fi
 		fault->in_call = t->call != CALL_NONE;
 		fault->start_ns = bpf_ktime_get_ns();
 		fault->off_cpu = off_cpu(task);
+		fault->ready = ready(task);
 		fault->switches = task->nvcsw;
 	}
 	fault->first = first;

@@ -35,6 +35,7 @@ struct sw_fault {
 	__u64 start_ns;
 	__u64 end_ns; /* where that is told */
 	__u64 off_cpu; /* see off_cpu() */
+	__u64 ready; /* see ready() */
 	__u64 switches;
 	__u64 ended; /* faults that the thread had behind it */
 	__u32 filled; /* of the thread, when the fault began */
