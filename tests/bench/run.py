@@ -1,7 +1,7 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [speed]
-        [replay] [gains] [planning] [orders] [patterns] [reuse] [engines] [summaries] [warm] [prefetch]
+        [replay] [gains] [planning] [orders] [patterns] [reuse] [programs] [engines] [summaries] [warm] [prefetch]
     python -m tests.bench.run prefetch --only "JuiceFS sequential"
 
 Without names all parts run, for some hours, most of them those of `prefetch`; `--quick` only shows that they do.
@@ -33,6 +33,7 @@ from tests.bench.overhead import overhead
 from tests.bench.patterns import patterns
 from tests.bench.planning import planning
 from tests.bench.prefetch import prefetch
+from tests.bench.programs import programs
 from tests.bench.replay import replay
 from tests.bench.reuse import reuse
 from tests.bench.size import size
@@ -56,6 +57,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
         orders,
         patterns,
         reuse,
+        programs,
         engines,
         summaries,
         warm,
