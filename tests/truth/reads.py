@@ -80,14 +80,10 @@ def whole(files: Any, ends: Any, request: int) -> Reads:
 
 
 def disturbed(rng: Rng, reads: Reads, share: float) -> Reads:
-    """Return the reads with foreign ones among them, anywhere in the files and at any time: `share` of all."""
+    """Return the reads with foreign ones among them: `share` of those of each file, anywhere in it and at any time."""
     number = int(rng.binomial(len(reads), share / (1 - share)))
-    if not number:
-        return reads
-    ends = reads.ends()
-    file = rng.choice(len(ends), number, p=ends / ends.sum())
-    size = np.minimum(rng.choice(reads.size, number), ends[file])
-    foreign = Reads.of(file, rng.integers(0, ends[file] - size + 1), size)
+    like, ends = reads.take(rng.integers(0, len(reads), number)), reads.ends()
+    foreign = Reads.of(like.file, rng.integers(0, ends[like.file] - like.size + 1), like.size)
     return at_once(rng, [reads, foreign])
 
 
