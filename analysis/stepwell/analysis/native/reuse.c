@@ -38,6 +38,8 @@ struct sw_reuse_evidence {
 	double rate, references, clock;
 	double blocks, uses, uses_squared, once, gaps, gaps_log, parts;
 	double near; /* blocks whose uses are within a fifth, or one, of the mean */
+	/* Blocks of two gaps and more; sums over them: their uses, and see `steadiness`. */
+	double timed, timed_uses, timed_squared, unsteady, by_chance;
 	double again, median, peak, peak_distance;
 };
 
@@ -201,6 +203,29 @@ static void distances(const struct sw_shards *sample, struct sw_reuse_evidence *
 	found->peak = found->again > 0 ? best / found->again : 0;
 }
 
+/*
+ * How a block's gaps differ: the mean of ln(gap / their mean), 0 where they are all alike; and what is expected of it
+ * where uses are independent: ln(k) less the sum of 1/i for i below k, of k gaps (each then is a Beta(1, k - 1) part of
+ * them all; the mean of its logarithm is a difference of digamma functions).
+ */
+static void steadiness(const struct sw_block *block, struct sw_reuse_evidence *found)
+{
+	double uses = block->uses, gaps = uses - 1, span = block->clock - block->first, harmonic = 0;
+
+	if (block->uses < 3 || span <= 0)
+		return;
+	if (block->uses > 32)
+		harmonic = log(gaps - 1) + 0.5772156649 + 0.5 / (gaps - 1);
+	else
+		for (uint32_t i = 1; i < block->uses - 1; i++)
+			harmonic += 1.0 / i;
+	found->timed++;
+	found->timed_uses += uses;
+	found->timed_squared += uses * uses;
+	found->unsteady += block->gaps_log / gaps - log(span / gaps);
+	found->by_chance += log(gaps) - harmonic;
+}
+
 SW_API void sw_reuse_evidence(const struct sw_reuse *reuse, uint32_t first, uint32_t count,
 			      struct sw_reuse_evidence *found)
 {
@@ -222,6 +247,7 @@ SW_API void sw_reuse_evidence(const struct sw_reuse *reuse, uint32_t first, uint
 			found->gaps += block->uses - 1;
 			found->gaps_log += block->gaps_log + (block->uses - 1) * log((double)block->uses);
 			found->parts += __builtin_popcountll(block->ever);
+			steadiness(block, found);
 		}
 		mean = found->blocks ? found->uses / found->blocks : 0;
 		near = mean > 5 ? mean / 5 : 1;

@@ -9,8 +9,10 @@
  * A Fenwick tree over the positions of last references counts the blocks that came after one. Positions are renumbered
  * when they run out.
  *
- * A use of a block begins when a read touches bytes of it that were read before in the present use. Small sequential
- * reads within one block are one use, though many references.
+ * A block's uses are the reads of one of its 64ths, drawn by lot from those that are ever read: so reuse is that of
+ * bytes, whatever the size of the reads. Small reads that go through a block are one use, though many references, and
+ * a record that is read again does not make its neighbours read again. A 64th that wins the
+ * lot from another one was never read before: its uses are counted from the first on.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -173,25 +175,51 @@ static uint32_t after(const struct sw_shards *shards, uint32_t at)
 	return shards->count - below;
 }
 
+/*
+ * The 64th of those in a mask that the lot falls on: the least, in an order of all that the block's hash gives. Numbers
+ * are compared by their lowest bit first, so that the lot is nearly even among those that lie side by side, too.
+ */
+static uint8_t drawn(uint64_t mask, uint64_t hash)
+{
+	static const uint64_t odd[] = {0xaaaaaaaaaaaaaaaa, 0xcccccccccccccccc, 0xf0f0f0f0f0f0f0f0,
+				       0xff00ff00ff00ff00, 0xffff0000ffff0000, 0xffffffff00000000};
+
+	for (unsigned int bit = 0; bit < 6; bit++) {
+		uint64_t half = mask & (hash >> bit & 1 ? odd[bit] : ~odd[bit]);
+
+		if (half)
+			mask = half;
+	}
+	return (uint8_t)__builtin_ctzll(mask);
+}
+
 static void use(struct sw_shards *shards, struct sw_block *block, const struct sw_reference *reference, double distance)
 {
-	if (block->uses && !(block->covered & reference->mask)) {
-		block->covered |= reference->mask;
-	} else {
+	if (reference->mask & ~block->ever) {
+		uint8_t part = drawn(block->ever | reference->mask, block->hash);
+
+		if (!block->ever || part != block->part) {
+			block->part = part;
+			block->uses = 0;
+			block->gaps_log = 0;
+		}
+		block->ever |= reference->mask;
+	}
+	if (reference->mask >> block->part & 1 || !block->uses) {
 		shards->clock += shards->weight;
 		if (block->uses++) {
 			double gap = shards->clock - block->clock;
 
 			block->gaps_log += logf((float)(gap > 1 ? gap : 1));
 			shards->distances[sw_distance_bucket(distance, SW_USES_PER_OCTAVE)] += shards->weight;
+		} else {
+			block->first = shards->clock;
 		}
 		block->clock = shards->clock;
-		block->covered = reference->mask;
 	}
-	block->ever |= reference->mask;
 	if (shards->windows && block->window != reference->window && reference->window < shards->window_count) {
 		shards->windows[reference->window] += shards->weight;
-		block->window = reference->window;
+		block->window = (uint16_t)reference->window;
 	}
 }
 
@@ -215,7 +243,7 @@ static struct sw_block *insert(struct sw_shards *shards, uint64_t hash)
 	}
 	if (shards->count == shards->room && grow(shards))
 		return NULL;
-	shards->blocks[shards->count] = (struct sw_block){.hash = hash, .window = UINT32_MAX};
+	shards->blocks[shards->count] = (struct sw_block){.hash = hash, .window = UINT16_MAX};
 	enter(shards, shards->count++);
 	return &shards->blocks[shards->count - 1];
 }

@@ -10,13 +10,13 @@
 /* What is known of a block in the sample. Its hash is its name. */
 struct sw_block {
 	uint64_t hash;
-	uint64_t covered; /* 64ths of the block that were read in its present use */
-	uint64_t ever; /* ... in any use */
-	double clock; /* of the present use's begin */
+	uint64_t ever; /* 64ths of the block that were read */
+	double first, clock; /* of the first use and of the last */
 	float gaps_log; /* sum over the gaps between uses of ln(gap) */
-	uint32_t uses;
+	uint32_t uses; /* reads of `part` */
 	uint32_t position; /* grows with recency */
-	uint32_t window;
+	uint16_t window;
+	uint8_t part; /* the 64th whose uses stand for all that were read */
 };
 
 struct sw_shards {

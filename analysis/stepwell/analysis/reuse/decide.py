@@ -1,12 +1,17 @@
 """From what was counted of blocks to the words: once, looping, clustered, popularity-skewed or unknown.
 
-Three figures decide, all of them of single blocks and so independent of how many there are:
+Four figures decide, all of them of single blocks and so independent of how many there are:
 
 - how many uses are uses again;
 - how evenly uses are spread over blocks: their variance, relative to that of independent even uses (a Poisson
   distribution without its zeros).  A repeated order uses every block equally often: near 0.  Popularity is far above 1.
 - how evenly the uses of one block are spread over time: the mean logarithm of the gaps between them, relative to
   evenly spread ones.  Bursts are far below 0.
+- how much the gaps between the uses of one block differ, relative to those of independent uses: an order that repeats
+  gives every block gaps of one length.  By that, and by evenness among blocks of several uses alone, a loop over a part
+  is known beside what is read once.
+
+A mix has the name of what weighs most in bytes read, and the evidence the share that is read once.
 
 Independent even uses, as of random reads with replacement, are none of the four: there is no period, nothing is more
 popular, and a cache serves as much as it holds.  They are "unknown", and the evidence says `even`.
@@ -30,17 +35,20 @@ WORDS = ("unknown", "once", "looping", "clustered", "popularity-skewed")
 
 UNKNOWN, ONCE, LOOPING, CLUSTERED, SKEWED = range(len(WORDS))
 
+LEAST_RATE = 1e-3
+"""Rates below are taken for this: there the probability of three uses is lost in rounding."""
+
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 VERDICT = np.dtype(
     [("reuse", "i1"), ("likely", "i1"), ("even", "?"), ("as_its_dataset", "?"), ("confidence", "f8"),
      ("exponent", "f8"), *((name, "f8") for name in (
-         "blocks", "sampled", "uses_per_block", "used_again", "evenness", "blocks_used_again"
+         "blocks", "sampled", "uses_per_block", "used_again", "evenness", "blocks_used_again", "read_once", "gaps_vary"
      )), ("again", "f8"), *((name, "f8") for name in ("gaps", "median_distance", "distances_alike"))]
 )  # fmt: skip
-"""A verdict and its evidence: `likely` is -1 where there is no guess, `exponent` NaN where there is none, `again` how
-many uses again the last three rest on."""
+"""A verdict and its evidence: `likely` is -1 where there is no guess, `exponent` and `gaps_vary` are NaN where there is
+none, `again` is how many uses again the last three rest on."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,7 @@ class Verdicts:
             "uses_per_block": round(float(one["uses_per_block"]), 3),
             "used_again": round(float(one["used_again"]), 4), "evenness": round(float(one["evenness"]), 3),
             "blocks_used_again": round(float(one["blocks_used_again"]), 4),
+            "read_once": round(float(one["read_once"]), 4),
         }  # fmt: skip
         if one["again"]:
             said |= {
@@ -94,6 +103,8 @@ class Verdicts:
                 "median_distance": round(float(one["median_distance"])),
                 "distances_alike": round(float(one["distances_alike"]), 3),
             }
+        if not np.isnan(one["gaps_vary"]):
+            said["gaps_vary"] = round(float(one["gaps_vary"]), 3)
         if one["even"]:
             said["even"] = True
         if not np.isnan(one["exponent"]):
@@ -119,14 +130,15 @@ def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: flo
     blocks = np.where(some, found["blocks"], 1)
     total = np.where(some, found["uses"], 1)
     mean, again = total / blocks, 1 - blocks / total
-    spread = _variance_ratio(mean, found["uses_squared"] / blocks - mean**2)
-    gaps = _gaps(found)
+    spread = _evenness(found, "blocks", "uses", "uses_squared", 1)
+    gaps, vary, read_once = _gaps(found), _vary(found), found["once"] / total
     unique = _unique(found, block, np.asarray(size))
     said = np.zeros(len(found), VERDICT)
     for name, value in (
         ("blocks", found["blocks"]), ("sampled", found["rate"]), ("uses_per_block", mean), ("used_again", again),
-        ("evenness", spread), ("blocks_used_again", 1 - found["once"] / blocks), ("again", found["gaps"]),
-        ("gaps", gaps), ("median_distance", found["median"] * block), ("distances_alike", found["peak"]),
+        ("evenness", spread), ("blocks_used_again", 1 - found["once"] / blocks), ("read_once", read_once),
+        ("gaps_vary", vary), ("again", found["gaps"]), ("gaps", gaps), ("median_distance", found["median"] * block),
+        ("distances_alike", found["peak"]),
     ):  # fmt: skip
         said[name] = value
     enough = (found["blocks"] >= limits.MINIMUM_BLOCKS) & (found["gaps"] >= limits.MINIMUM_AGAIN)
@@ -135,20 +147,28 @@ def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: flo
     varied = some & ~once & ~bursty & enough & (spread >= limits.SKEWED)
     few_hot = _each(varied, lambda number: _few_hot(uses(number)))
     looping = ~bursty & (spread <= limits.EVEN) & (mean >= 1.5)
-    skewed = varied & ~few_hot
-    chosen = [once, bursty, few_hot, looping, skewed]
-    word = np.select(chosen, [ONCE, CLUSTERED, CLUSTERED, LOOPING, SKEWED], UNKNOWN)
+    even_part = _evenness(found, "timed", "timed_uses", "timed_squared", 3) <= limits.EVEN
+    part_repeats = enough & (found["timed"] > 0) & (even_part | (vary < limits.STEADY))
+    repeating = part_repeats & (found["timed_uses"] / total >= 1 - limits.MOSTLY)
+    # What is popular has a tail of what was asked for once: there that is no other thing.
+    mostly = some & (read_once > limits.MOSTLY) & (bursty | few_hot | part_repeats | (spread < limits.SKEWED))
+    repeated = 1 - limits.PERIOD_DOUBT ** (np.where(repeating, _of_used_again(found), mean) - 1)
+    chosen = [once | mostly, bursty, few_hot, looping, repeating, varied]
+    word = np.select(chosen, [ONCE, CLUSTERED, CLUSTERED, LOOPING, LOOPING, SKEWED], UNKNOWN)
     share = np.select(
         chosen,
         [
-            1 - np.maximum(again - limits.ONCE / 2, 0) / limits.ONCE,
+            # Of a mix, the other part does not speak for the word, but hardly against it either: it counts half.
+            (1 + read_once) / 2,
             _margin(limits.BURSTY - gaps, 0.5),
             np.full(len(found), limits.FEW_HOT_SHARE),
-            found["near"] / blocks * (1 - limits.PERIOD_DOUBT ** (mean - 1)),
+            found["near"] / blocks * repeated,
+            (1 - read_once / 2) * repeated,
             _margin(spread - limits.SKEWED, 1.0),
         ],
         0.0,
     )
+    period = np.where(looping, unique, np.rint(found["median"] * block).astype(np.int64))
     said["even"] = some & (word == UNKNOWN) & enough
     said["exponent"] = np.nan
     for number in np.flatnonzero(word == SKEWED).tolist():
@@ -161,7 +181,7 @@ def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: flo
     said["confidence"] = np.where(judged, sure, 0)
     said["reuse"] = np.where(known, word, UNKNOWN)
     said["likely"] = np.where(judged & ~known, word, -1)
-    return Verdicts(said, np.where(known & (word == LOOPING), unique, 0), block)
+    return Verdicts(said, np.where(known & (word == LOOPING), period, 0), block)
 
 
 def _each(which: Bools, ask: Callable[[int], bool]) -> Bools:
@@ -173,9 +193,11 @@ def _each(which: Bools, ask: Callable[[int], bool]) -> Bools:
 
 
 def _few_hot(uses: Any) -> bool:
-    """Whether but for a few blocks, such as headers and indices, hardly anything is used again."""
-    rest = np.sort(uses)[: len(uses) - max(1, round(len(uses) * limits.FEW_HOT))]
-    return bool(1 - len(rest) / rest.sum() <= limits.FEW_HOT_REST)
+    """Whether but for a few blocks, such as headers and indices, hardly anything is used again, and that by chance."""
+    rest = np.sort(uses)[: len(uses) - max(1, round(len(uses) * limits.FEW_HOT))].astype(np.float64)
+    mean = rest.mean(keepdims=True)
+    spread = rest.var() / _by_chance(mean, 1)[0]
+    return bool(1 - 1 / mean[0] <= limits.FEW_HOT_REST and spread <= limits.FEW_HOT_SPREAD)
 
 
 def wilson(share: Floats, number: Floats) -> Floats:
@@ -191,16 +213,42 @@ def _margin(above: Floats, scale: float) -> Floats:
     return 1 - 0.5 * np.exp(-np.maximum(above, 0.0) / scale)
 
 
-def _variance_ratio(mean: Floats, variance: Floats) -> Floats:
-    """Return the variance of uses as a multiple of that of a Poisson distribution without 0 of the same mean."""
-    several = mean > 1
-    ratio, mean = np.zeros(len(mean)), mean[several]
-    rate = mean
-    for _ in range(60):  # a fixed point of mean = rate / (1 - exp(-rate)); it converges from above
-        rate = mean * -np.expm1(-rate)
-    poisson = mean * (1 + rate) - mean**2
-    ratio[several] = np.maximum(variance[several], 0) / np.maximum(poisson, 1e-9)
+def _evenness(found: Evidence, number: str, uses: str, squared: str, least: int) -> Floats:
+    """Return the variance of the uses of some blocks as a multiple of what chance gives; 0 where there are none.
+
+    Args:
+        found: the evidence.
+        number: its field that says how many blocks.
+        uses: ... that sums their uses.
+        squared: ... that sums the squares of these.
+        least: how often each of them is used at least.
+    """
+    blocks = np.maximum(found[number], 1)
+    mean = np.maximum(found[uses] / blocks, least)
+    ratio: Floats = np.maximum(found[squared] / blocks - mean**2, 0) / _by_chance(mean, least)
     return ratio
+
+
+def _by_chance(mean: Floats, least: int) -> Floats:
+    """Return the variance of a Poisson distribution without what is below `least`, of the same mean as that.
+
+    Given that, E[n] = r Q(least - 1) / Q(least) and E[n (n - 1)] = r^2 Q(least - 2) / Q(least), where Q(n) is the
+    probability of n or more at the rate r.
+    """
+    low, high = np.full(len(mean), LEAST_RATE), np.maximum(mean, LEAST_RATE)
+    for _ in range(50):
+        rate = (low + high) / 2
+        above = rate * _or_more(rate, least - 1) / _or_more(rate, least) > mean
+        low, high = np.where(above, low, rate), np.where(above, rate, high)
+    return np.maximum(low**2 * _or_more(low, least - 2) / _or_more(low, least) + mean - mean**2, 1e-9)
+
+
+def _or_more(rate: Floats, number: int) -> Floats:
+    """Return the probability of this number or more at a rate (Poisson)."""
+    below, term = np.zeros(len(rate)), np.exp(-rate)
+    for n in range(number):
+        below, term = below + term, term * rate / (n + 1)
+    return 1 - below
 
 
 def _gaps(found: Evidence) -> Floats:
@@ -208,6 +256,21 @@ def _gaps(found: Evidence) -> Floats:
     some = (found["gaps"] > 0) & (found["clock"] > 0)
     mean = np.divide(found["gaps_log"], found["gaps"], out=np.zeros(len(found)), where=some)
     return np.where(some, mean - np.log(np.maximum(found["clock"], 1)), 0)
+
+
+def _vary(found: Evidence) -> Floats:
+    """Return how much gaps differ: 0 not at all, 1 as those of independent uses; NaN where too few blocks have two."""
+    ratio = np.full(len(found), np.nan)
+    some = found["timed"] >= limits.MINIMUM_BLOCKS
+    ratio[some] = found["unsteady"][some] / found["by_chance"][some]
+    return ratio
+
+
+def _of_used_again(found: Evidence) -> Floats:
+    """Return how often blocks are used that are used again; 1 where there are none."""
+    uses, some = np.ones(len(found)), found["blocks"] > found["once"]
+    uses[some] = (found["uses"] - found["once"])[some] / (found["blocks"] - found["once"])[some]
+    return uses
 
 
 def _unique(found: Evidence, block: int, size: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -52,6 +52,15 @@ EVEN = 0.5
 """Variance of uses among blocks, as a multiple of what independent, even uses give (Poisson, without 0): below it
 all blocks are used equally often, which only an order that repeats brings about."""
 
+STEADY = 0.5
+"""How much the gaps between the uses of one block differ, relative to independent uses: below it an order repeats,
+whatever else is read beside. One order gives 0, orders shuffled anew 0.2 (gaps are then triangular, from 0 to twice
+their mean), with a tenth of foreign reads 0.2 to 0.4; popularity and chance give 1."""
+
+MOSTLY = 0.6
+"""Share of what is read that is read once, above which a mix is called after that: what is used again then weighs less
+than two thirds as much. In a tie it is named, because it is what a cache can act on."""
+
 SKEWED = 1.6
 """The same: above it some blocks are more popular."""
 
@@ -65,6 +74,10 @@ FEW_HOT = 0.05
 FEW_HOT_REST = 0.2
 """Share of uses of the other blocks that are uses again, at most, for these to be headers: as `ONCE`, with room for
 foreign accesses that are many because headers are."""
+
+FEW_HOT_SPREAD = 1.0
+"""Variance of the uses of the other blocks, as `EVEN`, at most: the few that are used again are so by chance. Where
+popularity falls off slowly they are more varied."""
 
 FEW_HOT_SHARE = 0.9
 """Confidence that reuse of a few blocks only is clustered, before the number of uses is considered."""
