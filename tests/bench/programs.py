@@ -11,6 +11,7 @@ from tests.bench.figures import Figure, Table
 from tests.bench.patterns import CONFIDENT
 from tests.truth.judged_reuse import judge
 from tests.truth.programs import PROGRAMS
+from tests.truth.programs_later import PROGRAMS_LATER
 from tests.truth.reads import Maker, Reads, Rng, disturbed, jittered, thinned
 
 DISTURBANCES: dict[str, Callable[[Rng, Reads], Reads]] = {
@@ -21,7 +22,10 @@ DISTURBANCES: dict[str, Callable[[Rng, Reads], Reads]] = {
     "out of step": jittered,
 }
 
-SETS: dict[str, dict[str, Maker]] = {"programs of the field": PROGRAMS}
+SETS: dict[str, dict[str, Maker]] = {
+    "programs of the field": PROGRAMS,
+    "programs of the field, written after the rules": PROGRAMS_LATER,
+}
 
 
 def _judged(makers: dict[str, Maker], disturbance: str, seeds: int) -> tuple[dict[str, Figure], Table]:
