@@ -59,13 +59,15 @@ def _reuse(found: dict[str, Any]) -> str:
         f"each used {found['uses_per_block']:.3g} times on average",
         f"{percent(found['used_again'])} of uses are of a block used before",
     ]
-    said += [words(found[key]) for key, words in _REUSE.items() if found.get(key)]
+    said += [words(found[key]) for key, words in _REUSE.items() if key in found]
     return "reuse: " + "; ".join(said)
 
 
 _REUSE: dict[str, Callable[[Any], str]] = {
+    "read_once": lambda share: f"{percent(share)} of what is read is read once",
     "median_distance": lambda octets: f"half of these within {size(octets)} of other data",
     "distances_alike": lambda share: f"{percent(share)} of these at about that distance",
+    "gaps_vary": lambda times: f"gaps between uses of a block differ {times:.2g} times as much as by chance",
     "exponent": lambda value: f"popularity like Zipf's with exponent {value:.2f}",
     "even": lambda _: "all blocks are equally popular, in no order",
     "as_its_dataset": lambda _: "too little by itself: as its dataset",

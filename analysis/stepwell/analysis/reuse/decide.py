@@ -28,6 +28,7 @@ import pyarrow as pa
 
 from stepwell.analysis.alike import texts
 from stepwell.analysis.native.reuse import Evidence
+from stepwell.analysis.reuse.evenness import Floats, evenness, gap_length, gaps_vary, in_loops, uses_again
 from stepwell.analysis.thresholds import reuse as limits
 
 WORDS = ("unknown", "once", "looping", "clustered", "popularity-skewed")
@@ -35,10 +36,6 @@ WORDS = ("unknown", "once", "looping", "clustered", "popularity-skewed")
 
 UNKNOWN, ONCE, LOOPING, CLUSTERED, SKEWED = range(len(WORDS))
 
-LEAST_RATE = 1e-3
-"""Rates below are taken for this: there the probability of three uses is lost in rounding."""
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 VERDICT = np.dtype(
@@ -130,8 +127,8 @@ def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: flo
     blocks = np.where(some, found["blocks"], 1)
     total = np.where(some, found["uses"], 1)
     mean, again = total / blocks, 1 - blocks / total
-    spread = _evenness(found, "blocks", "uses", "uses_squared", 1)
-    gaps, vary, read_once = _gaps(found), _vary(found), found["once"] / total
+    spread = evenness(found["blocks"], found["uses"], found["uses_squared"], 1)
+    gaps, vary, read_once = gap_length(found), gaps_vary(found), found["once"] / total
     unique = _unique(found, block, np.asarray(size))
     said = np.zeros(len(found), VERDICT)
     for name, value in (
@@ -147,23 +144,22 @@ def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: flo
     varied = some & ~once & ~bursty & enough & (spread >= limits.SKEWED)
     few_hot = _each(varied, lambda number: _few_hot(uses(number)))
     looping = ~bursty & (spread <= limits.EVEN) & (mean >= 1.5)
-    even_part = _evenness(found, "timed", "timed_uses", "timed_squared", 3) <= limits.EVEN
-    part_repeats = enough & (found["timed"] > 0) & (even_part | (vary < limits.STEADY))
-    repeating = part_repeats & (found["timed_uses"] / total >= 1 - limits.MOSTLY)
+    loops = np.where(enough & ~bursty, in_loops(found, vary) / total, 0)
+    repeating = loops >= 1 - limits.MOSTLY
     # What is popular has a tail of what was asked for once: there that is no other thing.
-    mostly = some & (read_once > limits.MOSTLY) & (bursty | few_hot | part_repeats | (spread < limits.SKEWED))
-    repeated = 1 - limits.PERIOD_DOUBT ** (np.where(repeating, _of_used_again(found), mean) - 1)
-    chosen = [once | mostly, bursty, few_hot, looping, repeating, varied]
-    word = np.select(chosen, [ONCE, CLUSTERED, CLUSTERED, LOOPING, LOOPING, SKEWED], UNKNOWN)
+    mostly = some & (read_once > limits.MOSTLY) & (bursty | few_hot | (loops > 0) | (spread < limits.SKEWED))
+    repeated = 1 - limits.PERIOD_DOUBT ** (np.where(repeating & ~looping, uses_again(found), mean) - 1)
+    chosen = [once | mostly, bursty, looping, repeating, few_hot, varied]
+    word = np.select(chosen, [ONCE, CLUSTERED, LOOPING, LOOPING, CLUSTERED, SKEWED], UNKNOWN)
     share = np.select(
         chosen,
         [
             # Of a mix, the other part does not speak for the word, but hardly against it either: it counts half.
             (1 + read_once) / 2,
             _margin(limits.BURSTY - gaps, 0.5),
-            np.full(len(found), limits.FEW_HOT_SHARE),
             found["near"] / blocks * repeated,
             (1 - read_once / 2) * repeated,
+            np.full(len(found), limits.FEW_HOT_SHARE),
             _margin(spread - limits.SKEWED, 1.0),
         ],
         0.0,
@@ -195,9 +191,9 @@ def _each(which: Bools, ask: Callable[[int], bool]) -> Bools:
 def _few_hot(uses: Any) -> bool:
     """Whether but for a few blocks, such as headers and indices, hardly anything is used again, and that by chance."""
     rest = np.sort(uses)[: len(uses) - max(1, round(len(uses) * limits.FEW_HOT))].astype(np.float64)
-    mean = rest.mean(keepdims=True)
-    spread = rest.var() / _by_chance(mean, 1)[0]
-    return bool(1 - 1 / mean[0] <= limits.FEW_HOT_REST and spread <= limits.FEW_HOT_SPREAD)
+    blocks, total, squared = (np.array([value], np.float64) for value in (len(rest), rest.sum(), (rest**2).sum()))
+    again, spread = 1 - blocks / total, evenness(blocks, total, squared, 1)
+    return bool(again[0] <= limits.FEW_HOT_REST and spread[0] <= limits.FEW_HOT_SPREAD)
 
 
 def wilson(share: Floats, number: Floats) -> Floats:
@@ -211,66 +207,6 @@ def wilson(share: Floats, number: Floats) -> Floats:
 def _margin(above: Floats, scale: float) -> Floats:
     """Return from 0.5, on the threshold, to 1, far above it."""
     return 1 - 0.5 * np.exp(-np.maximum(above, 0.0) / scale)
-
-
-def _evenness(found: Evidence, number: str, uses: str, squared: str, least: int) -> Floats:
-    """Return the variance of the uses of some blocks as a multiple of what chance gives; 0 where there are none.
-
-    Args:
-        found: the evidence.
-        number: its field that says how many blocks.
-        uses: ... that sums their uses.
-        squared: ... that sums the squares of these.
-        least: how often each of them is used at least.
-    """
-    blocks = np.maximum(found[number], 1)
-    mean = np.maximum(found[uses] / blocks, least)
-    ratio: Floats = np.maximum(found[squared] / blocks - mean**2, 0) / _by_chance(mean, least)
-    return ratio
-
-
-def _by_chance(mean: Floats, least: int) -> Floats:
-    """Return the variance of a Poisson distribution without what is below `least`, of the same mean as that.
-
-    Given that, E[n] = r Q(least - 1) / Q(least) and E[n (n - 1)] = r^2 Q(least - 2) / Q(least), where Q(n) is the
-    probability of n or more at the rate r.
-    """
-    low, high = np.full(len(mean), LEAST_RATE), np.maximum(mean, LEAST_RATE)
-    for _ in range(50):
-        rate = (low + high) / 2
-        above = rate * _or_more(rate, least - 1) / _or_more(rate, least) > mean
-        low, high = np.where(above, low, rate), np.where(above, rate, high)
-    return np.maximum(low**2 * _or_more(low, least - 2) / _or_more(low, least) + mean - mean**2, 1e-9)
-
-
-def _or_more(rate: Floats, number: int) -> Floats:
-    """Return the probability of this number or more at a rate (Poisson)."""
-    below, term = np.zeros(len(rate)), np.exp(-rate)
-    for n in range(number):
-        below, term = below + term, term * rate / (n + 1)
-    return 1 - below
-
-
-def _gaps(found: Evidence) -> Floats:
-    """Return the mean of ln(gap * uses of the block / all uses)."""
-    some = (found["gaps"] > 0) & (found["clock"] > 0)
-    mean = np.divide(found["gaps_log"], found["gaps"], out=np.zeros(len(found)), where=some)
-    return np.where(some, mean - np.log(np.maximum(found["clock"], 1)), 0)
-
-
-def _vary(found: Evidence) -> Floats:
-    """Return how much gaps differ: 0 not at all, 1 as those of independent uses; NaN where too few blocks have two."""
-    ratio = np.full(len(found), np.nan)
-    some = found["timed"] >= limits.MINIMUM_BLOCKS
-    ratio[some] = found["unsteady"][some] / found["by_chance"][some]
-    return ratio
-
-
-def _of_used_again(found: Evidence) -> Floats:
-    """Return how often blocks are used that are used again; 1 where there are none."""
-    uses, some = np.ones(len(found)), found["blocks"] > found["once"]
-    uses[some] = (found["uses"] - found["once"])[some] / (found["blocks"] - found["once"])[some]
-    return uses
 
 
 def _unique(found: Evidence, block: int, size: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
