@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.truth import reads as programs
+from tests.truth.judged_reuse import judge
+from tests.truth.programs import PROGRAMS
+from tests.truth.programs_later import PROGRAMS_LATER
 from tests.truth.reuse import FAMILIES, Blocks, disturbed, lru_distances, runs_of
 from tests.unit.recordings import MS, T0, Recording
 
@@ -16,6 +20,7 @@ from stepwell.analysis import classify
 from stepwell.analysis.native.reuse import FILE, NO_SAMPLE, Samples
 from stepwell.analysis.reuse.curve import knee, miss_ratios
 from stepwell.analysis.reuse.decide import Verdict, decide
+from stepwell.analysis.reuse.evenness import evenness, gaps_vary
 from stepwell.analysis.thresholds.reuse import ReuseLimits
 from stepwell.store import Store
 from stepwell.trace.definition import OPEN
@@ -90,13 +95,120 @@ def test_classes_of_reuse_are_known_again(word: str, noise: float) -> None:
 
 
 def test_a_loop_has_its_period_and_small_reads_of_a_block_are_one_use() -> None:
-    offsets = np.tile(np.arange(0, 8 * 101) * 512, 3)
-    runs = runs_of(offsets, block=1) | {name: np.full(len(offsets), 512) for name in ("size", "tail")}
-    with sampled([runs]) as samples:
+    with sampled([reads(np.tile(np.arange(8 * 101) * 512, 3), 512)]) as samples:
         found = decide(samples.evidence(), samples.uses, block=4096).of(0)
         curve, _ = samples.curve(1)
     assert (found.reuse, found.period) == ("looping", 101 * 4096)
     assert curve[0] == 7 * 101 * 3
+
+
+def reads(offsets: Blocks, sizes: Any) -> dict[str, Any]:
+    """Return single reads of a file, as `stepwell.analysis.scan` shows them."""
+    size = np.broadcast_to(sizes, offsets.shape)
+    return runs_of(offsets, block=1) | {"size": size, "tail": size}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * 4096), st.integers(1, 6000)), min_size=1, max_size=50))
+def test_uses_of_a_block_are_the_reads_of_one_part_that_was_read(given: list[tuple[int, int]]) -> None:
+    offset, size = np.array(given).T
+    parts = np.zeros(5 * 64, np.int64)
+    for start, length in given:
+        parts[-(-start // 64) : -(-(start + length) // 64)] += 1
+    with sampled([reads(offset, size)]) as samples:
+        uses = samples.uses(1)
+        found = samples.evidence()[1]
+    assert found["parts"] == (parts > 0).sum()
+    touched = [{int(count) for count in block if count} or {1} for block in parts.reshape(5, 64)]
+    begun = {int(block) for start, length in given for block in range(start // 4096, (start + length - 1) // 4096 + 1)}
+    possible = [touched[block] for block in begun]
+    assert len(uses) == len(possible)
+    assert sum(map(min, possible)) <= uses.sum() <= sum(map(max, possible))
+
+
+def test_what_shares_a_few_bytes_with_its_neighbour_is_read_once() -> None:
+    """Samples of 2,049 tokens, each read once, of which the last is the next one's first."""
+    order = np.random.default_rng(3).permutation(2003)
+    with sampled([reads(order * 4096, 4098)]) as samples:
+        found = decide(samples.evidence(), samples.uses, block=4096).of(1)
+    assert found.reuse == "once"
+    assert found.evidence["read_once"] > 0.95
+
+
+def test_records_of_one_block_are_told_apart() -> None:
+    """Records of 128 bytes, 32 in a block: those at one place of each are read 97 times, the others once."""
+    block = np.arange(211)
+    hot = np.tile(block * 4096 + 7 * 128, 97)
+    with sampled([reads(np.concatenate([np.arange(211 * 32) * 128, hot]), 128)]) as samples:
+        uses = samples.uses(1)
+    assert set(uses.tolist()) == {1, 98}
+    assert 1 / 64 < np.mean(uses == 98) < 1 / 16
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_loop_over_a_part_is_told_beside_what_is_read_once(shuffled: bool) -> None:
+    rng = np.random.default_rng(5)
+    part = rng.permutation(5003)[:1009]
+    epochs = [rng.permutation(part) if shuffled else part for _ in range(11)]
+    blocks = np.concatenate([np.arange(5003), *epochs])
+    found = verdict(blocks)
+    assert found.reuse == "looping"
+    assert found.evidence["read_once"] == round((5003 - 1009) / len(blocks), 4)
+    assert found.period is not None
+    assert 0.6 * 1009 < found.period / 4096 <= 1009
+    assert found.evidence["gaps_vary"] < 0.5
+
+
+def test_a_mix_is_called_by_what_weighs_most() -> None:
+    part = np.random.default_rng(5).permutation(5003)[:307]
+    found = verdict(np.concatenate([np.arange(5003), np.tile(part, 5)]))
+    assert (found.reuse, found.period) == ("once", None)
+    assert found.evidence["read_once"] == round((5003 - 307) / (5003 + 5 * 307), 4)
+
+
+@pytest.mark.parametrize(("passes", "word"), [(1, "once"), (2, "looping"), (7, "looping")])
+def test_a_table_that_is_scanned_for_each_part_of_another_one(passes: int, word: str) -> None:
+    """Both are one dataset: the outer table is read once in all, and the inner one as often as the outer has parts."""
+    parts = np.array_split(np.arange(1009), passes)
+    found = verdict(np.concatenate([np.append(part, 5003 + np.arange(2003)) for part in parts]))
+    assert found.reuse == word
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.7, 3.1, 40.0])
+@pytest.mark.parametrize("least", [1, 2, 3])
+def test_evenness_is_one_by_chance_and_zero_where_all_are_alike(rate: float, least: int) -> None:
+    number = np.arange(least, 400)
+    share = np.exp(number * np.log(rate) - rate - np.cumsum(np.log(np.arange(1, 400)))[number - 1])
+    share /= share.sum()
+    uses, squared = (np.array([1e6 * (share * number**power).sum()]) for power in (1, 2))
+    blocks = np.array([1e6])
+    assert evenness(blocks, uses, squared, least) == pytest.approx(1, rel=1e-3)
+    assert evenness(blocks, 7 * blocks, 49 * blocks, least) == 0
+
+
+@pytest.mark.parametrize("passes", [3, 5, 29, 101])
+def test_gaps_by_chance_and_of_an_order(passes: int) -> None:
+    rng = np.random.default_rng(7)
+    with sampled([runs_of(rng.integers(0, 1009, 1009 * passes))]) as samples:
+        assert gaps_vary(samples.evidence())[1] == pytest.approx(1, abs=0.1)
+    with sampled([runs_of(np.tile(rng.permutation(1009), passes))]) as samples:
+        assert gaps_vary(samples.evidence())[1] == pytest.approx(0, abs=1e-3)
+    with sampled([runs_of(np.concatenate([rng.permutation(1009) for _ in range(passes)]))]) as samples:
+        assert gaps_vary(samples.evidence())[1] < 0.35
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.1])
+def test_reuse_of_programs_is_known_again(noise: float) -> None:
+    wrong, number = [], 0
+    for kind, (name, maker) in enumerate((PROGRAMS | PROGRAMS_LATER).items()):
+        for seed in range(5):
+            rng = np.random.default_rng([seed, kind, 19])
+            program = maker(rng)
+            verdicts, together = judge(programs.disturbed(rng, program.reads, noise))
+            for subject, label in [(together, program.together), *program.files.items()]:
+                number += 1
+                if verdicts.of(subject).reuse not in label:
+                    wrong.append((name, subject, verdicts.of(subject)))
+    assert len(wrong) <= (0.02 if noise < 0.1 else 0.05) * number, wrong
 
 
 def test_too_little_is_unknown() -> None:
@@ -152,7 +264,9 @@ def test_patterns_tell_reuse(tmp_path: Path) -> None:
     assert (loop["reuse"], loop["reuse_period"]) == ("looping", 101 * 4096)
     assert (once["reuse"], once["reuse_period"]) == ("once", None)
     assert json.loads(loop["evidence"])["reuse"]["uses_per_block"] == 3
-    assert rows["workload", "cat x"]["reuse"] == rows["dataset", "/data"]["reuse"]
+    whole = rows["dataset", "/data"]
+    assert rows["workload", "cat x"]["reuse"] == whole["reuse"] == "once"
+    assert json.loads(whole["evidence"])["reuse"]["read_once"] == round(997 / (3 * 101 + 997), 4)
 
 
 def test_streams_have_the_reuse_of_files_that_they_alone_read_or_that_is_nobodys(tmp_path: Path) -> None:
