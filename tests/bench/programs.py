@@ -11,6 +11,7 @@ from tests.bench.figures import Figure, Table
 from tests.bench.patterns import CONFIDENT
 from tests.truth.judged_reuse import judge
 from tests.truth.programs import PROGRAMS
+from tests.truth.programs_last import PROGRAMS_LAST
 from tests.truth.programs_later import PROGRAMS_LATER
 from tests.truth.reads import Maker, Reads, Rng, disturbed, jittered, thinned
 
@@ -25,6 +26,7 @@ DISTURBANCES: dict[str, Callable[[Rng, Reads], Reads]] = {
 SETS: dict[str, dict[str, Maker]] = {
     "programs of the field": PROGRAMS,
     "programs of the field, written after the rules": PROGRAMS_LATER,
+    "programs of the field, written last": PROGRAMS_LAST,
 }
 
 
