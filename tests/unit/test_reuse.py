@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.truth import reads as programs
 from tests.truth.judged_reuse import judge
 from tests.truth.programs import PROGRAMS
+from tests.truth.programs_last import PROGRAMS_LAST
 from tests.truth.programs_later import PROGRAMS_LATER
 from tests.truth.reuse import FAMILIES, Blocks, disturbed, lru_distances, runs_of
 from tests.unit.recordings import MS, T0, Recording
@@ -199,7 +200,7 @@ def test_gaps_by_chance_and_of_an_order(passes: int) -> None:
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.1])
 def test_reuse_of_programs_is_known_again(noise: float) -> None:
     wrong, number = [], 0
-    for kind, (name, maker) in enumerate((PROGRAMS | PROGRAMS_LATER).items()):
+    for kind, (name, maker) in enumerate((PROGRAMS | PROGRAMS_LATER | PROGRAMS_LAST).items()):
         for seed in range(5):
             rng = np.random.default_rng([seed, kind, 19])
             program = maker(rng)
