@@ -327,13 +327,13 @@ class Planner:
         for start, stop in self.ledger.gaps(piece.path, piece.start, end):
             if dataset is None or self._full(now_ns):
                 break
-            kind = dataset.storage.kind() if piece.kind is None else piece.kind
+            kind = Kind.TOUCH if piece.whole else dataset.storage.kind()
             request = self._issue(dataset, piece.path, start, stop - start, kind, now_ns)
             self._bucket.take(stop - start)
             self.ledger.ask(
                 Range(
                     piece.path, start, stop, source.policy, name, request.number,
-                    charge=stop - start, asked_ns=now_ns, unseen=kind is Kind.TOUCH,
+                    charge=stop - start, asked_ns=now_ns, unseen=piece.whole,
                 )
             )  # fmt: skip
             requests.append(request)

@@ -24,10 +24,7 @@ class Kind(IntEnum):
     """Have the mount's client fetch all of it by asking for its first page, past the page cache."""
 
 
-BLOCKS = frozenset({Kind.BLOCK, Kind.TOUCH})
-"""What has the mount's client fetch a block."""
-
-BRINGING = BLOCKS | {Kind.READ, Kind.WILLNEED}
+BRINGING = frozenset({Kind.READ, Kind.WILLNEED, Kind.BLOCK, Kind.TOUCH})
 """What brings something in."""
 
 

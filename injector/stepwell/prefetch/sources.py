@@ -9,7 +9,6 @@ from typing import Protocol
 from stepwell.prefetch.ahead import backward, forward, pieces, strided
 from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.protocol import Entry, Head, Policy
-from stepwell.prefetch.requests import Kind
 from stepwell.prefetch.tracks import Track
 from stepwell.prefetch.windows import Waits, Window, least, most
 
@@ -35,8 +34,8 @@ class Piece:
     path: str
     start: int
     end: int
-    kind: Kind | None = None
-    """How the mount's client is made to fetch this block of its; None: it is no such block."""
+    whole: bool = False
+    """It is a block of the mount's client."""
 
 
 @dataclass
@@ -177,11 +176,11 @@ class HeadSource:
             cursor = max(self.cursor, -(-track.position // whole) * whole) if whole else self.cursor
             for start, end in forward(track, cursor, window, block):
                 self.cursor = end
-                return Piece(self.path, start, end, Kind.TOUCH if whole else None)
+                return Piece(self.path, start, end, whole=bool(whole))
         elif policy is Policy.BACKWARD:
             for start, end in backward(track, self.cursor if self.cursor >= 0 else track.position, window, block):
                 self.cursor = start
-                return Piece(self.path, start, end, Kind.TOUCH if whole else None)
+                return Piece(self.path, start, end, whole=bool(whole))
         elif policy is Policy.STRIDED:
             for number, start, end in strided(track, self.cursor, window, self.pace.block, size):
                 if number == self.cursor and end <= self.within:
@@ -291,7 +290,7 @@ class OrderSource:
                 self.begun[step] = (entry, high)
             else:
                 self.begun.pop(step, None)
-            return Piece(entry.path, low, high, Kind.BLOCK if whole else None)
+            return Piece(entry.path, low, high, whole=bool(whole))
         self.begun.pop(step, None)
         return None
 

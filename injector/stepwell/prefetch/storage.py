@@ -7,7 +7,7 @@ from statistics import median
 
 from stepwell.prefetch.mounted import LEAST_READ_AHEAD, Mounted
 from stepwell.prefetch.protocol import Mount, Root
-from stepwell.prefetch.requests import BLOCKS, BRINGING, Done, Kind, Request
+from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
 from stepwell.prefetch.tracks import PAGE
 from stepwell.trace.format import size
 
@@ -90,7 +90,7 @@ class Storage:
         self.in_flight[request.number] = now_ns
         self._requests[request.number] = request
         self._busy[request.root] += 1
-        if request.kind in BLOCKS:
+        if request.kind is Kind.TOUCH:
             self._blocks += 1
             if now_ns - self._blocks_asked_ns > OWN_NS:
                 self._blocks_began_ns = now_ns
@@ -101,7 +101,7 @@ class Storage:
         del self.in_flight[done.number]
         request = self._requests.pop(done.number)
         self._busy[request.root] -= 1
-        self._blocks -= request.kind in BLOCKS
+        self._blocks -= request.kind is Kind.TOUCH
         kind = request.kind
         if kind in BRINGING and done.brought and not done.error:
             # One in eight, as TCP's round-trip estimator does (RFC 6298).
