@@ -323,7 +323,7 @@ VIEWS = (
             "stride": "distance between starts, in bytes, where it is regular",
             "request_size": "typical bytes asked for at once",
             "reuse": "once, looping, clustered, popularity-skewed or unknown; of a mix, what weighs most in bytes read",
-            "reuse_period": "bytes between two uses of the same byte, when looping; about, when only a part does",
+            "reuse_period": "bytes between two uses of the same byte, when looping; about, when a part is read once",
             "confidence": "from 0 to 1",
             "accesses": "accesses the verdict rests on",
             "bytes": "bytes the verdict rests on",

@@ -36,7 +36,7 @@ struct sw_reuse {
 
 struct sw_reuse_evidence {
 	double rate, references, clock;
-	double blocks, uses, uses_squared, once, gaps, gaps_log, parts;
+	double blocks, uses, uses_squared, once, gaps, gaps_log, gaps_of_uses_log, parts;
 	double near; /* blocks whose uses are within a fifth, or one, of the mean */
 	/* Blocks of two gaps and more; sums over them: their uses, and see `steadiness`. */
 	double timed, timed_uses, timed_squared, unsteady, by_chance;
@@ -245,7 +245,8 @@ SW_API void sw_reuse_evidence(const struct sw_reuse *reuse, uint32_t first, uint
 			found->uses_squared += (double)block->uses * block->uses;
 			found->once += block->uses == 1;
 			found->gaps += block->uses - 1;
-			found->gaps_log += block->gaps_log + (block->uses - 1) * log((double)block->uses);
+			found->gaps_log += block->gaps_log;
+			found->gaps_of_uses_log += block->gaps_log + (block->uses - 1) * log((double)block->uses);
 			found->parts += __builtin_popcountll(block->ever);
 			steadiness(block, found);
 		}

@@ -23,16 +23,17 @@ EVIDENCE = np.dtype(
     [
         (name, "<f8")
         for name in (
-            "rate", "references", "clock", "blocks", "uses", "uses_squared", "once", "gaps", "gaps_log", "parts",
-            "near", "timed", "timed_uses", "timed_squared", "unsteady", "by_chance", "again", "median", "peak",
-            "peak_distance",
+            "rate", "references", "clock", "blocks", "uses", "uses_squared", "once", "gaps", "gaps_log",
+            "gaps_of_uses_log", "parts", "near", "timed", "timed_uses", "timed_squared", "unsteady", "by_chance",
+            "again", "median", "peak", "peak_distance",
         )
     ]
 )  # fmt: skip
 """`struct sw_reuse_evidence`.
 
 Of the blocks in the sample: how many, their `uses`, those used `once`, the `gaps` between uses and the sum of their
-logarithms, each times the block's uses, `parts` (64ths of blocks that were read), those `near` the mean number of uses;
+logarithms, by themselves and each times the block's uses, `parts` (64ths of blocks that were read), those `near` the
+mean number of uses;
 those `timed`, of two gaps and more, and sums over them: their uses, those squared, how `unsteady` their gaps are
 (`steadiness` in `reuse.c`) and would be `by_chance`.
 Of all: `references` (blocks touched by reads), `clock` (uses), uses `again`, their `median` distance in blocks, and the

@@ -164,7 +164,7 @@ def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: flo
         ],
         0.0,
     )
-    period = np.where(looping, unique, np.rint(found["median"] * block).astype(np.int64))
+    period = np.where(looping & (found["once"] == 0), unique, _period(found, block))
     said["even"] = some & (word == UNKNOWN) & enough
     said["exponent"] = np.nan
     for number in np.flatnonzero(word == SKEWED).tolist():
@@ -216,6 +216,17 @@ def _unique(found: Evidence, block: int, size: np.ndarray[Any, Any]) -> np.ndarr
     near = (size > 0) & (np.abs(unique - size) <= block / 64 * 2 + spread)
     found_bytes: np.ndarray[Any, np.dtype[np.int64]] = np.minimum(np.rint(unique), 2**62).astype(np.int64)
     return np.where(near, size.astype(np.int64), found_bytes)
+
+
+def _period(found: Evidence, block: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the bytes read from one use of a byte to its next: the geometric mean, where a long pause counts little.
+
+    A use is of as much as is read of a block.
+    """
+    each = found["parts"] / 64 / np.maximum(found["blocks"], 1) * block
+    uses = np.exp(np.minimum(found["gaps_log"] / np.maximum(found["gaps"], 1), 40))
+    found_bytes: np.ndarray[Any, np.dtype[np.int64]] = np.rint(each * uses).astype(np.int64)
+    return found_bytes
 
 
 def _exponent(uses: Any) -> float:

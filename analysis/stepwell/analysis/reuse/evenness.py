@@ -43,7 +43,7 @@ def bound_of_even(blocks: Floats) -> Floats:
 def gap_length(found: Evidence) -> Floats:
     """Return the mean of ln(gap * uses of the block / all uses)."""
     some = (found["gaps"] > 0) & (found["clock"] > 0)
-    mean = np.divide(found["gaps_log"], found["gaps"], out=np.zeros(len(found)), where=some)
+    mean = np.divide(found["gaps_of_uses_log"], found["gaps"], out=np.zeros(len(found)), where=some)
     return np.where(some, mean - np.log(np.maximum(found["clock"], 1)), 0)
 
 
