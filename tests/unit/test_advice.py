@@ -18,7 +18,7 @@ from stepwell.analysis.advice.drawn import Matter
 from stepwell.analysis.orders import orders
 from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.subject import called
-from stepwell.analysis.waits.model import Interval, Storage
+from stepwell.analysis.waits.model import FetchSize, Interval, Storage
 from stepwell.store import Store
 from stepwell.trace.definition import OPEN
 
@@ -89,6 +89,19 @@ def test_larger_reads_are_predicted_by_the_model(recording: Recording) -> None:
     assert finding.speedup.low <= end / left <= finding.speedup.high
     assert finding.speedup.high < 1.5 * finding.speedup.low
     assert "pattern /data/set" in finding.evidence
+
+
+def test_probes_of_headers_stay_when_reads_grow(recording: Recording) -> None:
+    found = lone_reader(recording, files=7)
+    (team,), (seen,) = found.waits.teams, found.waits.storages
+    sizes = (FetchSize(4096, 7, 2 * MS, 2 * MS, 2 * MS), FetchSize(65_536, 93, 3 * MS, 3 * MS, 3 * MS))
+    storage, use = replace(seen, sizes=sizes), replace(team.uses[0], request=61_235, opens=7)
+    kept, others = gains.probes(storage, use)
+    assert kept == pytest.approx(14 / 293)
+    assert others == pytest.approx(65_536)
+    kept, others = gains.probes(storage, replace(use, opens=1))  # the others are no headers
+    assert kept == pytest.approx(2 / 293)
+    assert others == pytest.approx((6 * 4096 + 93 * 65_536) / 99)
 
 
 def test_computing_and_memory_and_small_traces_are_left_alone(tmp_path: Path) -> None:
@@ -265,6 +278,20 @@ def test_what_is_saved_never_exceeds_what_delays(recording: Recording) -> None:
     assert most.high == pytest.approx(team.critical_high * team.elapsed_ns)
     assert gains.speedup(team, most).high == pytest.approx(1 / (1 - team.critical_high), rel=1e-6)
     assert gains.saved(team, team.account.storage_ns, Span(1.0, 1.0)).low == 0.0
+
+
+def test_what_was_not_told_of_the_storage_is_told_to_be_measured(recording: Recording) -> None:
+    found = lone_reader(recording, files=7)
+    assert not any("stepwell bench" in finding.model for finding in advise(found))
+    waits = replace(found.waits, storages=tuple(replace(one, bytes_s=None) for one in found.waits.storages))
+    assert "stepwell bench /data/set" in one(replace(found, waits=waits), "concurrency").model
+
+
+def test_more_readers_are_no_help_to_the_one_that_has_too_much_to_do(recording: Recording) -> None:
+    end = workers(recording, {2: 59, 3: 59, 5: 59, 7: 4 * COUNT})
+    found = kinds(known(recording, end))
+    assert "imbalance" in found
+    assert "concurrency" not in found
 
 
 def test_findings_are_ordered_by_what_they_save(recording: Recording) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stepwell.analysis.thresholds import waits as limits
 from stepwell.analysis.waits.fit import Cells, Fit, fit
-from stepwell.analysis.waits.flow import by_depth, concurrency, scales, throttle
+from stepwell.analysis.waits.flow import by_depth, concurrency, most, scales, throttle
 
 SIZES = (4096, 16_384, 65_536, 131_072)
 SLICE_NS = 10_000_000
@@ -102,6 +102,20 @@ def test_more_at_once_brings_more_or_it_does_not() -> None:
         assert [round(one.depth) for one in found] == [1, 8]
         assert scales(found) is expected
     assert scales(by_depth(fetches, fetches, np.full(128, 1.0 * SLICE_NS), SLICE_NS)) is None
+
+
+def test_the_highest_rate_is_one_that_was_held() -> None:
+    """Of slices that hold three fetches on average, the best holds far more by chance."""
+    fetches = np.random.default_rng(7).poisson(3, 256).astype(float)
+    octets, true = fetches * 106_496, 3 * 106_496 * 1e9 / SLICE_NS
+    assert octets.max() * 1e9 / SLICE_NS > 2.5 * true
+    assert true < most(fetches, octets, SLICE_NS) < 1.75 * true
+    steady = np.full(256, 3.0)
+    assert most(steady, steady * 106_496, SLICE_NS) == pytest.approx(true)
+    few = np.zeros(256)
+    few[100:107] = 1
+    assert most(few, few * 4096, SLICE_NS) == pytest.approx(4096 * 1e9 / SLICE_NS)
+    assert most(np.zeros(256), np.zeros(256), SLICE_NS) == 0.0
 
 
 def test_a_burst_and_then_one_rate_is_a_quota() -> None:

@@ -103,7 +103,7 @@ def _reason(facts: Facts, team: Team) -> tuple[str, float]:
     if reason is not None:
         fact = not facts.waits.timed or team.elapsed_ns < bounds.NO_TIME_NS
         return reason, 1.0 if fact else verdict.confidence
-    if octets <= bounds.LITTLE_BYTES:
+    if octets <= bounds.LITTLE_BYTES and team.critical_high * team.elapsed_ns < bounds.NO_TIME_NS:
         return f"it reads only {size(octets)}", 1.0
     if verdict.bound == "unknown":
         return verdict.because, verdict.confidence
@@ -144,8 +144,11 @@ def headline(facts: Facts, findings: tuple[Finding, ...], team: Team) -> str:
     share = team.account.share(team.account.storage_ns)
     order = facts.order(use.dataset, team.readers)
     shuffled = "shuffled " if order and order.by == "shuffled" else ""
-    lanes = round(team.width)
-    at_once = "one at a time" if lanes <= 1 else f"{lanes} at a time"
+    storage = next((one for one in facts.waits.storages if one.dataset == use.dataset), None)
+    asynchronous = storage is not None and 2 * use.asynchronous > use.accesses
+    lanes = round(storage.depth if storage and asynchronous else team.width)
+    unit = "access " if asynchronous or use.files == 1 else ""
+    at_once = f"one {unit}at a time" if lanes <= 1 else f"{lanes} {unit and 'accesses '}at a time"
     each = size(use.file_bytes / max(use.files, 1))
     what = f"{use.files:,} {shuffled}files of {each}" if use.files > 1 else f"one file of {each}"
     verb = "to write" if use.direction == "write" else "for"

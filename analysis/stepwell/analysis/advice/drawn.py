@@ -98,7 +98,9 @@ def finding(
         return None
     faster = gains.speedup(team, won)
     gain = f"{faster.low:.2g}x to {faster.high:.2g}x" if faster.high >= 1.095 else f"up to {faster.high:.2f}x"
-    seen = 1.0 if storage is None or storage.bytes_s is not None else 0.6
+    fitted = storage is None or storage.bytes_s is not None
+    seen = 1.0 if fitted else 0.6
+    unmeasured = "" if fitted else f"; fetches of one size do not tell latency from rate: stepwell bench {matter.where}"
     evidence = [f"team {matter.who}"]
     evidence += [f"storage {storage.dataset} {storage.direction}"] if storage else []
     evidence += [f"pattern {matter.pattern.path}"] if matter.pattern else []
@@ -113,7 +115,7 @@ def finding(
         lost_ns=round(min(lost_ns / max(team.width, 1.0), team.critical_high * team.elapsed_ns or team.elapsed_ns)),
         saved_ns=won,
         speedup=faster,
-        model=model,
+        model=model + unmeasured,
         inputs=gains.inputs(team, storage) + more,
         setting=setting,
         confidence=sure * seen * (team.verdict.confidence or 0.5) ** 0.5,

@@ -79,6 +79,23 @@ def larger(storage: Storage, now: float, then: float) -> Span:
     return Span(min(ratios), min(1.0, max(ratios)))
 
 
+def probes(storage: Storage, use: Use) -> tuple[float, float]:
+    """Return the share of the time of fetches that probes take, such as of headers, and the mean bytes of the others.
+
+    A probe asks for a fraction of what is usually asked for, once when a file is opened; larger requests do not
+    replace it.
+    """
+    sizes = storage.sizes
+    small = [one for one in sizes if one.size * bounds.PROBE <= use.request]
+    number = sum(one.fetches for one in small)
+    part = min(1.0, use.opens / number) if number else 0.0
+    whole = sum(one.fetches * one.mean_ns for one in sizes)
+    kept = part * sum(one.fetches * one.mean_ns for one in small) / max(whole, 1)
+    others = sum(one.fetches for one in sizes) - part * number
+    octets = sum(one.fetches * one.size for one in sizes) - part * sum(one.fetches * one.size for one in small)
+    return kept, max(octets / others, 1.0) if others else max(storage.mean_bytes, 1.0)
+
+
 def concurrent(team: Team, use: Use, storage: Storage, more: int) -> Span:
     """Return the elapsed time saved when `more` readers share the work of the `team.width` there are.
 

@@ -19,16 +19,18 @@ def read_size(matter: Matter) -> Finding | None:
     then = _within_files(use, gains.enough_bytes(storage))
     if then < bounds.LEAST_GROWTH * use.request:
         return None
-    left = gains.larger(storage, max(storage.mean_bytes, 1.0), then)
+    kept, now = gains.probes(storage, use)
+    left = gains.larger(storage, now, then)
+    left = Span(kept + (1 - kept) * left.low, kept + (1 - kept) * left.high)
     return finding(
         matter,
         "read-size",
         f"{waiting(matter)}, {size(use.request)} at a time, each {duration(storage.mean_ns)}; nothing is read ahead",
         use.asleep_ns,
         gains.saved(matter.team, use.asleep_ns, left),
-        f"time of a fetch = latency + bytes / rate, {size(then)} at a time instead of {size(storage.mean_bytes)}",
+        f"time of a fetch = latency + bytes / rate, {size(then)} at a time instead of {size(now)}; probes stay",
         f"read {size(then)} at a time: buffering={then} in Python's open(), bs={then} in dd and fio",
-        more=(Input("read size proposed", then, "bytes"),),
+        more=(Input("read size proposed", then, "bytes"), Input("share of the waiting that is for probes", kept, "1")),
     )
 
 
@@ -80,6 +82,8 @@ def concurrency(matter: Matter) -> Finding | None:
     team, use, storage = matter.team, matter.use, matter.storage
     if storage is None or storage.scales is False or storage.throttle or use.asynchronous:
         return None
+    if team.verdict.bound == "imbalance":
+        return None  # more of them do not help the one that has too much to do
     if use.files == 1 and matter.along and not matter.unbuffered:
         return None  # one reader along one file is read-ahead's business
     more = gains.wanted(team, storage)

@@ -64,5 +64,9 @@ BROUGHT_ALONG = 1.25
 1.25: read-ahead and mapping around a fault bring several times as much, pages at a request's ends less than a quarter.
 """
 
+PROBE = 4
+"""Times that a request is smaller than those usually made, from which on it is a probe, of a header or an index, which
+stays when they grow.  Default 4, as for headers in patterns (`thresholds.streams.HEADER_SMALLER`)."""
+
 CERTAIN = 0.5
 """Confidence of other analyses' verdicts from which on they are relied on."""

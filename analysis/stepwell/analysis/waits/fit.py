@@ -100,6 +100,8 @@ def fit(cells: Cells, seed: int = 1) -> Fit:
     slopes, latencies = np.array(again).T
     low, high = limits.INTERVAL
     rates = 1e9 / np.maximum(np.quantile(slopes, [high, low]), 1e-9)
+    if rates[1] / rates[0] > limits.PLAUSIBLE_BYTES_S[-1] / limits.PLAUSIBLE_BYTES_S[0]:
+        return Fit(None, None, 0.0, shown, tail)  # that says less than what is plausible of any storage
     return Fit(
         _around(latency, *np.quantile(latencies, [low, high])), _around(1e9 / max(slope, 1e-9), *rates), error, shown,
         tail,

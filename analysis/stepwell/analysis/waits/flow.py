@@ -33,6 +33,27 @@ def concurrency(low: NDArray[np.int64], high: NDArray[np.int64], busy_ns: NDArra
     return float((depth * lasting).sum()) / busy if busy > 0 else 0.0
 
 
+def most(fetches: Floats, octets: Floats, slice_ns: int) -> float:
+    """Return the highest rate that was held for `FEW` fetches, or for all of fewer, in bytes a second.
+
+    The best single slice holds some by chance: one fetch more or less is much of it.
+
+    Args:
+        fetches: fetches in each slice.
+        octets: bytes that they brought.
+        slice_ns: length of a slice.
+    """
+    number, total = (np.concatenate([[0.0], np.cumsum(one)]) for one in (fetches, octets))
+    wanted = min(float(limits.FEW), number[-1])
+    first = np.flatnonzero(fetches > 0)
+    # Sums of shares are not exact.
+    last = np.searchsorted(number, number[first] + wanted * (1 - 1e-9))
+    first, last = first[last < len(number)], last[last < len(number)]
+    if not len(first):
+        return 0.0
+    return float(((total[last] - total[first]) / (last - first)).max()) * 1e9 / slice_ns
+
+
 def by_depth(fetches: Floats, octets: Floats, ns: Floats, slice_ns: int) -> tuple[Depth, ...]:
     """Return the slices of a trace put together by how much was under way in them, to a factor of two.
 

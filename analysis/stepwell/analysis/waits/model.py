@@ -74,7 +74,7 @@ class Storage:
     bytes_s: Annotated[Interval | None, "bytes a second of one fetch once it flows; null when that cannot be told"]
     error: Annotated[float, "mean relative error of the model's times over the sizes seen"]
     depth: Annotated[float, "mean number of fetches under way while there was one"]
-    most_bytes_s: Annotated[float, "highest rate of all fetches together in one slice of the trace"]
+    most_bytes_s: Annotated[float, "highest rate of all fetches together that was held for 23 of them"]
     scales: Annotated[bool | None, "whether more at once brought more; null when concurrency hardly varied"]
     throttle: Annotated[Throttle | None, "the limit it ran into, if any"]
     tail: Annotated[float, "share of the time in fetches of over 10 times the median of their size"]

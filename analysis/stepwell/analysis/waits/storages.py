@@ -12,7 +12,7 @@ from stepwell.analysis.ask import Queryable, Row, ask, rows
 from stepwell.analysis.thresholds import waits as limits
 from stepwell.analysis.waits import questions
 from stepwell.analysis.waits.fit import Cells, fit
-from stepwell.analysis.waits.flow import by_depth, concurrency, scales, throttle
+from stepwell.analysis.waits.flow import by_depth, concurrency, most, scales, throttle
 from stepwell.analysis.waits.model import Storage
 
 _CELLS = ("size_class", "time_class", "fetches", "bytes", "ns")
@@ -58,7 +58,7 @@ def storages(store: Queryable, trace: int, duration_ns: int, places: dict[int, R
             bytes_s=model.bytes_s,
             error=model.error,
             depth=depth.get(number, 0.0),
-            most_bytes_s=float(octets.max(initial=0.0)) * 1e9 / slice_ns,
+            most_bytes_s=most(fetches, octets, slice_ns),
             scales=scales(depths),
             throttle=throttle(fetches, octets, ns, slice_ns),
             tail=model.tail,
