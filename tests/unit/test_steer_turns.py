@@ -37,6 +37,13 @@ def test_help_goes_on_ever_longer_and_its_effect_is_found() -> None:
     assert len(turns.windows) < 500
 
 
+def test_great_harm_is_tried_twice_and_not_again() -> None:
+    turns, share = steered(61, 7, 1)
+    assert turns.reason == "its readers got less than 1/2 of what they got alone, in two turns"
+    assert not turns.acting
+    assert share < 0.02
+
+
 def test_before_anything_is_done_four_windows_are_enough_and_each_has_something_read() -> None:
     turns, look = Turns(), limits.FIRST_WINDOW_NS
     for number in range(1, 17):

@@ -27,6 +27,8 @@ class Client:
     """Blocks that it takes at once without dropping some."""
     ahead: int = 0
     """Blocks that it fetches ahead of each reader that goes along a file."""
+    streams: bool = False
+    """It has one stream for each open file: a read elsewhere in it begins a new one."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def describe(directory: str) -> Mounted:
     mount = mount_of(directory, same)
     ask = CLIENTS.get(mount.fstype) if mount else None
     client = ask(mount.point) if mount and ask else Client()
-    return Mounted(device, read_ahead or LEAST_READ_AHEAD, client if _is_sane(client) else Client())
+    return Mounted(device, read_ahead or LEAST_READ_AHEAD, client)
 
 
 def _juicefs(point: str) -> Client:
@@ -70,14 +72,20 @@ def _juicefs(point: str) -> Client:
         block, buffer = int(chunk["BlockSize"]), int(chunk["BufferSize"])
         keeps = chunk["CacheSize"] and chunk["CacheFullBlock"]
         ahead = int(chunk["Readahead"]) // block
-        return Client(block, max(1, buffer // 5 // block), ahead) if keeps else Client()
+        sane = CLIENT_BLOCKS[0] <= block <= CLIENT_BLOCKS[1] and not block % 4096
+        return Client(block, max(1, buffer // 5 // block), ahead) if keeps and sane else Client()
     except (MountError, ValueError, TypeError, KeyError, ArithmeticError):
         return Client()
 
 
-CLIENTS: dict[str, Callable[[str], Client]] = {"fuse.juicefs": _juicefs}
-"""Clients that fetch whole blocks, by type of file system: each is asked at its mount point."""
+def _rclone(_: str) -> Client:
+    """Return what rclone does unless it caches files whole, which it does not tell: it streams each open file.
+
+    A read that does not follow on waits for the one in between, then asks anew, for 128 MiB on (vfs/read.go: seek,
+    waitSequential; --vfs-read-chunk-size).
+    """
+    return Client(streams=True)
 
 
-def _is_sane(client: Client) -> bool:
-    return CLIENT_BLOCKS[0] <= client.block <= CLIENT_BLOCKS[1] and not client.block % 4096
+CLIENTS: dict[str, Callable[[str], Client]] = {"fuse.juicefs": _juicefs, "fuse.rclone": _rclone}
+"""Clients that are known, by type of file system: each is asked at its mount point."""

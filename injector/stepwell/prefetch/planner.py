@@ -95,6 +95,8 @@ class Planner:
         self._chores_ns = now_ns
         self._memory_full = False
         self._blocked = ""
+        self._left = ""
+        """Why the latest reader that was left to its mount's client was."""
         self._totals = Totals()
         self._touched: set[str] = set()
         self._errors: dict[int, int] = {}
@@ -206,7 +208,7 @@ class Planner:
         return Status(
             time_ns=now_ns,
             state=state,
-            why=self._blocked or self._pressure or ("" if sources else "no reader follows a pattern"),
+            why=self._blocked or self._pressure or ("" if sources else self._left or "no reader follows a pattern"),
             in_flight=len(self._flights),
             in_flight_bytes=self.ledger.in_flight_bytes,
             most_ahead_bytes=self._most_ahead,
@@ -274,9 +276,9 @@ class Planner:
         whole = dataset.storage.mounted.client.block if source.policy in ALONG else 0
         whole = whole if whole <= memory // PARTS else 0
         pace = source.pace
-        along = whole and source.policy is Policy.SEQUENTIAL
-        pace.left = self._left_to_client(dataset.storage, now_ns) if along else ""
+        pace.left = self._left_to_client(dataset.storage, source.policy, now_ns)
         if pace.left:
+            self._left = pace.left
             self.board.active.pop(name, None)
             return None
         blocked = dataset.storage.full(dataset.root, now_ns, whole=whole > 0)
@@ -289,15 +291,20 @@ class Planner:
         pace.block, pace.client_block, pace.request_ns = block, whole, dataset.storage.request_ns
         caps = (dataset.root.window_bytes, AT_ONCE * whole * dataset.storage.mounted.client.at_once)
         pace.cap_bytes = min((cap for cap in caps if cap), default=None)
+        pace.streamed = dataset.storage.mounted.client.streams
         pace.in_flight = min(self.budget.in_flight or 1, dataset.root.in_flight or 256)
         piece = source.next_piece(self._size_of, self.ledger.owners.get(name, 0))
         if piece is None:
             self.board.active.pop(name, None)
         return piece
 
-    def _left_to_client(self, storage: Storage, now_ns: int) -> str:
+    def _left_to_client(self, storage: Storage, policy: Policy, now_ns: int) -> str:
         """Return why the mount's client is to read ahead by itself: it does as much as can be; empty when it is not."""
         client, heads = storage.mounted.client, 0
+        if client.streams and policy in {Policy.SEQUENTIAL, Policy.BACKWARD, Policy.STRIDED}:
+            return f"{storage.name}'s client streams each open file, and begins anew where that is read elsewhere"
+        if not client.block or policy is not Policy.SEQUENTIAL:
+            return ""
         for one in self.board.sources.values():
             if one.policy is Policy.SEQUENTIAL and now_ns - one.pace.moved_ns < CHORES_NS:
                 found = self._roots.find(one.place)

@@ -47,6 +47,8 @@ class Pace:
     block: int = 0
     client_block: int = 0
     """Bytes of the blocks that the mount's client fetches whole; 0: such blocks are no use to this source."""
+    streamed: bool = False
+    """The client streams each open file: requests for parts of one would take the stream from each other."""
     in_flight: int = 0
     request_ns: int = 0
     lag_ns: int = 0
@@ -282,6 +284,9 @@ class OrderSource:
             end = min(size, end or 0)
         elif end is None:
             end = start + self.pace.block
+        if self.pace.streamed and size is not None and end - entry.offset > self.pace.block:
+            self.begun.pop(step, None)
+            return None
         # A file of one block comes by itself as soon as it is begun, and is then read whole.
         whole = self.pace.client_block if size is not None and end - entry.offset > self.pace.client_block else 0
         for low, high in pieces(start, end, whole or self.pace.block):

@@ -48,6 +48,8 @@ class Turns:
     _window: tuple[int, int, int] | None = None
     _turn_ns: int = limits.ACTING_NS
     _read: int = 0
+    _harmed: int = 0
+    """Turns in a row that were cut short because they were far worse than those before them."""
 
     def __post_init__(self) -> None:
         if self.known:
@@ -87,7 +89,9 @@ class Turns:
         elif self._phase is Phase.ACTING:
             lasted = now_ns - self._phase_ns if self._phase_ns is not None else 0
             self._cut(max(limits.WINDOW_NS, lasted // limits.WINDOWS_ACTING), now_ns, octets, waited_ns)
-            if self._over(self._turn_ns, now_ns) or self._looks_worse():
+            worse = self._worse()
+            if self._over(self._turn_ns, now_ns) or worse > limits.WORSE:
+                self._harmed = self._harmed + 1 if worse > limits.HARM else 0
                 self._begin(Phase.SETTLING, now_ns, octets, waited_ns)
         elif self._phase is Phase.SETTLING and self._over(limits.SETTLING_NS, now_ns):
             self._begin(Phase.WITHOUT, now_ns, octets, waited_ns)
@@ -125,8 +129,8 @@ class Turns:
         self._read += octets > before
         self._window = now_ns, octets, waited_ns
 
-    def _looks_worse(self) -> bool:
-        """Whether this turn costs more a byte than the one before it, without acting: it is not to last.
+    def _worse(self) -> float:
+        """Return how many times as fast the turn before this one was, without acting; 0 while that cannot be said.
 
         Of what comes in bursts one may just be missing: that is waited for as long as it has ever taken.
         """
@@ -134,13 +138,16 @@ class Turns:
         before = [window for window in self.windows if window.start_ns < (self._phase_ns or 0)]
         without = list(itertools.takewhile(lambda window: not window.acting, reversed(before)))
         if len(turn) < limits.WINDOWS_WITHOUT or (not turn[-1].bytes and _pauses(turn)[-1] < max(_pauses(without))):
-            return False
+            return 0
         # The very first one has begun when nothing was read: it is shorter than its kind.
         whole = without[:-1] if len(without) == len(self.windows) - len(turn) else without
-        return _rate(turn) * limits.WORSE < _rate(whole)
+        return _rate(whole) / max(_rate(turn), 1e-9)
 
     def _decide(self) -> None:
         """Conclude from the turns up to now: go on for longer, or end."""
+        if self._harmed > 1:
+            self.reason = f"its readers got less than 1/{limits.HARM:.0f} of what they got alone, in two turns"
+            return
         effect = alternating(self.windows)
         if effect is None:
             return

@@ -200,8 +200,8 @@ def names(count: int) -> list[str]:
     return [f"/d/{number:04d}" for number in range(count)]
 
 
-def with_client(files: dict[str, int], **world: Any) -> World:
-    """A mount whose client fetches blocks of 4 MiB, three at once."""
+def with_client(files: dict[str, int], client: Client = Client(4 * MIB, 3, 2), **world: Any) -> World:  # noqa: B008
+    """A mount whose client, unless another is given, fetches blocks of 4 MiB, three at once."""
     made = World(files, **world)
-    made.planner.described("/d", Mounted(1, BLOCK, Client(4 * MIB, 3, 2)))
+    made.planner.described("/d", Mounted(1, BLOCK, client))
     return made

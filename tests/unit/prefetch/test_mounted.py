@@ -28,6 +28,10 @@ def test_what_juicefs_tells_of_itself(tmp_path: Path) -> None:
     assert CLIENTS["fuse.juicefs"](str(tmp_path)) == Client(1 << 20, 60, 32)
 
 
+def test_rclone_streams_what_is_open(tmp_path: Path) -> None:
+    assert CLIENTS["fuse.rclone"](str(tmp_path)) == Client(streams=True)
+
+
 @pytest.mark.parametrize(
     "config",
     [
@@ -35,6 +39,8 @@ def test_what_juicefs_tells_of_itself(tmp_path: Path) -> None:
         json.dumps({"Chunk": CHUNK | {"CacheFullBlock": False}}),
         json.dumps({"Chunk": CHUNK | {"BlockSize": 0}}),
         json.dumps({"Chunk": CHUNK | {"BlockSize": "large"}}),
+        json.dumps({"Chunk": CHUNK | {"BlockSize": (1 << 20) + 1}}),
+        json.dumps({"Chunk": CHUNK | {"BlockSize": 128 << 20}}),
         json.dumps({"Chunk": []}),
         json.dumps([]),
         "{",

@@ -24,7 +24,7 @@ from tests.unit.prefetch.simulation import (
     with_client,
 )  # fmt: skip
 
-from stepwell.prefetch.mounted import Mounted
+from stepwell.prefetch.mounted import Client, Mounted
 from stepwell.prefetch.protocol import (
     Budget,
     Close,
@@ -87,6 +87,19 @@ def test_where_the_mounts_client_reads_enough_ahead_by_itself_it_is_left_alone()
     assert asked(world) == asked(world, "/d/other") == []
     for head in status(world).heads:
         assert (head.policy, "reads 2 blocks ahead of each reader by itself" in head.why) == (Policy.NONE, True)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_where_the_mounts_client_streams_each_open_file_it_is_left_alone(*, backwards: bool) -> None:
+    world = with_client({FILE: 211 * MIB}, Client(streams=True))
+    accesses = list(sequential(FILE, 61 * MIB))
+    world.read_all(reversed(accesses) if backwards else accesses)
+    assert asked(world) == []
+    ((policy, why),) = {(head.policy, head.why) for head in status(world).heads}
+    assert policy is Policy.NONE
+    assert "streams each open file" in why
+    world.tell(Close(FILE, "1", world.now))
+    assert status(world).why == why
 
 
 def test_whole_blocks_are_of_no_use_to_strides_nor_to_a_small_memory() -> None:

@@ -18,7 +18,7 @@ from tests.unit.prefetch.simulation import (
     with_client,
 )  # fmt: skip
 
-from stepwell.prefetch.mounted import Mounted
+from stepwell.prefetch.mounted import Client, Mounted
 from stepwell.prefetch.protocol import (
     Budget,
     Close,
@@ -40,6 +40,15 @@ def test_files_of_several_blocks_in_an_order_come_by_blocks_and_others_do_not() 
     blocks = [(start, end) for start, end in asked(world, "/d/large") if end - start > BLOCK]
     assert blocks == [(BLOCK, 4 * MIB), (4 * MIB, 8 * MIB), (8 * MIB, 11 * MIB)]
     assert {end - start for start, end in asked(world, "/d/small")} == {BLOCK}
+
+
+def test_of_files_that_the_mounts_client_streams_only_small_ones_come() -> None:
+    world = with_client({"/d/large": 11 * MIB, "/d/small": BLOCK}, Client(streams=True))
+    world.tell(Order((Entry("/d/large"), Entry("/d/small"), Entry("/d/large"))))
+    world.settle()
+    # What is larger is known when its first request has told.
+    assert asked(world, "/d/large") == [(0, BLOCK)]
+    assert asked(world, "/d/small") == [(0, BLOCK)]
 
 
 @pytest.mark.parametrize("memory", [8 * MIB, 1 << 30])

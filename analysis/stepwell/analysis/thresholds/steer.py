@@ -32,6 +32,10 @@ WORSE = 1.1
 """Factor between the bytes a second of a turn without acting and of the one after it, from which on that is cut short.
 Default 1.1: windows of 0.1 s vary by about as much, and a turn cut short for nothing costs half a second."""
 
+HARM = 2.0
+"""Factor as that of `WORSE` by which two turns in a row, both cut short, end acting at once.  Default 2: nothing that
+harms so much is to be tried five times, as often as a verdict takes; by chance two turns are seldom so much worse."""
+
 LONGEST_ACTING_NS = 256 * SECOND_NS
 """Longest turn with acting, in ns.  Default 256 s: a change is noticed within some minutes, and measuring takes
 0.4 %."""
