@@ -60,6 +60,9 @@ AT_ONCE = 2
 """Whole blocks ahead of a head at most, as a multiple of those that its client takes at once: as many may lie ready as
 are on their way.  More in a burst would be dropped."""
 
+WITHIN = frozenset({Policy.SEQUENTIAL, Policy.BACKWARD, Policy.STRIDED, Policy.RANDOM})
+"""Policies that ask for parts of a file that its reader has open."""
+
 ALONG = frozenset(Policy) - {Policy.NONE, Policy.STRIDED, Policy.RANDOM}
 """Policies that read all of what they come to, so that whole blocks are of use to them."""
 
@@ -301,7 +304,7 @@ class Planner:
     def _left_to_client(self, storage: Storage, policy: Policy, now_ns: int) -> str:
         """Return why the mount's client is to read ahead by itself: it does as much as can be; empty when it is not."""
         client, heads = storage.mounted.client, 0
-        if client.streams and policy in {Policy.SEQUENTIAL, Policy.BACKWARD, Policy.STRIDED}:
+        if client.streams and policy in WITHIN:
             return f"{storage.name}'s client streams each open file, and begins anew where that is read elsewhere"
         if not client.block or policy is not Policy.SEQUENTIAL:
             return ""

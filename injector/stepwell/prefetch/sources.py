@@ -301,7 +301,7 @@ class OrderSource:
 
     def status(self) -> Head:
         """Return what to tell of it."""
-        why_not = self.why_not()
+        why_not = self.why_not() or self.pace.left
         step = self.sequence.next_step()
         return Head(
             self.name, step.path if step else "", Policy.NONE if why_not else self.policy, why_not or self.sequence.why,

@@ -102,6 +102,16 @@ def test_where_the_mounts_client_streams_each_open_file_it_is_left_alone(*, back
     assert status(world).why == why
 
 
+def test_a_file_that_the_mounts_client_streams_and_that_is_read_at_random_is_left_alone() -> None:
+    world = with_client({FILE: MIB}, Client(streams=True))
+    rng = random.Random(3)
+    world.read_all(Access(FILE, rng.randrange(MIB // PAGE) * PAGE, PAGE) for _ in range(211))
+    assert asked(world) == []
+    (whole,) = (head for head in status(world).heads if head.stream == f"file {FILE}")
+    assert whole.policy is Policy.NONE
+    assert "streams each open file" in whole.why
+
+
 def test_whole_blocks_are_of_no_use_to_strides_nor_to_a_small_memory() -> None:
     world = with_client({FILE: 211 * MIB})
     world.read_all(Access(FILE, at, 64 * KIB) for at in range(0, 211 * MIB, 8 * MIB))
