@@ -378,7 +378,8 @@ class Planner:
         requests = []
         if self._pressure:
             for one in self.board.abandoned:
-                requests += self._aside(one.path, one.start, one.end, Kind.DROP, now_ns)
+                if not one.unseen:
+                    requests += self._aside(one.path, one.start, one.end, Kind.DROP, now_ns)
         self.board.abandoned.clear()
         old = (
             one
