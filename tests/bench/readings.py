@@ -51,7 +51,7 @@ class Sizes:
     files: int
     """Of 128 KiB."""
     large: int
-    """Bytes of the file for strides and random reads, and of a model; a quarter of them are read along."""
+    """Bytes of the file for strides and random reads, and of a model; a quarter, or all, of them are read along."""
     reads: int
     """At random."""
     latencies_ms: tuple[int, ...] = (20, 100)
@@ -152,7 +152,8 @@ def workloads(sizes: Sizes) -> list[Workload]:
     strided = [f"large\t{offset}\t65536" for offset in range(0, sizes.large, 8 * MIB)]
     outer = sizes.large // 32
     grid = [f"large\t{row * outer + piece * outer // 32}\t65536" for row in range(32) for piece in range(13)]
-    along = [f"large\t{offset}\t131072" for offset in range(0, quarter, SMALL)]
+    whole = [f"large\t{offset}\t131072" for offset in range(0, sizes.large, SMALL)]
+    along = whole[: quarter // SMALL]
     eight = [f"streams/{file}\t{offset}\t131072" for offset in range(0, quarter // 8, SMALL) for file in range(8)]
     working = along[:128]
 
@@ -172,6 +173,10 @@ def workloads(sizes: Sizes) -> list[Workload]:
         return Workload("sequential", latency_ms, "large", (tuple(along),), quarter,
                         (PLAIN, BARE, HAND, BEST, SIDECAR, STEERED, TUNED))  # fmt: skip
 
+    def longer(latency_ms: int) -> Workload:
+        return Workload("sequential, to the end", latency_ms, "large", (tuple(whole),), sizes.large,
+                        (PLAIN, BEST, STEERED))  # fmt: skip
+
     def small(name: str, again: bool, *more: str) -> Workload:
         return Workload(f"3 epochs by 4 workers, {name}", latency_ms, "files", shuffled(names, again, 3),
                         3 * sizes.files * SMALL, (PLAIN, SIDECAR, STEERED, *more), ("--workers", "4"),
@@ -179,6 +184,7 @@ def workloads(sizes: Sizes) -> list[Workload]:
 
     return [
         *map(sequential, sizes.latencies_ms),
+        *map(longer, sizes.latencies_ms),
         Workload("eight sequential readers", latency_ms, "streams", (tuple(eight),), quarter,
                  (PLAIN, HAND, BEST, SIDECAR, STEERED), ("--workers", "8")),
         Workload("64 KiB every 8 MiB", latency_ms, "large", (tuple(strided),), len(strided) * 65_536,
