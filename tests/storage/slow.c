@@ -125,7 +125,8 @@ static void begin(const struct fuse_in_header *in, const struct fuse_init_in *as
 		.major = FUSE_KERNEL_VERSION,
 		.minor = FUSE_KERNEL_MINOR_VERSION,
 		.max_readahead = asked->max_readahead,
-		.flags = FUSE_ASYNC_READ | FUSE_MAX_PAGES | FUSE_PARALLEL_DIROPS | FUSE_AUTO_INVAL_DATA,
+		.flags = FUSE_ASYNC_READ | FUSE_MAX_PAGES | FUSE_PARALLEL_DIROPS | FUSE_AUTO_INVAL_DATA |
+			 (set->async_direct ? FUSE_ASYNC_DIO : 0),
 		.max_background = set->background,
 		.congestion_threshold = set->background,
 		.max_write = 4096,

@@ -40,7 +40,8 @@
 	EACH(servers)         \
 	EACH(request_bytes)   \
 	EACH(readahead_bytes) \
-	EACH(background)
+	EACH(background)      \
+	EACH(async_direct)
 
 struct settings {
 #define EACH(name) _Atomic uint64_t name;

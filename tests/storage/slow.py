@@ -79,6 +79,8 @@ class Settings:
     """The kernel's readahead; 0 leaves it at its default."""
     background: int = 128
     """Most requests that the kernel sends without waiting for their answers."""
+    async_direct: int = 0
+    """1: io_uring and libaio need not wait for one direct read to make the next, as with libfuse (FUSE_ASYNC_DIO)."""
 
 
 def compile_slow(directory: Path) -> Path:

@@ -196,7 +196,7 @@ VIEWS = (
             "end_ns": "when it or tracing ended, in nanoseconds since the trace's start; NULL when that was lost",
             "user_ns": "processor time in user mode while traced, in nanoseconds; NULL when unknown",
             "system_ns": "processor time in the kernel while traced, in nanoseconds; NULL when unknown",
-            "async_wait_ns": "time asleep in io_uring_enter and io_getevents, in nanoseconds",
+            "async_wait_ns": "time asleep in io_uring_enter, io_submit and io_getevents, in nanoseconds",
             "accesses": "accesses the collector saw it make, lost ones included",
             "queued_ns": "time it was ready but had no processor while traced, in nanoseconds; NULL when unknown",
         },

@@ -187,7 +187,7 @@ THREAD_END = Record(
         Field("end_ns", "u64", "when"),
         Field("user_ns", "u64", "processor time in user mode since tracing began; 2^64 - 1 when unknown"),
         Field("system_ns", "u64", "processor time in the kernel since then; 2^64 - 1 when unknown"),
-        Field("async_wait_ns", "u64", "time in io_uring_enter and io_getevents while the thread slept there"),
+        Field("async_wait_ns", "u64", "time in io_uring_enter, io_submit, io_getevents while the thread slept there"),
         Field("queued_ns", "u64", "time since then in which it was ready but had no processor; 2^64 - 1 when unknown"),
         Field("accesses", "u64", "accesses that the collector saw the thread make"),
         Field("exited", "u32", "1 if the thread ended, 0 if tracing ended first"),

@@ -42,6 +42,10 @@ static __always_inline void begin(struct sw_task *t, struct task_struct *task, _
 	case CALL_IO_SUBMIT:
 		begin_io_submit(t, task, regs);
 		break;
+	case CALL_URING_ENTER:
+		begin_call(t, task, call);
+		t->submits = ARG3(regs) == 0; /* events to wait for */
+		break;
 	default:
 		begin_call(t, task, call);
 	}
@@ -85,7 +89,7 @@ static __always_inline void end(struct sw_task *t, struct task_struct *task, __u
 			end_on_descriptor(t, task, SW_EVENT_SYNC, ARG1(regs), 0, now);
 		break;
 	case CALL_IO_SUBMIT:
-		end_io_submit(regs, result);
+		end_io_submit(t, task, regs, result, now);
 		break;
 	case CALL_IO_GETEVENTS:
 	case CALL_IO_PGETEVENTS:

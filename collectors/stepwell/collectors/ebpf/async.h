@@ -75,6 +75,18 @@ static __always_inline void issue(struct sw_task *t, __u64 address, struct sw_re
 		bpf_map_delete_elem(&requests, id);
 }
 
+/*
+ * Whether handing a request over to io_uring made the thread wait until it was done: it slept in a call that waits for
+ * nothing else.
+ */
+static __always_inline __u32 held_up(struct sw_request *request)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sw_task *t = traced(task);
+
+	return t && t->submits && t->thread == request->key.thread && task->nvcsw != t->switches;
+}
+
 WHOLE int complete(__u64 address, __u64 process, __s64 result)
 {
 	struct sw_request_key id = {address, process};
@@ -88,7 +100,8 @@ WHOLE int complete(__u64 address, __u64 process, __s64 result)
 	known = bpf_map_lookup_elem(&opens, &request->key.file);
 	if (known && known->open) {
 		if (result >= 0)
-			add_latency(&request->key, known, now - request->access.start_ns, now);
+			add_latency(&request->key, known, now - request->access.start_ns,
+				    request->access.waited || held_up(request), now);
 		if (result != (__s64)request->access.size) {
 			record.thread = request->key.thread;
 			record.open = known->open;

@@ -267,7 +267,8 @@ WHOLE int add_access(struct sw_task *t, __u64 address, __u32 op, struct sw_acces
 }
 
 /* Add the latency of an asynchronous access, which joined its run when it was issued. */
-static __always_inline void add_latency(struct sw_key *issued, struct sw_open_file *known, __u64 latency_ns, __u64 now)
+static __always_inline void add_latency(struct sw_key *issued, struct sw_open_file *known, __u64 latency_ns,
+					__u32 waited, __u64 now)
 {
 	struct sw_key key = {.file = issued->file, .thread = issued->thread, .op = issued->op | SW_LATENCIES};
 	__u32 number = 0;
@@ -281,7 +282,7 @@ static __always_inline void add_latency(struct sw_key *issued, struct sw_open_fi
 			run->flags = SW_ASYNC;
 		}
 		run->span_ns = now - run->start_ns;
-		sw_time(run, latency_ns, 0);
+		sw_time(run, latency_ns, waited);
 		unlock_slot(slot);
 	} else {
 		COUNT(unmatched, 1);

@@ -69,11 +69,32 @@ static long refuse_iocb(__u32 i, struct iocb_batch *batch)
 	return 0;
 }
 
-static __always_inline void end_io_submit(struct pt_regs *regs, long result)
+/* The call slept: what it handed over was not under way beside the thread, but held it up. */
+static long hold_up_iocb(__u32 i, struct iocb_batch *batch)
+{
+	struct sw_request_key id = {.process = bpf_get_current_pid_tgid() >> 32};
+	struct sw_request *request;
+
+	if (i >= batch->count)
+		return 1;
+	if (bpf_probe_read_user(&id.id, sizeof(id.id), (void *)(batch->array + i * sizeof(id.id))))
+		return 0;
+	request = bpf_map_lookup_elem(&requests, &id);
+	if (request)
+		request->access.waited = 1;
+	return 0;
+}
+
+static __always_inline void end_io_submit(struct sw_task *t, struct task_struct *task, struct pt_regs *regs,
+					  long result, __u64 now)
 {
 	__u64 taken = result > 0 ? result : 0;
-	struct iocb_batch batch = {.error = result < 0 ? result : -EAGAIN};
+	struct iocb_batch batch = {.array = ARG3(regs), .count = taken, .error = result < 0 ? result : -EAGAIN};
 
+	if (task->nvcsw != t->switches) {
+		t->async_wait_ns += now - t->start_ns;
+		bpf_loop(MAX_IOCBS, hold_up_iocb, &batch, 0);
+	}
 	if (taken >= ARG2(regs))
 		return;
 	batch.array = ARG3(regs) + taken * sizeof(__u64);
@@ -102,6 +123,7 @@ static __always_inline void end_wait(struct sw_task *t, struct task_struct *task
 
 	if (task->nvcsw != t->switches)
 		t->async_wait_ns += now - t->start_ns;
+	t->submits = 0;
 	if (result > 0 && call != CALL_URING_ENTER)
 		bpf_loop(MAX_IOCBS, complete_event, &batch, 0);
 }

@@ -82,7 +82,7 @@ struct sw_task {
 	__u32 dormant; /* not recorded until execve */
 	__u32 ended; /* a zombie is still in the list of tasks */
 	__u32 appends; /* the call writes at the file's end */
-	__u32 reserved;
+	__u32 submits; /* the call hands requests over to io_uring, and waits for none */
 	struct sw_cached cached[CACHED]; /* spares the look-up by key; also what to flush at exit */
 };
 
