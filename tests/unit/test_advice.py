@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from stepwell.analysis.advice.drawn import Matter
 from stepwell.analysis.orders import orders
 from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.subject import called
-from stepwell.analysis.waits.model import FetchSize, Interval, Storage
+from stepwell.analysis.waits.model import Depth, FetchSize, Interval, Storage, Throttle
 from stepwell.store import Store
 from stepwell.trace.definition import OPEN
 
@@ -60,7 +61,7 @@ def test_a_lone_reader_is_told_how_many_would_keep_the_storage_busy(recording: R
     (proposed,) = (given.value for given in finding.inputs if given.name == "concurrency proposed")
     assert BYTES_S / per_reader <= proposed < 2 * BYTES_S / per_reader
     assert f"num_workers={proposed:.0f}" in finding.setting
-    assert "if the storage scales" in finding.sentence
+    assert "its limit was not seen; `stepwell bench /data/set` measures it" in finding.sentence
     # At least the waiting overlaps, up to the rate of one fetch; at most, all does.
     assert 1 < finding.speedup.low <= BYTES_S / per_reader * 1.01
     assert finding.speedup.high == pytest.approx(proposed, rel=0.01)
@@ -282,9 +283,11 @@ def test_what_is_saved_never_exceeds_what_delays(recording: Recording) -> None:
 
 def test_what_was_not_told_of_the_storage_is_told_to_be_measured(recording: Recording) -> None:
     found = lone_reader(recording, files=7)
-    assert not any("stepwell bench" in finding.model for finding in advise(found))
+    assert not any("fetches of one size" in finding.model for finding in advise(found))
     waits = replace(found.waits, storages=tuple(replace(one, bytes_s=None) for one in found.waits.storages))
-    assert "stepwell bench /data/set" in one(replace(found, waits=waits), "concurrency").model
+    unmeasured = advise(replace(found, waits=waits))
+    assert [finding.kind for finding in unmeasured] == kinds(found)
+    assert all("stepwell bench /data/set" in finding.sentence + finding.model for finding in unmeasured)
 
 
 def test_more_readers_are_no_help_to_the_one_that_has_too_much_to_do(recording: Recording) -> None:
@@ -299,6 +302,78 @@ def test_findings_are_ordered_by_what_they_save(recording: Recording) -> None:
     middles = [finding.saved_ns.low + finding.saved_ns.high for finding in found]
     assert middles == sorted(middles, reverse=True)
     assert all(finding.evidence and finding.inputs and finding.setting for finding in found)
+
+
+def queueing(found: Facts, depth: float, *, held_up: bool = False, **storage: Any) -> list[Finding]:
+    """Return the findings on a thread, as found, if it kept so many requests in flight on a storage as given."""
+    (team,), (seen,) = found.waits.teams, found.waits.storages
+    use = replace(
+        team.uses[0], asynchronous=COUNT, accesses=COUNT, waited=COUNT if held_up else 0, request=65_536, direct=True,
+    )  # fmt: skip
+    changed: dict[str, Any] = {"depth": depth, "fetches": COUNT, "ns": round(seen.ns * depth)} | storage
+    waits = replace(
+        found.waits, teams=(replace(team, uses=(use,)),), storages=(replace(seen, **changed),),
+    )  # fmt: skip
+    return [one for one in advise(replace(found, waits=waits)) if one.kind in {"queue-depth", "submission"}]
+
+
+@pytest.mark.parametrize("depth", [1.0, 2.0, 3.0, 7.0])
+def test_a_queue_that_is_not_deep_is_told_how_deep_it_could_be(recording: Recording, depth: float) -> None:
+    (finding,) = queueing(lone_reader(recording, files=7), depth)
+    given = {one.name: one.value for one in finding.inputs}
+    proposed = given["concurrency proposed"]
+    assert (finding.kind, given["requests in flight now"]) == ("queue-depth", depth)
+    assert 2 * depth <= proposed <= 16 * depth
+    assert f"iodepth={proposed:.0f} in fio" in finding.setting
+    assert 1 <= finding.speedup.low <= finding.speedup.high
+    assert finding.speedup.high == pytest.approx(proposed / depth / 0.85, rel=0.01)  # it all waits, and scales
+
+
+def test_a_deep_queue_is_left_alone(recording: Recording) -> None:
+    assert queueing(lone_reader(recording, files=7), 61.0) == []
+
+
+@pytest.mark.parametrize("limit", [{"scales": False}, {"throttle": Throttle("bytes", 1e6, 2e6, 0.0)}])
+def test_no_deeper_queue_where_the_storage_has_shown_its_limit(recording: Recording, limit: dict[str, Any]) -> None:
+    assert queueing(lone_reader(recording, files=7), 2.0, **limit) == []
+
+
+def test_a_queue_that_never_fills_is_no_deeper_one(recording: Recording) -> None:
+    (finding,) = queueing(lone_reader(recording, files=7), 7.0, held_up=True)
+    assert finding.kind == "submission"
+    assert "one at a time" in finding.sentence
+    assert "a deeper queue alone changes nothing" in finding.setting
+
+
+def test_what_more_at_once_brought_bounds_what_still_more_will(recording: Recording) -> None:
+    depths = (Depth(1.0, 97, 3 * MS, 13e6), Depth(2.0, 97, 4 * MS, 20e6), Depth(4.0, 97, 7 * MS, 24e6))
+    found = lone_reader(recording, files=7)
+    (finding,) = queueing(found, 4.0, scales=True, depths=depths, most_bytes_s=24e6, bytes_s=None)
+    given = {one.name: one.value for one in finding.inputs}
+    limit = given["rate that it then has at most"]
+    assert limit == pytest.approx(24e6 + 2e6 * (given["concurrency proposed"] - 4))
+    (unknown,) = queueing(found, 4.0, depths=depths, most_bytes_s=24e6, bytes_s=None)
+    assert "rate that it then has at most" not in {one.name for one in unknown.inputs}
+    assert finding.speedup.high < unknown.speedup.high
+    assert "its limit was not seen" in unknown.sentence
+    assert "its limit was not seen" not in finding.sentence
+
+
+@given(
+    cap=st.floats(1e6, 1e9), alone=st.floats(1e5, 1e8), depths=st.lists(st.integers(1, 64), min_size=2, unique=True),
+    more=st.integers(1, 1024),
+)  # fmt: skip
+def test_the_rate_of_a_storage_with_a_limit_is_never_above_its_bound(
+    cap: float, alone: float, depths: list[int], more: int
+) -> None:
+    """So many at once get so many times what one gets, up to the limit."""
+    seen = tuple(Depth(float(n), 97, MS, min(cap, n * alone)) for n in sorted(depths))
+    storage = Storage(
+        "/data", "ext4", "8:1", "read", 97, 97 * 4096, 97 * MS, None, None, 0.0, 1.0, seen[-1].bytes_s, True, None,
+        0.0, (), seen,
+    )  # fmt: skip
+    bound = gains.most_bytes_s(storage, more)
+    assert bound is None or bound >= min(cap, more * alone) * (1 - 1e-9)
 
 
 def test_a_storage_that_does_not_scale_gets_no_more_readers(recording: Recording) -> None:

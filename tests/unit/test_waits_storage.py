@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from stepwell.analysis.thresholds import waits as limits
 from stepwell.analysis.waits.fit import Cells, Fit, fit
 from stepwell.analysis.waits.flow import by_depth, concurrency, most, scales, throttle
+from stepwell.analysis.waits.model import Depth
 
 SIZES = (4096, 16_384, 65_536, 131_072)
 SLICE_NS = 10_000_000
@@ -96,12 +99,17 @@ def test_concurrency_is_at_least_one_at_most_all_and_knows_no_clock(spans: list[
 
 def test_more_at_once_brings_more_or_it_does_not() -> None:
     depth = np.repeat([1.0, 8.0], 64)
-    fetches = np.full(128, 50.0)
-    for rate, expected in ((depth * 1e6, True), (np.full(128, 1e6), False)):
-        found = by_depth(fetches, rate, depth * SLICE_NS, SLICE_NS)
+    for fetches, expected in ((depth * 50, True), (np.full(128, 50.0), False)):
+        found = by_depth(fetches, fetches * 65_536, depth * SLICE_NS, SLICE_NS)
         assert [round(one.depth) for one in found] == [1, 8]
         assert scales(found) is expected
     assert scales(by_depth(fetches, fetches, np.full(128, 1.0 * SLICE_NS), SLICE_NS)) is None
+
+
+def test_fetches_of_other_sizes_do_not_tell_whether_a_storage_scales() -> None:
+    small, large = Depth(4.0, 97, 3_000_000, 5e6), Depth(1.0, 97, 3_000_000, 20e6)
+    assert scales((large, small)) is None  # 4 KiB beside 60 KiB
+    assert scales((replace(large, bytes_s=5e6), replace(small, latency_ns=12_000_000))) is False
 
 
 def test_the_highest_rate_is_one_that_was_held() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from stepwell.analysis.advice import habits, reads
+from stepwell.analysis.advice import gains, habits, reads
 from stepwell.analysis.advice.drawn import Matter, does, waits
 from stepwell.analysis.advice.gains import inputs
 from stepwell.analysis.advice.model import Facts, Finding, Span
@@ -15,8 +15,8 @@ from stepwell.trace.format import duration, percent, size
 Rule = Callable[[Matter], Finding | None]
 
 READS: tuple[Rule, ...] = (
-    reads.read_size, reads.read_ahead, reads.concurrency, reads.prefetch, reads.cache, habits.packing,
-    habits.reopening, habits.direct, habits.reread, habits.buffer, habits.alignment, habits.imbalance,
+    reads.read_size, reads.read_ahead, reads.concurrency, reads.queue_depth, reads.prefetch, reads.cache,
+    habits.packing, habits.reopening, habits.direct, habits.reread, habits.buffer, habits.alignment, habits.imbalance,
     habits.slow_file, habits.throttled,
 )  # fmt: skip
 """The rules for what is read."""
@@ -29,6 +29,8 @@ CHANGES = {
     "read-ahead": "more read-ahead",
     "read-ahead-off": "no read-ahead",
     "concurrency": "more readers at once",
+    "queue-depth": "more requests in flight",
+    "submission": "reads that do not wait for one another",
     "prefetch": "prefetching",
     "cache": "a cache",
     "packing": "packing the files",
@@ -146,7 +148,7 @@ def headline(facts: Facts, findings: tuple[Finding, ...], team: Team) -> str:
     shuffled = "shuffled " if order and order.by == "shuffled" else ""
     storage = next((one for one in facts.waits.storages if one.dataset == use.dataset), None)
     asynchronous = storage is not None and 2 * use.asynchronous > use.accesses
-    lanes = round(storage.depth if storage and asynchronous else team.width)
+    lanes = round(gains.at_once(team, use, storage) if storage and asynchronous else team.width)
     unit = "access " if asynchronous or use.files == 1 else ""
     at_once = f"one {unit}at a time" if lanes <= 1 else f"{lanes} {unit and 'accesses '}at a time"
     each = size(use.file_bytes / max(use.files, 1))

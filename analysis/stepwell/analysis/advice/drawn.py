@@ -51,7 +51,7 @@ class Matter:
     def unbuffered(self) -> bool:
         """Whether what is fetched is what is asked for: nothing goes through the page cache."""
         bare = self.use.direct or self.facts.waits.seen
-        return bare and self.use.fetched == 0 and self.use.waited > 0
+        return bare and self.use.fetched == 0 and self.use.waited + self.use.asynchronous > 0
 
 
 def does(team: Team, verb: str) -> str:
@@ -100,7 +100,8 @@ def finding(
     gain = f"{faster.low:.2g}x to {faster.high:.2g}x" if faster.high >= 1.095 else f"up to {faster.high:.2f}x"
     fitted = storage is None or storage.bytes_s is not None
     seen = 1.0 if fitted else 0.6
-    unmeasured = "" if fitted else f"; fetches of one size do not tell latency from rate: stepwell bench {matter.where}"
+    told = fitted or "stepwell bench" in sentence
+    unmeasured = "" if told else f"; fetches of one size do not tell latency from rate: stepwell bench {matter.where}"
     evidence = [f"team {matter.who}"]
     evidence += [f"storage {storage.dataset} {storage.direction}"] if storage else []
     evidence += [f"pattern {matter.pattern.path}"] if matter.pattern else []

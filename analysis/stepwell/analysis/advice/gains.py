@@ -96,21 +96,85 @@ def probes(storage: Storage, use: Use) -> tuple[float, float]:
     return kept, max(octets / others, 1.0) if others else max(storage.mean_bytes, 1.0)
 
 
+def at_once(team: Team, use: Use, storage: Storage) -> float:
+    """Return how many fetches a team has under way at once: one a reader, or what its queues hold."""
+    width = max(team.width, 1.0)
+    if 2 * use.asynchronous <= use.accesses or held_up(use):
+        return width
+    return max(width, storage.depth * min(1.0, use.accesses / max(storage.fetches, 1)))
+
+
+def held_up(use: Use) -> bool:
+    """Whether most asynchronous accesses waited when they were handed over: their queue is never filled."""
+    return 2 * use.waited > use.accesses
+
+
+def sure_bytes_s(storage: Storage) -> float:
+    """Return the rate that the storage can give to all together for sure: what it gave, or gives while bytes flow."""
+    return max(storage.most_bytes_s, storage.bytes_s.low if storage.bytes_s else 0.0)
+
+
+def most_bytes_s(storage: Storage, more: float) -> float | None:
+    """Return the highest rate that the storage can have with so many fetches at once; None where that was not seen.
+
+    What is brought does not grow faster than it did: the rate is a concave function of concurrency, which lies below
+    the line through two of its points from there on (Denning and Buzen, "The Operational Analysis of Queueing Network
+    Models", ACM Computing Surveys 10, 1978).  Moments without demand only make that line steeper.
+    """
+    if storage.scales is None:
+        return None
+    known = [one for one in storage.depths if one.fetches >= limits.FEW]
+    last = known[-1]
+    before = [one for one in known if 2 * one.depth <= last.depth * (1 + bounds.MODEL_ERROR)]
+    if not before or more <= last.depth:
+        return None
+    first = before[-1]
+    slope = max(0.0, last.bytes_s - first.bytes_s) / (last.depth - first.depth)
+    return max(last.bytes_s + slope * (more - last.depth), sure_bytes_s(storage))
+
+
+def _fastest(use: Use, storage: Storage, stall_ns: float, width: float, more: float) -> float:
+    """Return the least share of some waiting that is left with so many fetches at once, by the storage's own limit."""
+    limit = most_bytes_s(storage, more)
+    if limit is None:
+        return 0.0
+    return min(1.0, needed(use, storage) * 1e9 / limit / max(stall_ns / width, 1.0))
+
+
+def needed(use: Use, storage: Storage) -> float:
+    """Return the bytes that a storage has to bring for a use: its part of all that was brought."""
+    if 2 * use.asynchronous > use.accesses:  # fetches overlap, so that time does not tell the parts
+        return storage.bytes * min(1.0, use.accesses / max(storage.fetches, 1))
+    return storage.bytes * min(1.0, use.asleep_ns / max(storage.ns, 1))
+
+
+def deeper(team: Team, use: Use, storage: Storage, more: int) -> Span:
+    """Return the elapsed time saved when so many fetches are under way at once, issued by as many threads as now.
+
+    At least: up to the rate that the storage is sure to give.  At most: it scales, as far as it was seen to.
+    """
+    now, width = at_once(team, use, storage), max(team.width, 1.0)
+    left = min(1.0, needed(use, storage) * 1e9 / sure_bytes_s(storage) / max(use.asleep_ns / width, 1.0))
+    least = max(now / more, _fastest(use, storage, use.asleep_ns, width, more))
+    return saved(team, use.asleep_ns, Span(min(least, left), left))
+
+
 def concurrent(team: Team, use: Use, storage: Storage, more: int) -> Span:
     """Return the elapsed time saved when `more` readers share the work of the `team.width` there are.
 
     At least: their waiting overlaps, down to what the storage was seen to give; computing does not (one processor, one
-    interpreter).  At most: their computing does, too, and the storage scales; what they wait for otherwise, a full
-    queue or each other, stays, and who they work for needs its time.
+    interpreter).  At most: their computing does, too, and the storage scales as far as it was seen to; what they wait
+    for otherwise, a full queue or each other, stays, and who they work for needs its time.
     """
     width = max(team.width, 1.0)
     fewer = width / more
-    seen = max(storage.most_bytes_s, trips(storage)[0].bytes_s)
     stall = use.asleep_ns / width
-    least = storage.bytes * (use.asleep_ns / max(storage.ns, 1)) * 1e9 / seen
+    least = needed(use, storage) * 1e9 / sure_bytes_s(storage)
     left = max(fewer, min(1.0, least / max(stall, 1)))
     low = saved(team, use.asleep_ns, Span(left, left)).low
-    shared = team.account.share(team.account.storage_ns + team.account.cpu_ns) * (1 - fewer)
+    bounded = max(fewer, _fastest(use, storage, use.asleep_ns, width, more) / (1 + bounds.MODEL_ERROR))
+    storing, computing = (team.account.share(part) for part in (team.account.storage_ns, team.account.cpu_ns))
+    shared = storing * (1 - bounded) + computing * (1 - fewer)
     together = max(team.elapsed_ns * (1 - shared), float(team.consumer_cpu_ns) if team.consumer is not None else 0.0)
     return Span(low, max(low, team.elapsed_ns - together))
 
@@ -118,24 +182,36 @@ def concurrent(team: Team, use: Use, storage: Storage, more: int) -> Span:
 def ahead(team: Team, use: Use, storage: Storage) -> Span:
     """Return the elapsed time saved when everything is fetched before it is asked for.
 
-    At least: as fast as the storage was seen to give, beside everything else.  At most: nobody waits.
+    At least: as fast as the storage is sure to give, beside everything else.  At most: nobody waits longer than the
+    storage's limit makes them, if one was seen.
     """
     stall = use.asleep_ns / max(team.width, 1.0)
-    octets = storage.bytes * (use.asleep_ns / max(storage.ns, 1))
-    seen = max(storage.most_bytes_s, trips(storage)[0].bytes_s)
     beside = max(team.elapsed_ns - stall, 0.0)
-    left = max(0.0, octets * 1e9 / seen - beside) / max(stall, 1.0)
-    return saved(team, use.asleep_ns, Span(0.0, min(1.0, left)))
+    limit = most_bytes_s(storage, bounds.MOST_WORKERS)
+    left = [
+        0.0 if rate is None else max(0.0, needed(use, storage) * 1e9 / rate - beside) / max(stall, 1.0)
+        for rate in (limit, sure_bytes_s(storage))
+    ]
+    return saved(team, use.asleep_ns, Span(min(1.0, left[0]), min(1.0, left[1])))
 
 
-def wanted(team: Team, storage: Storage) -> int:
-    """Return how many readers keep the storage busy, by Little's law: bandwidth x latency / request, within bounds."""
+def wanted(now: float, use: Use, storage: Storage) -> int:
+    """Return how many fetches at once keep the storage busy, by Little's law: bandwidth x latency / request.
+
+    It is a power of two, within bounds of what there is `now`.
+    """
     likely = trips(storage)[1]
-    per_reader = storage.mean_bytes * 1e9 / max(storage.mean_ns, 1.0)
+    each_ns = use.asleep_ns / max(use.waited, 1) if use.asynchronous and held_up(use) else storage.mean_ns
+    per_reader = storage.mean_bytes * 1e9 / max(each_ns, 1.0)
     full = max(likely.bytes_s, storage.most_bytes_s) / max(per_reader, 1.0)
-    width = max(team.width, 1.0)
-    grown = min(max(full, bounds.LEAST_GROWTH * width), bounds.MOST_GROWTH * width, float(bounds.MOST_WORKERS))
+    grown = min(max(full, bounds.LEAST_GROWTH * now), bounds.MOST_GROWTH * now, float(bounds.MOST_WORKERS))
     return 1 << max(0, round(grown - 1)).bit_length()
+
+
+def limits_seen(storage: Storage, more: float) -> tuple[Input, ...]:
+    """Return the rate that the storage can have at most with so many fetches at once, if that was seen."""
+    limit = most_bytes_s(storage, more)
+    return () if limit is None else (Input("rate that it then has at most", limit, "bytes/s"),)
 
 
 def inputs(team: Team, storage: Storage | None) -> tuple[Input, ...]:

@@ -32,8 +32,8 @@ class Finding:
 
     kind: Annotated[
         str,
-        "read-size, read-ahead, read-ahead-off, concurrency, prefetch, cache, packing, alignment, direct, reread, "
-        "buffer, synchronous, reopening, imbalance, slow-file, throttle or leave-alone",
+        "read-size, read-ahead, read-ahead-off, concurrency, queue-depth, submission, prefetch, cache, packing, "
+        "alignment, direct, reread, buffer, synchronous, reopening, imbalance, slow-file, throttle or leave-alone",
     ]
     scope: Annotated[str, "what it is about: process, dataset or file"]
     subject: Annotated[str, "the process's name and id, the dataset's directory, or the file's path"]

@@ -86,7 +86,7 @@ def concurrency(matter: Matter) -> Finding | None:
         return None  # more of them do not help the one that has too much to do
     if use.files == 1 and matter.along and not matter.unbuffered:
         return None  # one reader along one file is read-ahead's business
-    more = gains.wanted(team, storage)
+    more = gains.wanted(max(team.width, 1.0), use, storage)
     if gains.part(team, use.asleep_ns) * team.critical_high < limits.STALLED:
         return None  # faster by sharing out computing is not what a trace of accesses can tell
     if more < bounds.LEAST_GROWTH * max(team.width, 1.0):
@@ -94,23 +94,69 @@ def concurrency(matter: Matter) -> Finding | None:
     lanes = max(1, round(team.width))
     files = plural(use.files, "file")
     at_once = "one at a time" if lanes == 1 else f"{lanes} at a time"
-    beyond = "" if storage.scales else " (if the storage scales)"
     return finding(
         matter,
         "concurrency",
         f"{waiting(matter)} ({files} of {size(use.file_bytes / max(use.files, 1))}), {at_once}; "
-        f"{more} at once would use the storage better{beyond}",
+        f"{more} at once would use the storage better{limit(matter)}",
         use.asleep_ns,
         gains.concurrent(team, use, storage, more),
         "Little's law: concurrency = bandwidth x latency / request; at least the waiting overlaps, up to the rate"
-        f" seen ({throughput(storage.most_bytes_s)}), at most their computing, too, and the storage scales",
+        f" seen ({throughput(gains.sure_bytes_s(storage))}), at most their computing, too, and the storage scales",
         f"{more} reading processes or threads instead of {lanes}: num_workers={more} in a PyTorch DataLoader,"
         f" num_parallel_calls={more} in tf.data, ThreadPoolExecutor({more})",
         sure=0.9 if storage.scales else 0.7,
         scope="process",
         subject=matter.who,
-        more=(Input("concurrency proposed", more, "1"),),
+        more=(Input("concurrency proposed", more, "1"), *gains.limits_seen(storage, more)),
     )
+
+
+def queue_depth(matter: Matter) -> Finding | None:
+    """Return the advice to have more requests under way in the queues of io_uring or libaio."""
+    team, use, storage = matter.team, matter.use, matter.storage
+    if storage is None or storage.scales is False or storage.throttle or 2 * use.asynchronous <= use.accesses:
+        return None
+    now = gains.at_once(team, use, storage)
+    more = gains.wanted(now, use, storage)
+    if more < bounds.LEAST_GROWTH * now:
+        return None
+    lanes = max(1, round(team.width))
+    each = -(-more // lanes)
+    held_up = gains.held_up(use)
+    at_once = "one at a time" if round(now) <= 1 else f"{now:.3g} at a time"
+    beside = f" a thread, {more} in all" if lanes > 1 else ""
+    return finding(
+        matter,
+        "submission" if held_up else "queue-depth",
+        f"{waiting(matter)} by io_uring or libaio, {at_once}"
+        + (", because handing a request over waits until it is done" if held_up else "")
+        + f"; {more} at once would use the storage better{limit(matter)}",
+        use.asleep_ns,
+        gains.deeper(team, use, storage, more),
+        "Little's law: concurrency = bandwidth x latency / request; at least up to the rate seen"
+        f" ({throughput(gains.sure_bytes_s(storage))}), at most the storage scales; computing stays",
+        f"{more} threads that read; or IOSQE_ASYNC with io_uring (force_async=1 in fio); libaio wants O_DIRECT and a"
+        " file system that reads so without waiting; a deeper queue alone changes nothing"
+        if held_up
+        else f"keep {each} requests in flight{beside}: iodepth={each} in fio, io_uring_queue_init({each}, ...) or"
+        f" io_setup({each}, ...) and as many submitted before the first is waited for",
+        sure=0.9 if storage.scales else 0.7,
+        scope="process",
+        subject=matter.who,
+        more=(
+            Input("requests in flight now", now, "1"),
+            Input("concurrency proposed", more, "1"),
+            *gains.limits_seen(storage, more),
+        ),
+    )
+
+
+def limit(matter: Matter) -> str:
+    """Return what has to be said where the storage's limit was not seen: what measures it."""
+    if matter.storage is None or matter.storage.scales:
+        return ""
+    return f", if it scales (its limit was not seen; `stepwell bench {matter.where}` measures it)"
 
 
 def prefetch(matter: Matter) -> Finding | None:
@@ -122,14 +168,14 @@ def prefetch(matter: Matter) -> Finding | None:
     if known is None:
         return None
     how, setting = known
-    beyond = "" if storage.scales else "; at most if the storage scales"
     return finding(
         matter,
         "prefetch",
-        f"{waiting(matter)}, and what comes next is known: {how}",
+        f"{waiting(matter)}, and what comes next is known: {how}; fetched ahead, the storage would be used"
+        f" better{limit(matter)}",
         use.asleep_ns,
         gains.ahead(matter.team, use, storage),
-        f"fetching overlaps everything else, at the rate seen at least ({throughput(storage.most_bytes_s)}){beyond}",
+        f"fetching overlaps everything else, at the rate seen at least ({throughput(gains.sure_bytes_s(storage))})",
         setting,
         sure=0.7,
     )
@@ -139,7 +185,7 @@ def _next(matter: Matter) -> tuple[str, str] | None:
     """Return how the next bytes are known, and how to fetch them."""
     order = matter.facts.order(matter.use.dataset, matter.team.readers)
     assert matter.storage is not None
-    ahead = gains.wanted(matter.team, matter.storage)
+    ahead = gains.wanted(max(matter.team.width, 1.0), matter.use, matter.storage)
     call = "posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED)"
     if order and order.relation == "same" and order.epochs > 1:
         return "every epoch reads the files in the same order", f"{call} for the {ahead} files after the current one"

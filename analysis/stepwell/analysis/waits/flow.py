@@ -80,9 +80,16 @@ def by_depth(fetches: Floats, octets: Floats, ns: Floats, slice_ns: int) -> tupl
 
 
 def scales(depths: tuple[Depth, ...]) -> bool | None:
-    """Return whether more fetches at once brought more bytes; None when their number did not double."""
+    """Return whether more fetches at once brought more bytes; None when their number did not double.
+
+    None, too, where they were of other sizes: that changes the rate by itself.
+    """
     known = [depth for depth in depths if depth.fetches >= limits.FEW]
     if len(known) < 2 or known[-1].depth < 2 * known[0].depth:
+        return None
+    # Little's law gives the fetches a second, and so their sizes.
+    sizes = [depth.bytes_s * depth.latency_ns / depth.depth for depth in (known[0], known[-1])]
+    if max(sizes) > limits.SPREAD * min(sizes):
         return None
     return known[-1].bytes_s >= limits.SCALES * known[0].bytes_s
 

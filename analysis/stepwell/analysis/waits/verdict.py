@@ -60,7 +60,7 @@ def verdict(case: Case) -> Verdict:
 def _not_stalled(case: Case, shares: dict[str, float]) -> Verdict:
     account = case.account
     awake = sum(use.awake_ns for use in case.uses) / account.wall_ns
-    waited = sum(use.waited for use in case.uses) / max(1, sum(use.accesses for use in case.uses))
+    waited = sum(_went_to_storage(case, use) for use in case.uses) / max(1, sum(use.accesses for use in case.uses))
     shares = shares | {"awake_share": awake, "waited_share": waited}
     sure = 1.0 - account.share(account.storage_ns) / limits.STALLED / 2
     if waited <= limits.CACHED and awake >= limits.AWAKE:
@@ -76,6 +76,16 @@ def _not_stalled(case: Case, shares: dict[str, float]) -> Verdict:
         because = "its accesses take little of its time; whether it computes or waits for something else is not known"
         return Verdict("elsewhere", sure, because, shares)
     return Verdict("elsewhere", sure, "it waits for something that is not storage most of the time", shares)
+
+
+def _went_to_storage(case: Case, use: Use) -> int:
+    """Return the accesses that storage served, as far as that is known: those that slept, and slow asynchronous ones.
+
+    Whoever makes those may wait for them anywhere, such as in epoll_wait.
+    """
+    storage = case.storages.get((use.dataset, use.direction))
+    slow = storage is not None and storage.mean_ns >= limits.ASLEEP_NS
+    return max(use.waited, use.asynchronous if slow else 0)
 
 
 def _reading(case: Case, shares: dict[str, float], sure: float) -> Verdict:
