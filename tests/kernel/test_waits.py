@@ -78,6 +78,16 @@ for _ in range(11):
         os.preadv(fd, [page], 0)
 """
 
+IN_A_ROW = """
+import mmap, os, sys
+page = mmap.mmap(-1, 4096)
+for number in range(13):
+    fd = os.open(f"{sys.argv[1]}/{number}", os.O_RDONLY | os.O_DIRECT)
+    for block in range(31):
+        os.preadv(fd, [page], 0)
+    os.close(fd)
+"""
+
 Study = Callable[..., tuple[Waits, tuple[Finding, ...]]]
 
 
@@ -167,6 +177,18 @@ def test_a_slow_file_is_found(study: Study) -> None:
     assert slow.path.endswith("/7")
     assert slow.fetches == 11
     assert slow.factor > 7
+    assert found.datasets[0].verdict.bound == "slow-file"
+    assert "slow-file" in {finding.kind for finding in findings}
+
+
+def test_a_slow_file_that_is_read_alone_is_found(study: Study) -> None:
+    found, _ = study(WHOLE, "0", str(FILES), slow_file="7", slow_percent=1000, latency_us=500)
+    assert found.datasets[0].slow == ()  # one fetch: too little to tell
+    found, findings = study(IN_A_ROW, slow_file="7", slow_percent=1000, latency_us=500)
+    slow = found.datasets[0].slow[0]
+    assert slow.path.endswith("/7")
+    assert slow.fetches == 31
+    assert slow.factor > 5
     assert found.datasets[0].verdict.bound == "slow-file"
     assert "slow-file" in {finding.kind for finding in findings}
 

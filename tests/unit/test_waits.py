@@ -19,7 +19,7 @@ from stepwell.analysis.waits import Process, Team, Waits, waits
 from stepwell.analysis.waits.model import Use
 from stepwell.analysis.waits.teams import jobs
 from stepwell.store import NoTraceError, Store
-from stepwell.trace.definition import EVENT, OPEN, RUN, THREAD, THREAD_END, EventKind, Op, RunFlag
+from stepwell.trace.definition import EVENT, HISTOGRAM_SHIFT, OPEN, RUN, THREAD, THREAD_END, EventKind, Op, RunFlag
 
 COUNT = 211
 SIZES = np.array([4096, 16_384, 65_536, 131_072])
@@ -40,14 +40,14 @@ def studied(recording: Recording, duration: int) -> Waits:
 
 def fetches(
     recording: Recording, file: int, thread: int = 1, *, begin: int = 0, count: int = COUNT, factor: float = 1,
-    work_ns: int = 0, latency_ns: int = LATENCY_NS, scale: int = 1, requests: NDArray[np.int64] = SIZES,
+    work_ns: int = 0, latency_ns: int = LATENCY_NS, scale: int = 1, requests: NDArray[np.int64] = SIZES, first: int = 0,
 ) -> int:  # fmt: skip
     """Write reads by one thread, one after the other, that all waited; return when the last one ended."""
     sizes = requests[np.arange(count) % len(requests)]
     took = ((latency_ns + sizes * 10**9 // BYTES_S) * factor).astype(np.int64) * scale
     at = begin + np.concatenate([[0], np.cumsum(took + work_ns * scale)[:-1]])
     recording.run(
-        file, thread, at=at, size=sizes, requested=sizes, tail=sizes, offset=np.arange(count) << 20,
+        file, thread, at=at, size=sizes, requested=sizes, tail=sizes, offset=first + np.arange(count) << 20,
         seq=np.arange(count), latency_ns=took, latency_max_ns=took, wait_ns=took, waited=1, filled=sizes // 4096,
     )  # fmt: skip
     return int(at[-1] + took[-1])
@@ -331,8 +331,7 @@ def test_what_makes_processes_alike(other: dict[str, Any], is_alike: bool) -> No
 def beside_each_other(recording: Recording, slow: int, *, factor: float) -> int:
     """Write rounds of 23 over 13 files, one of them slow; return the end."""
     at = 0
-    for number in range(1, 14):
-        recording.open(number, b"/data/set/%d" % number, size=23 << 20)
+    in_set(recording)
     for each in range(23):
         for number in range(1, 14):
             took = int((LATENCY_NS + each * 1009) * (factor if number == slow else 1))
@@ -354,19 +353,100 @@ def test_a_slow_file_is_named(recording: Recording) -> None:
     assert found.datasets[0].verdict.bound == "slow-file"
 
 
-@pytest.mark.parametrize("others", [0, 3], ids=["alone", "others are slow as well"])
-def test_a_file_read_in_a_slow_moment_is_not_slow(recording: Recording, others: int) -> None:
-    at = 0
+def in_a_row(
+    recording: Recording, slow: Mapping[int, float], *, begin: int = 0, part: float = 1.0, others: int = 0
+) -> int:
+    """Write readings of 13 files one after the other, some slow in their last part; others of those beside them.
+
+    Return the end.
+    """
+    at = begin
+    for number in range(1, 14):
+        factor = slow.get(number, 1.0)
+        late = round(23 * part)
+        start = fetches(recording, number, begin=at, count=23 - late) if late < 23 else at
+        at = fetches(recording, number, begin=start, count=late, factor=factor, first=23 - late)
+        for other in range(others if factor > 1 else 0):
+            fetches(recording, 100 + other, 2 + other, begin=start, count=23, factor=factor)
+    return at
+
+
+def in_set(recording: Recording) -> None:
     for number in range(1, 14):
         recording.open(number, b"/data/set/%d" % number, size=23 << 20)
-        start, slow = at, number == 7
-        at = fetches(recording, number, begin=start, count=23, factor=20 if slow else 1)
-        for other in range(others if slow else 0):
-            recording.open(100 + other, b"/data/set/other%d" % other, size=23 << 20, thread=2 + other)
-            fetches(recording, 100 + other, 2 + other, begin=start, count=23, factor=20)
-    for thread in range(1, 2 + others):
+
+
+@pytest.mark.parametrize("slow", [{7: 20.0}, {3: 5.0, 11: 40.0}, {7: 20.0, 8: 20.0}], ids=["one", "two", "neighbours"])
+def test_a_slow_file_that_is_read_alone_is_named(recording: Recording, slow: Mapping[int, float]) -> None:
+    in_set(recording)
+    at = in_a_row(recording, slow)
+    recording.thread(1, end=at)
+    found = studied(recording, at)
+    assert {one.path: one.factor for one in found.datasets[0].slow} == {
+        f"/data/set/{number}": pytest.approx(factor, rel=0.02) for number, factor in slow.items()
+    }
+    assert {one.fetches for one in found.datasets[0].slow} == {23}
+    assert found.datasets[0].verdict.bound == "slow-file"
+
+
+def test_few_fetches_in_each_epoch_name_a_slow_file_that_is_read_alone(recording: Recording) -> None:
+    in_set(recording)
+    at = 0
+    for _ in range(3):
+        for number in range(1, 14):
+            at = fetches(recording, number, begin=at, count=7, factor=20 if number == 7 else 1)
+    recording.thread(1, end=at)
+    (slow,) = studied(recording, at).datasets[0].slow
+    assert (slow.path, slow.fetches) == ("/data/set/7", 21)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"others": 3},
+        {"part": 0.8},
+        {"slow": {1: 20.0}},
+        {"slow": {13: 20.0}},
+    ],
+    ids=["others are slow as well", "it is not from the beginning", "it comes first", "it comes last"],
+)
+def test_a_file_read_in_a_slow_moment_is_not_slow(recording: Recording, given: dict[str, Any]) -> None:
+    in_set(recording)
+    for other in range(given.get("others", 0)):
+        recording.open(100 + other, b"/data/set/other%d" % other, size=23 << 20, thread=2 + other)
+    at = in_a_row(recording, **({"slow": {7: 20.0}} | given))
+    for thread in range(1, 2 + given.get("others", 0)):
         recording.thread(thread, end=at)
     assert studied(recording, at).datasets[0].slow == ()
+
+
+def test_a_slow_spell_of_the_storage_makes_no_file_slow(recording: Recording) -> None:
+    in_set(recording)
+    at = 0
+    for number in range(1, 14):
+        # It begins in the middle of the 5th file and ends in the middle of the 8th.
+        at = fetches(recording, number, begin=at, count=11, factor=20 if 6 <= number <= 8 else 1)
+        at = fetches(recording, number, begin=at, count=12, factor=20 if 5 <= number <= 7 else 1, first=11)
+    recording.thread(1, end=at)
+    assert studied(recording, at).datasets[0].slow == ()
+
+
+@pytest.mark.parametrize("slow", [23, 19], ids=["all of them", "not the first"])
+def test_a_run_tells_whether_all_its_fetches_were_slow(recording: Recording, slow: int) -> None:
+    in_set(recording)
+    at = 0
+    for number in range(1, 14):
+        took = np.full(23, 3 * MS)
+        if number == 7:
+            took[23 - slow :] *= 20
+        histogram = np.bincount(np.log2(took).astype(int) - HISTOGRAM_SHIFT, minlength=24)[np.newaxis]
+        recording.run(
+            number, at=at, count=23, size=131_072, requested=131_072, stride=131_072, latency_ns=took.sum(), waited=23,
+            latency_max_ns=took.max(), wait_ns=took.sum(), filled=23 * 32, span_ns=took[:-1].sum(), histogram=histogram,
+        )  # fmt: skip
+        at += int(took.sum())
+    recording.thread(1, end=at)
+    assert len(studied(recording, at).datasets[0].slow) == (slow == 23)
 
 
 def test_asynchronous_accesses_have_their_streams_latencies(recording: Recording) -> None:

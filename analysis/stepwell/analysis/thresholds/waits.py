@@ -99,8 +99,22 @@ SLOW_FILE_MOMENTS = 5
 """Windows in which a slow file and others must have been fetched, at least.  Default 5: a slow moment of the storage,
 which has all of them slow, and one of the file's are not told apart by fewer."""
 
+SLOW_FILE_STEADY_MOMENTS = 3
+"""Such windows where the file was slow all along.  Default 3: a slow moment does not explain it, so that these need
+only show that the storage was not slow meanwhile."""
+
 SLOW_FILE_FETCHES = 7
 """Fetches a file needs before it is called slow."""
+
+SLOW_FILE_FAST = 0.1
+"""Share of a slow file's fetches that may be as fast as others are, and of its readings, where it is read alone.
+Default 0.1: that a slow spell of the storage covers all of the file but so little at both ends is a chance of one in
+100, and a few waits are for something else, such as a page that another thread holds."""
+
+SLOW_FILE_ALONE = 7.0
+"""Windows of time in which a slow file is read alone, between fetches of others that are not slow: the product over its
+readings.  Default 7: a slow spell of the storage begins and ends with a reading of n windows by chance in one of n^2
+cases, and a trace has such a spell seldom."""
 
 SLOW_FILE_SHARE = 0.3
 """Share of a dataset's stall that slow files explain, from which on they are the verdict."""

@@ -50,11 +50,13 @@ class Throttle:
 
 @dataclass(frozen=True)
 class SlowFile:
-    """A file whose fetches take longer than those of other files in its dataset, in the same moments, too."""
+    """A file whose fetches take longer than those of other files in its dataset, in the same moments or around them."""
 
     file: Annotated[int, "number of the file in this trace"]
     path: Annotated[str, "its path"]
-    factor: Annotated[float, "its time over that of others in the same moments, at equal sizes"]
+    factor: Annotated[
+        float, "its time over that of others in the same moments, or just before and after, at equal sizes"
+    ]
     fetches: Annotated[int, "fetches"]
     excess_ns: Annotated[int, "time it took longer, in all"]
 

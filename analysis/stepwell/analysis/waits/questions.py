@@ -11,9 +11,11 @@ import os
 from stepwell.analysis.queries import HELD
 from stepwell.analysis.software import SOFTWARE
 from stepwell.analysis.thresholds import waits as limits
-from stepwell.trace.definition import HISTOGRAM_BUCKETS, EventKind, RunFlag
+from stepwell.trace.definition import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, EventKind, RunFlag
 
 _TIMED = " + ".join(f"coalesce(histogram[{bucket + 1}], 0)" for bucket in range(HISTOGRAM_BUCKETS))
+
+_BUCKETS = ", ".join(f"({bucket})" for bucket in range(HISTOGRAM_BUCKETS))
 
 _ASYNC = f"flags & {RunFlag.ASYNC.value} <> 0"
 
@@ -190,6 +192,31 @@ FROM cut GROUP BY file, moment
 
 `log_excess` is the logarithm of a fetch's time over what is expected, `$5` ns and `$6` ns a MiB, summed.  Fetches of a
 run are taken to be spread evenly over its windows.
+"""
+
+TIMES = (
+    HELD
+    + f""", timed AS (
+    SELECT file, count, waited, wait_ns, histogram FROM held
+    WHERE list_contains($2, file) AND op <> 'write' AND waited > 0 AND count > 0 AND NOT free
+)
+SELECT file, {_class("greatest(wait_ns::DOUBLE / waited, 1)")} AS time_class, sum(waited)::BIGINT AS accesses,
+    sum(waited)::BIGINT AS waited
+FROM timed WHERE count <= 2 GROUP BY file, time_class
+UNION ALL
+SELECT file, (bucket + {HISTOGRAM_SHIFT}) * {limits.CLASSES} + {limits.CLASSES // 2}, sum(accesses)::BIGINT, 0
+FROM (
+    SELECT file, bucket, coalesce(histogram[bucket + 1], 0)::BIGINT AS accesses
+    FROM timed JOIN (VALUES {_BUCKETS}) AS buckets(bucket) ON count > 2
+) GROUP BY file, bucket
+UNION ALL
+SELECT file, NULL, 0, sum(waited)::BIGINT FROM timed WHERE count > 2 GROUP BY file
+"""
+)
+"""Reads of the files `$2` by how long they took, in classes as those of `FETCHES`, and how many of them waited.
+
+A run of more than two tells the latencies of all its reads only, by classes a factor of two wide, of which this is the
+middle; those that waited are the longest.
 """
 
 SPANS = (
