@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.figures import Figure, Spread, Table
+from tests.bench.layouts import layouts
 from tests.bench.queues import queues
 from tests.bench.tracers import STEPWELL
 from tests.storage.slow import Settings, Slow, compile_slow
@@ -102,4 +103,4 @@ def gains(work: Path, *, quick: bool) -> list[Table]:
     for change in CHANGES:
         table.rows[change.name] = _measure(change, work, program, 1 if quick else 5, 4 if quick else 1)
     table.notes.append("rank: place of the finding among those on the dataset, by the time they would save")
-    return [table, queues(work, program, quick=quick)]
+    return [table, queues(work, program, quick=quick), layouts(work, program, quick=quick)]

@@ -4,6 +4,9 @@ python tests/bench/reader.py chunks DIRECTORY SIZE      whole files with O_DIREC
 python tests/bench/reader.py workers DIRECTORY NUMBER   whole files by NUMBER processes
 python tests/bench/reader.py along DIRECTORY SIZE       whole files through the page cache, SIZE at a time
 
+python tests/bench/reader.py rows DIRECTORY SIZE        tiles of an array that is stored by rows, SIZE bytes of each row
+python tests/bench/reader.py chunks-of DIRECTORY SIZE   the same tiles, each stored in one piece
+
 What the benchmark of plans records works a millisecond after each piece, and prints how many seconds it took:
 
 python tests/bench/reader.py along-working DIRECTORY SIZE   the first file, SIZE at a time
@@ -71,6 +74,31 @@ def along(directory: Path, size: int) -> None:
         os.close(fd)
 
 
+def _tiles(size: int) -> tuple[int, int, list[tuple[int, int]]]:
+    """Return the bytes of a row of the array, the rows of a tile, and where the tiles begin: row and byte in it."""
+    row, height, rows, number = (int(os.environ[name]) for name in ("ROW", "TILE_ROWS", "ROWS", "TILES"))
+    tiles = [(top, left) for top in range(0, rows, height) for left in range(0, row, size)]
+    if os.environ["ORDER"] == "shuffled":
+        random.Random(7).shuffle(tiles)
+    return row, height, tiles[:number]
+
+
+def rows(directory: Path, size: int) -> None:
+    row, height, tiles = _tiles(size)
+    fd = os.open(directory / "array", os.O_RDONLY)
+    for top, left in tiles:
+        digest(b"".join(os.pread(fd, size, (top + line) * row + left) for line in range(height)))
+    os.close(fd)
+
+
+def chunks_of(directory: Path, size: int) -> None:
+    row, height, tiles = _tiles(size)
+    fd = os.open(directory / "array", os.O_RDONLY)
+    for top, left in tiles:
+        digest(os.pread(fd, size * height, top * row + left * height))
+    os.close(fd)
+
+
 def _work() -> None:
     """Compute for about a millisecond of processor time."""
     hashlib.sha256(_WORKED_ON).digest()
@@ -120,7 +148,7 @@ def _epochs(files: list[Path], epochs: int, shuffler: random.Random | None) -> I
 
 KINDS = {
     "chunks": chunks, "workers": workers, "along": along, "along-working": along_working, "steps": steps,
-    "named": named, "shuffled": shuffled,
+    "named": named, "shuffled": shuffled, "rows": rows, "chunks-of": chunks_of,
 }  # fmt: skip
 
 if __name__ == "__main__":

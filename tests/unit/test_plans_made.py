@@ -328,8 +328,12 @@ def test_two_blocks_fit_the_memory_however_large_the_storage_wants_them(facts: F
 def test_four_fifths_of_what_can_be_hidden_after_the_first_second_are_promised(facts: Facts) -> None:
     found = reading(facts, "sequential", files=1, file_bytes=GIB, team={"elapsed_ns": 5000 * MS})
     (team,), (storage,) = found.waits.teams, found.waits.storages
-    won = gains.ahead(team, team.uses[0], storage)
-    predicted = target(found).gain
+    planned = target(found)
+    assert planned.in_flight is not None
+    assert planned.block_bytes is not None
+    at_once = planned.in_flight * max(1.0, planned.block_bytes / storage.mean_bytes)
+    won = gains.ahead(team, team.uses[0], storage, at_once)
+    predicted = planned.gain
     assert predicted is not None
     assert predicted.low_permille == int(1000 * team.elapsed_ns / (team.elapsed_ns - 0.8 * 0.8 * won.low))
     assert predicted.high_permille == -int(-1000 * team.elapsed_ns / (team.elapsed_ns - won.high) // 1)

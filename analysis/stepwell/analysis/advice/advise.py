@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from stepwell.analysis.advice import gains, habits, reads
+from stepwell.analysis.advice import gains, habits, layout, reads
 from stepwell.analysis.advice.drawn import Matter, does, waits
 from stepwell.analysis.advice.gains import inputs
 from stepwell.analysis.advice.model import Facts, Finding, Span
@@ -16,7 +16,8 @@ Rule = Callable[[Matter], Finding | None]
 
 READS: tuple[Rule, ...] = (
     reads.read_size, reads.read_ahead, reads.concurrency, reads.queue_depth, reads.prefetch, reads.cache,
-    habits.packing, habits.reopening, habits.direct, habits.reread, habits.buffer, habits.alignment, habits.imbalance,
+    habits.packing, layout.chunks, habits.reopening, habits.direct, habits.reread, habits.buffer, habits.alignment,
+    habits.imbalance,
     habits.slow_file, habits.throttled,
 )  # fmt: skip
 """The rules for what is read."""
@@ -34,6 +35,7 @@ CHANGES = {
     "prefetch": "prefetching",
     "cache": "a cache",
     "packing": "packing the files",
+    "chunks": "chunks of what is read together",
     "alignment": "aligned reads",
     "direct": "reads through the page cache",
     "reread": "reading everything once",

@@ -148,6 +148,11 @@ def needed(use: Use, storage: Storage) -> float:
     return storage.bytes * min(1.0, use.asleep_ns / max(storage.ns, 1))
 
 
+def needed_bytes(use: Use) -> int:
+    """Return the bytes asked for by those accesses that waited."""
+    return min(use.bytes, use.request * max(use.waited, use.asynchronous))
+
+
 def deeper(team: Team, use: Use, storage: Storage, more: int) -> Span:
     """Return the elapsed time saved when so many fetches are under way at once, issued by as many threads as now.
 
@@ -179,20 +184,18 @@ def concurrent(team: Team, use: Use, storage: Storage, more: int) -> Span:
     return Span(low, max(low, team.elapsed_ns - together))
 
 
-def ahead(team: Team, use: Use, storage: Storage) -> Span:
-    """Return the elapsed time saved when everything is fetched before it is asked for.
+def ahead(team: Team, use: Use, storage: Storage, more: float) -> Span:
+    """Return the elapsed time saved when everything is fetched before it is asked for, so many fetches at once.
 
-    At least: as fast as the storage is sure to give, beside everything else.  At most: nobody waits longer than the
-    storage's limit makes them, if one was seen.
+    At least: as fast as the storage is sure to give, beside everything else.  At most: so many times as fast as now, or
+    up to the storage's limit, if one was seen.
     """
     stall = use.asleep_ns / max(team.width, 1.0)
     beside = max(team.elapsed_ns - stall, 0.0)
-    limit = most_bytes_s(storage, bounds.MOST_WORKERS)
-    left = [
-        0.0 if rate is None else max(0.0, needed(use, storage) * 1e9 / rate - beside) / max(stall, 1.0)
-        for rate in (limit, sure_bytes_s(storage))
-    ]
-    return saved(team, use.asleep_ns, Span(min(1.0, left[0]), min(1.0, left[1])))
+    fastest = max(at_once(team, use, storage) / more, _fastest(use, storage, use.asleep_ns, max(team.width, 1.0), more))
+    slowest = needed(use, storage) * 1e9 / sure_bytes_s(storage) / max(stall, 1.0)
+    left = [min(1.0, max(0.0, part - beside / max(stall, 1.0))) for part in (fastest, slowest)]
+    return saved(team, use.asleep_ns, Span(min(left), left[1]))
 
 
 def wanted(now: float, use: Use, storage: Storage) -> int:

@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from stepwell.analysis.advice.model import Cache, Facts, Order
-from stepwell.analysis.ask import Queryable
+from stepwell.analysis.advice.model import Cache, Facts, Order, Series
+from stepwell.analysis.ask import Queryable, rows
 from stepwell.analysis.orders import model as files
 from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.reuse import CacheCurve
 from stepwell.analysis.thresholds import advice as bounds
+from stepwell.analysis.thresholds import waits as limits
 from stepwell.analysis.waits import Waits, waits
+
+_SERIES = f"""
+WITH series AS (
+    SELECT f.dataset, thread, open, seq, "offset", count, r.size * (count - 1) + tail AS bytes,
+        count > 1 AND abs(stride) >= 2 * r.size AS holed
+    FROM runs r JOIN files f ON r.file = f.file
+    WHERE r.trace = $1 AND f.trace = $1 AND op = 'read' AND count > 0 AND list_contains($2::BIGINT[], f.file)
+), next AS (
+    SELECT *, "offset" - lag("offset") OVER (PARTITION BY thread, open ORDER BY seq) AS step FROM series
+), told AS (
+    SELECT *, step IS NOT DISTINCT FROM lag(step) OVER (PARTITION BY thread, open ORDER BY seq) AND step IS NOT NULL
+        AND holed AS goes_on
+    FROM next
+)
+SELECT dataset, count(*) AS number, sum(CASE WHEN goes_on THEN 0 ELSE 1 END)::BIGINT AS neighbours,
+    sum(count)::BIGINT AS pieces, sum(bytes)::BIGINT AS bytes,
+    sum(CASE WHEN holed THEN bytes ELSE 0 END)::DOUBLE / greatest(sum(bytes), 1) AS part,
+    sum(ceil(bytes / {limits.READ_AHEAD}.0))::DOUBLE AS windows
+FROM told GROUP BY dataset ORDER BY dataset
+"""
+"""Series of reads in the files `$2`, by dataset."""
+
+_FILES = "SELECT file, dataset FROM files WHERE trace = $1 AND dataset IS NOT NULL"
 
 
 def facts(
@@ -25,7 +50,14 @@ def facts(
     Raises:
         NoTraceError: the trace is not in the store.
     """
-    return known(waits(store, trace), patterns, orders, caches)
+    strided = {row.subject for row in patterns if row.scope == "dataset" and row.pattern == "strided"}
+    found = known(waits(store, trace), patterns, orders, caches)
+    return replace(found, series=_series(store, trace, strided)) if strided else found
+
+
+def _series(store: Queryable, trace: int, datasets: set[str]) -> tuple[Series, ...]:
+    files = [row["file"] for row in rows(store, _FILES, trace) if row["dataset"] in datasets]
+    return tuple(Series(**row) for row in rows(store, _SERIES, trace, files))
 
 
 def known(

@@ -33,7 +33,8 @@ class Finding:
     kind: Annotated[
         str,
         "read-size, read-ahead, read-ahead-off, concurrency, queue-depth, submission, prefetch, cache, packing, "
-        "alignment, direct, reread, buffer, synchronous, reopening, imbalance, slow-file, throttle or leave-alone",
+        "chunks, alignment, direct, reread, buffer, synchronous, reopening, imbalance, slow-file, throttle or "
+        "leave-alone",
     ]
     scope: Annotated[str, "what it is about: process, dataset or file"]
     subject: Annotated[str, "the process's name and id, the dataset's directory, or the file's path"]
@@ -74,6 +75,19 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Series:
+    """In which series the files of a dataset are read: accesses of one size at one distance, or a single one."""
+
+    dataset: Annotated[str, "its directory"]
+    number: Annotated[int, "series"]
+    neighbours: Annotated[int, "the same, where those that begin at one distance of each other count as one"]
+    pieces: Annotated[int, "accesses in them"]
+    bytes: Annotated[int, "bytes in them"]
+    part: Annotated[float, "share of the bytes in series with holes of at least a piece"]
+    windows: Annotated[float, "read-ahead windows that hold them, if each lies in one piece"]
+
+
+@dataclass(frozen=True)
 class Facts:
     """All that advice is drawn from."""
 
@@ -81,6 +95,7 @@ class Facts:
     patterns: tuple[Pattern, ...] = ()
     caches: tuple[Cache, ...] = ()
     orders: tuple[Order, ...] = ()
+    series: tuple[Series, ...] = ()
     dataset_patterns: dict[tuple[str, bool], Pattern] = field(init=False)
 
     def order(self, dataset: str, readers: tuple[int, ...]) -> Order | None:
@@ -102,6 +117,10 @@ class Facts:
     def cache(self, dataset: str) -> Cache | None:
         """Return the cache recommended for a dataset, None where none would serve anything."""
         return next((one for one in self.caches if one.dataset == dataset), None)
+
+    def of_series(self, dataset: str) -> Series | None:
+        """Return in which series a dataset is read, None where that was not looked at."""
+        return next((one for one in self.series if one.dataset == dataset), None)
 
     def file_bytes(self, dataset: str) -> int:
         """Return the bytes that the files of a dataset hold which anybody read, those of several teams repeatedly."""

@@ -167,41 +167,42 @@ def prefetch(matter: Matter) -> Finding | None:
     known = _next(matter)
     if known is None:
         return None
-    how, setting = known
+    how, setting, more = known
     return finding(
         matter,
         "prefetch",
         f"{waiting(matter)}, and what comes next is known: {how}; fetched ahead, the storage would be used"
         f" better{limit(matter)}",
         use.asleep_ns,
-        gains.ahead(matter.team, use, storage),
+        gains.ahead(matter.team, use, storage, more),
         f"fetching overlaps everything else, at the rate seen at least ({throughput(gains.sure_bytes_s(storage))})",
         setting,
         sure=0.7,
     )
 
 
-def _next(matter: Matter) -> tuple[str, str] | None:
-    """Return how the next bytes are known, and how to fetch them."""
-    order = matter.facts.order(matter.use.dataset, matter.team.readers)
-    assert matter.storage is not None
-    ahead = gains.wanted(max(matter.team.width, 1.0), matter.use, matter.storage)
+def _next(matter: Matter) -> tuple[str, str, float] | None:
+    """Return how the next bytes are known, how to fetch them, and how many fetches that makes at once."""
+    use, storage = matter.use, matter.storage
+    order = matter.facts.order(use.dataset, matter.team.readers)
+    assert storage is not None
+    ahead = gains.wanted(max(matter.team.width, 1.0), use, storage)
+    each = max(storage.mean_bytes, 1.0)
+    files = ahead * max(1.0, use.file_bytes / max(use.files, 1) / each)
     call = "posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED)"
     if order and order.relation == "same" and order.epochs > 1:
-        return "every epoch reads the files in the same order", f"{call} for the {ahead} files after the current one"
+        return "every epoch reads the files in the same order", f"{call} for the {ahead} files after this one", files
     if order and order.by not in {"shuffled", "unknown"}:
-        return f"files are read in the order of their {order.by}", f"{call} for the {ahead} files that follow"
+        return f"files are read in the order of their {order.by}", f"{call} for the {ahead} files that follow", files
     if order and order.by == "shuffled":
-        return "the loader knows its own shuffled order", (
-            f"{call} for the next {ahead} files of the sampler's order, or prefetch_factor in a DataLoader"
-        )
+        setting = f"{call} for the next {ahead} files of the sampler's order, or prefetch_factor in a DataLoader"
+        return "the loader knows its own shuffled order", setting, files
     if matter.pattern and matter.pattern.pattern == "strided":
-        return "a constant stride", f"posix_fadvise(fd, offset + k * stride, size, POSIX_FADV_WILLNEED), k = 1..{ahead}"
-    if matter.along and matter.use.files == 1:
-        return (
-            "the file is read along",
-            f"posix_fadvise(fd, offset, {bounds.MOST_READ}, POSIX_FADV_WILLNEED) ahead of reading",
-        )
+        setting = f"posix_fadvise(fd, offset + k * stride, size, POSIX_FADV_WILLNEED), k = 1..{ahead}"
+        return "a constant stride", setting, float(ahead)
+    if matter.along and use.files == 1:
+        setting = f"posix_fadvise(fd, offset, {bounds.MOST_READ}, POSIX_FADV_WILLNEED) ahead of reading"
+        return "the file is read along", setting, max(float(ahead), bounds.MOST_READ / each)
     return None
 
 

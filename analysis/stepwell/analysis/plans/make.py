@@ -96,7 +96,8 @@ def _one(matter: Matter, budget: Budget, bench: Bench | None) -> _Planned:
     case = Case(matter, chosen.policy, found)
     if chosen.policy == "none":
         return _Planned(_alone(matter, chosen.why), case)
-    won = ahead(matter.team, matter.use, matter.storage)
+    fetches = found.in_flight * max(1.0, found.block_bytes / max(matter.storage.mean_bytes, 1.0))
+    won = ahead(matter.team, matter.use, matter.storage, fetches)
     acting = limits.ACTING * max(0.0, 1 - limits.START_NS / max(matter.team.elapsed_ns, 1))
     hidden = Span(won.low * chosen.covered.low * acting, won.high * chosen.covered.high)
     predicted = gain(speedup(matter.team, hidden))
