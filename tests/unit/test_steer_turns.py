@@ -44,13 +44,13 @@ def test_great_harm_is_tried_twice_and_not_again() -> None:
     assert share < 0.02
 
 
-def test_before_anything_is_done_four_windows_are_enough_and_each_has_something_read() -> None:
+def test_before_anything_is_done_three_windows_are_enough_and_each_has_something_read() -> None:
     turns, look = Turns(), limits.FIRST_WINDOW_NS
-    for number in range(1, 17):
+    for number in range(1, 13):
         assert not turns.acting
         turns.step(number * look, number // 4 * MB, 0)
     assert turns.acting
-    assert [(one.length_ns, one.bytes) for one in turns.windows] == [(look, MB), *[(4 * look, MB)] * 3]
+    assert [(one.length_ns, one.bytes) for one in turns.windows] == [(look, MB), *[(4 * look, MB)] * 2]
 
 
 def test_moments_in_which_something_else_is_tried_are_in_no_window() -> None:

@@ -71,10 +71,13 @@ def test_intervals_of_turns_cover_the_truth(gain: float, turns: int, correlation
         assert np.mean([word in {"helped", "hurt"} for word in said]) <= 0.15
 
 
-@pytest.mark.parametrize(("each", "correlation"), [(5, 0.0), (11, 0.0), (47, 0.3), (101, 0.5)])
-def test_intervals_of_before_and_after_cover_the_truth(each: int, correlation: float) -> None:
-    rng = np.random.default_rng(each)
-    acting = [False] * each + [True] * each
+@pytest.mark.parametrize(
+    ("before", "after", "correlation"),
+    [(3, 5, 0.0), (3, 11, 0.0), (3, 47, 0.0), (5, 5, 0.0), (11, 11, 0.0), (47, 47, 0.3), (101, 101, 0.5)],
+)
+def test_intervals_of_before_and_after_cover_the_truth(before: int, after: int, correlation: float) -> None:
+    rng = np.random.default_rng(before)
+    acting = [False] * before + [True] * after
     found = [
         before_after(windows(rng, acting, 2.0, spread=0.3, correlation=correlation, tails=False)) for _ in range(SERIES)
     ]
@@ -203,7 +206,8 @@ def test_too_few_windows_tell_nothing() -> None:
     rng = np.random.default_rng(3)
     how: dict[str, Any] = {"spread": 0.1, "correlation": 0.0, "tails": False}
     assert alternating(windows(rng, [False, True] * 4, 2.0, **how)) is None
-    assert before_after(windows(rng, [False] * 3 + [True] * 47, 2.0, **how)) is None
+    assert before_after(windows(rng, [False] * 2 + [True] * 47, 2.0, **how)) is None
+    assert before_after(windows(rng, [False] * 3 + [True] * 4, 2.0, **how)) is None
     assert before_after(windows(rng, [False] * 4 + [True] * 4, 2.0, **how)) is not None
     assert before_after([]) is None
     assert alternating([]) is None
@@ -280,6 +284,11 @@ def test_every_other_end_has_its_line() -> None:
         assert (found.verdict, found.action) == (word, "rolled back")
         assert found.sentence.startswith("prefetched 3 MiB ahead, 33 % used; reads waited 7 s instead of an expected ")
         assert found.sentence.endswith(end)
+    found = judge(steady(7, 0.5, 0.25), DEEDS)
+    assert found.sentence.endswith(
+        "reads waited 1.75 s instead of an expected 3.5 s; "
+        "yet it hurt: with less waiting still less was read a second, 0.5x [0.5, 0.5]"
+    )
     few = judge(steady(1, 7.0, 0.5), replace(DEEDS, stopped="it is cached"), action="rolled back")
     assert (few.verdict, few.action, few.ratio, few.expected_ns) == ("unknown", "rolled back", None, None)
     assert few.sentence.endswith(

@@ -83,7 +83,8 @@ class Turns:
                 self._cut(limits.WINDOW_NS, now_ns, octets, waited_ns)
             elif octets > self._window[1]:
                 self._cut(limits.FIRST_WINDOW_NS, now_ns, octets, waited_ns)
-            if self._read >= limits.WINDOWS_WITHOUT or self._over(limits.LONGEST_WITHOUT_NS, now_ns):
+            enough = limits.FIRST_WINDOWS if self._phase is Phase.BEFORE else limits.WINDOWS_WITHOUT
+            if self._read >= enough or self._over(limits.LONGEST_WITHOUT_NS, now_ns):
                 self._decide()
                 self._begin(Phase.OVER if self.reason else Phase.ACTING, now_ns, octets, waited_ns)
         elif self._phase is Phase.ACTING:

@@ -10,12 +10,16 @@ ms, and as often as readers are looked at."""
 
 FIRST_WINDOW_NS = WINDOW_NS // 4
 """Least length of the windows before anything was done, in ns; each lasts until something was read.  Default 25 ms:
-four of them are eight reads from a storage of 20 ms, in which a pattern shows; what is read meanwhile is fetched as it
+three of them are six reads from a storage of 20 ms, in which a pattern shows; what is read meanwhile is fetched as it
 would be alone, of a short run a large part."""
 
-WINDOWS_WITHOUT = 4
-"""Windows in which something is read that a turn without acting has.  Default 4: as many as a side needs
+FIRST_WINDOWS = 3
+"""Windows in which something is read before anything is done.  Default 3: the fewest that one side of a comparison has
 (`verdicts.SIDE`), so that a run too short for turns is still told its effect."""
+
+WINDOWS_WITHOUT = 4
+"""Windows in which something is read that a turn without acting has.  Default 4: one that is
+slow by chance is not half of it, and they take no more than half a second."""
 
 LONGEST_WITHOUT_NS = 2 * SECOND_NS
 """Longest turn without acting, in ns.  Default 2 s: readers that rest are not waited for."""

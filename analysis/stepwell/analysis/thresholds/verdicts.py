@@ -9,9 +9,9 @@ PAIRS = 5
 """Pairs of windows from which on an effect is told.  Default 5: the fewest for which the signed-rank interval exists at
 `CONFIDENCE` (all of 5 signs alike by chance: 2 in 32)."""
 
-SIDE = 4
-"""Windows that each side has at least, where they do not alternate.  Default 4: the fewest for which the rank-sum
-interval is safely inside `CONFIDENCE` (2 in 70)."""
+SIDE, BOTH_SIDES = 3, 8
+"""Windows that each side has at least, where they do not alternate, and both together.  Default 3 and 8: the fewest for
+which the rank-sum interval is safely inside `CONFIDENCE` (2 in 56 for 3 and 5, 2 in 70 for 4 and 4)."""
 
 EXACT = 40
 """Pairs, or windows of a side, up to which the rank statistic's distribution is counted rather than taken as normal.

@@ -70,7 +70,7 @@ def before_after(windows: Sequence[Window]) -> Effect | None:
         costs = [_cost(one) for one in windows if one.acting is acting and one.bytes and one.length_ns]
         sides.append(independent(np.log(np.array(costs, float))))
     off, on = sides
-    if min(len(off), len(on)) < limits.SIDE:
+    if min(len(off), len(on)) < limits.SIDE or len(off) + len(on) < limits.BOTH_SIDES:
         return None
     differences = np.sort((off[:, None] - on[None, :]).ravel())
     return _effect(differences, _rank_sum(len(off), len(on)), min(len(off), len(on)))

@@ -104,7 +104,7 @@ def _because(windows: Sequence[Window], design: str, effect: Effect | None) -> s
     on = sum(1 for one in windows if one.acting and one.bytes)
     return (
         f"{plural(off, 'window')} without acting and {on:,} with it, in which something was read; it takes"
-        f" {limits.PAIRS} turns of each, or {limits.SIDE} windows"
+        f" {limits.PAIRS} turns of each, or {limits.SIDE} windows and {limits.BOTH_SIDES} in all"
     )
 
 
@@ -122,8 +122,10 @@ def _sentence(deeds: Deeds, waited: int, expected: int | None, effect: Effect | 
     if effect is None:
         parts.append("too few windows to tell the effect")
     else:
-        gain = f"{effect.ratio:.3g}x [{effect.low:.3g}, {effect.high:.3g}]"
-        parts.append(gain if verdict == "helped" else f"{'not certain' if verdict == 'unknown' else verdict}, {gain}")
+        word = {"unknown": "not certain, ", "helped": ""}.get(verdict, f"{verdict}, ")
+        if verdict == "hurt" and expected is not None and waited < expected:
+            word = "yet it hurt: with less waiting still less was read a second, "
+        parts.append(f"{word}{effect.ratio:.3g}x [{effect.low:.3g}, {effect.high:.3g}]")
     if deeds.stopped:
         parts.append(f"stopped: {deeds.stopped}")
     return "; ".join(parts)
