@@ -30,7 +30,11 @@ Files of programs rather than data are put together, as "programs and libraries"
 nothing else was read: what nobody wrote to in /bin, /sbin, /lib*, /etc, /boot, the same
 under /usr and /usr/local, in lib/python3*, site-packages and node_modules; shared
 libraries (.so) and .pyc; programs, which were only mapped; shared memory; /proc and /sys.
-Totals, JSON and the store count them all."""
+Totals, JSON and the store count them all.
+
+
+The JSON's `version` is raised when a field goes away or changes its type or meaning, its
+`minor` when fields or kinds of findings are added: ignore what you do not know."""
 )
 @click.option(
     "--trace", default="last", show_default=True, metavar="ID", help="Trace to report; see `stepwell traces`."

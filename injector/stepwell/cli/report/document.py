@@ -1,7 +1,14 @@
 """The report for programs: what was seen and what is concluded as one JSON object, and its JSON Schema.
 
 Both follow from the dataclasses `Summary` and `Insight`: names and order are those of their fields, meanings their
-annotations.
+annotations.  Its version has two numbers, as in Semantic Versioning:
+
+- `version`, the major one, is raised when a field goes away, gets another name, type, unit or meaning;
+- `minor` is raised when fields are added, or values to those that name a kind of something; it is 0 again with each new
+  `version`.
+
+So a program that was written for one `version` reads all of its minor ones, if it ignores what it does not know.
+`tests/unit/report_fields.txt` holds every field with the minor version that it came with; a test keeps it.
 """
 
 from __future__ import annotations
@@ -14,12 +21,12 @@ if TYPE_CHECKING:
     from stepwell.analysis import Insight, Summary
 
 VERSION = 1
-"""Raised when a field changes its meaning or goes away; fields may be added without."""
+MINOR = 1
 
 
 def document(summary: Summary, insight: Insight) -> str:
     """Return the report of one trace as JSON text in ASCII."""
-    return json.dumps({"version": VERSION} | asdict(summary) | asdict(insight)) + "\n"
+    return json.dumps({"version": VERSION, "minor": MINOR} | asdict(summary) | asdict(insight)) + "\n"
 
 
 def schema() -> str:
@@ -28,7 +35,18 @@ def schema() -> str:
     from stepwell.analysis.form import described
 
     form = described(Summary, "stepwell report -o json")
-    version = {"const": VERSION, "description": "version of this form of the report"}
-    form["properties"] = {"version": version} | form["properties"] | described(Insight, "")["properties"]
+    versions = {
+        "version": {
+            "type": "integer",
+            "const": VERSION,
+            "description": "version of this form; raised when a field goes away or changes its type or meaning",
+        },
+        "minor": {
+            "type": "integer",
+            "const": MINOR,
+            "description": "raised when fields or kinds are added: ignore what you do not know",
+        },
+    }
+    form["properties"] = versions | form["properties"] | described(Insight, "")["properties"]
     form["required"] = list(form["properties"])
     return json.dumps(form, indent=2) + "\n"
