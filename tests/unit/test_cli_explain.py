@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.unit.recordings import Recording
+from tests.unit.recordings import MS, T0, Recording
 from tests.unit.test_waits import COUNT, fetches
 
 from stepwell.cli.main import cli
+from stepwell.trace.definition import EXEC, THREAD
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,8 @@ def test_things_go_by_several_names(store: Path, name: str) -> None:
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert list(found) == [
-        "trace", "scope", "subject", "headlines", "patterns", "streams", "teams", "processes", "datasets", "storages",
-        "slow", "findings",
+        "trace", "scope", "subject", "headlines", "patterns", "streams", "groups", "teams", "processes", "datasets",
+        "storages", "slow", "findings",
     ]  # fmt: skip
     (team,) = found["teams"]
     assert team["pids"] == [1001]
@@ -81,8 +82,49 @@ def test_the_table_goes_step_by_step(store: Path) -> None:
     assert done.exit_code == 0, done.output
     titles = [line for line in done.stdout.splitlines() if line[:2] in {"1.", "2.", "3.", "4."}]
     assert titles == ["1. How it reads", "2. Where its time goes", "3. What its storage gave", "4. What would help"]
-    assert "bound by: latency" in done.stdout
+    assert "bound by latency" in done.stdout
     assert "try: " in done.stdout
+
+
+def test_files_that_are_alike_are_told_together_with_one_confidence(store: Path) -> None:
+    lines = explain(store, "/data/set").stdout.splitlines()
+    reads = lines[lines.index("1. How it reads") + 1 : lines.index("2. Where its time goes")]
+    verdicts = [line for line in reads if line.startswith("   ") and line[3] != " "]
+    assert [line.split(":")[0].strip() for line in verdicts] == [
+        "dataset /data/set", "7 files, such as 1.bin, 2.bin, 3.bin and 4 more", "7 files of /data/set, most of 1.bin",
+    ]  # fmt: skip
+    assert "203 accesses (read) in" in verdicts[2]
+    for line in verdicts[:2]:
+        assert line.count("sure") == 1
+    assert sum("sure" in line for line in reads) == 2 + sum("reuse" in line and "sure" in line for line in reads)
+
+
+def test_what_several_findings_rest_on_is_told_once(store: Path) -> None:
+    told = " ".join(explain(store, "/data/set").stdout.split("4. What would help")[1].split())
+    assert len(json.loads(explain(store, "/data/set", "-o", "json").stdout)["findings"]) > 1
+    assert told.count("All of these from: ") == 1
+    assert told.count("fetches at once") == 1
+
+
+def test_lines_fit_a_terminal(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns in (80, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert max(map(len, explain(store, "/data/set").stdout.splitlines())) <= min(columns, 110)
+
+
+def test_a_script_is_its_process_and_an_argument_the_file(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "one.spool", cwd="/data")
+    recording.add(THREAD, thread=1, pid=7, tid=7, ppid=1, start_ns=T0, process_start_ns=3, comm=b"python3")
+    recording.add(EXEC, b"python3\0load.py\0a.bin\0", thread=1, start_ns=T0, comm=b"python3")
+    for number, path in enumerate((b"/data/load.py", b"/data/a.bin"), 1):
+        recording.open(number, path, size=4096)
+        recording.run(number)
+    recording.end(MS)
+    store = recording.stored()
+    for name, scope in (("load.py", "process"), ("/data/load.py", "file"), ("a.bin", "file"), ("python3", "process")):
+        done = explain(store, name, "-o", "json")
+        assert done.exit_code == 0, (name, done.exception)
+        assert json.loads(done.stdout)["scope"] == scope
 
 
 def test_a_trace_that_is_not_there(store: Path) -> None:

@@ -200,6 +200,25 @@ def workers(
     return last
 
 
+def test_workers_of_an_epoch_from_memory_are_not_behind_whom_others_are(recording: Recording) -> None:
+    """Three workers wait for the first epoch; three new ones find the second in memory."""
+    recording.add(THREAD, thread=1, pid=1001, tid=1001, ppid=7, start_ns=T0, process_start_ns=3, comm=b"train")
+    begin = end = 0
+    for number in (2, 3, 5, 11, 13, 17):
+        pid, cached = 1000 + number, number > 10
+        begin = end if number == 11 else begin
+        recording.add(
+            THREAD, thread=number, pid=pid, tid=pid, ppid=1001, start_ns=T0 + begin, process_start_ns=3, comm=b"load"
+        )
+        recording.open(number, b"/data/set/%d" % number, size=97 << 20, thread=number)
+        last = fetches(recording, number, number, begin=begin, count=97, factor=0.03 if cached else 1)
+        recording.add(THREAD_END, thread=number, end_ns=T0 + last, exited=1, comm=b"load")
+        end = max(end, last)
+    recording.add(THREAD_END, thread=1, end_ns=T0 + end, exited=1)
+    one = team(studied(recording, end), 1002)
+    assert (len(one.pids), one.straggler) == (6, None)
+
+
 def test_workers_are_a_team_that_works_for_its_parent(recording: Recording) -> None:
     end = workers(recording, dict.fromkeys((2, 3, 5, 7), COUNT))
     one = team(studied(recording, end), 1002)

@@ -56,6 +56,23 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Streams of one kind in one dataset, together."""
+
+    dataset: Annotated[str, "their dataset; empty when unknown"]
+    op: Annotated[str, "kind of access"]
+    streams: Annotated[int, "streams"]
+    files: Annotated[int, "files"]
+    threads: Annotated[int, "threads"]
+    largest: Annotated[str, "path of the file that most bytes are of"]
+    accesses: Annotated[int, "accesses"]
+    runs: Annotated[int, "runs"]
+    bytes: Annotated[int, "bytes transferred"]
+    waited: Annotated[int, "accesses that slept"]
+    wait_ns: Annotated[int, "time of those"]
+
+
+@dataclass(frozen=True)
 class Explanation:
     """All evidence on one subject."""
 
@@ -65,6 +82,7 @@ class Explanation:
     headlines: Annotated[tuple[str, ...], "the top line of each team concerned"]
     patterns: Annotated[tuple[Pattern, ...], "verdicts on it, with their evidence"]
     streams: Annotated[tuple[Stream, ...], "who did what with which file: data before software, most bytes first"]
+    groups: Annotated[tuple[Group, ...], "all streams, those of one dataset and kind of access together"]
     teams: Annotated[tuple[Team, ...], "who reads, and where their time went"]
     processes: Annotated[tuple[Process, ...], "the processes one by one"]
     datasets: Annotated[tuple[Dataset, ...], "the datasets concerned"]
@@ -91,12 +109,36 @@ def explain(store: Queryable, insight: Insight, subject: Subject) -> Explanation
         headlines=tuple(line for team, line in told if team in teams),
         patterns=_patterns(store, waits.trace, subject, [one for one in mine if one.dataset in of_data] or mine),
         streams=tuple(mine[:STREAMS]),
+        groups=_groups(mine),
         teams=teams,
         processes=tuple(process for process in waits.processes if process.reader in readers),
         datasets=tuple(one for one in waits.datasets if one.dataset in datasets),
         storages=tuple(one for one in waits.storages if one.dataset in datasets),
         slow=tuple(slow for one in waits.datasets for slow in one.slow if slow.path in files),
         findings=tuple(one for one in insight.findings if readers & set(one.readers) and _fits(subject, one, datasets)),
+    )
+
+
+def _groups(streams: list[Stream]) -> tuple[Group, ...]:
+    """Return streams put together, in the order in which the first of each kind comes."""
+    members: dict[tuple[str, str], list[Stream]] = {}
+    for one in streams:
+        members.setdefault((one.dataset, one.op), []).append(one)
+    return tuple(
+        Group(
+            dataset=dataset,
+            op=op,
+            streams=len(alike),
+            files=len({one.file for one in alike}),
+            threads=len({one.thread for one in alike}),
+            largest=max(alike, key=lambda one: one.bytes).path,
+            accesses=sum(one.accesses for one in alike),
+            runs=sum(one.runs for one in alike),
+            bytes=sum(one.bytes for one in alike),
+            waited=sum(one.waited for one in alike),
+            wait_ns=sum(one.wait_ns for one in alike),
+        )
+        for (dataset, op), alike in members.items()
     )
 
 

@@ -60,7 +60,8 @@ def find(store: Queryable, trace: int, name: str) -> Subject:
     """Return what `name` means: a pid, a process's name, a dataset's directory, a file's path or the end of it.
 
     Several processes of one name are one subject; a path may be relative to where the recording was started.  Names as
-    reports give them, with a pid behind (`cat 4242`) or a number before (`3 x cat`), are taken, too.
+    reports give them, with a pid behind (`cat 4242`) or a number before (`3 x cat`), are taken, too.  A script's name
+    means its process rather than its file, another argument's name the file rather than who was given it.
 
     Raises:
         SubjectError: it means nothing, or several things; the message lists candidates.
@@ -68,7 +69,9 @@ def find(store: Queryable, trace: int, name: str) -> Subject:
     processes, files = rows(store, _PROCESSES, trace), rows(store, _FILES, trace)
     (place,) = rows(store, _CWD, trace)
     path = normpath(join(place["cwd"], name))
-    found = [*_processes(processes, name), *_datasets(files, name, path), *_files(files, name, path)]
+    named = [row for row in processes if name in {row["comm"], called(row["comm"], row["command"])}]
+    data = [*_datasets(files, name, path), *_files(files, name, path)]
+    found = _processes(named, name) or data or _processes(processes, name)
     if len(found) == 1:
         return found[0]
     if found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stepwell.cli.format import count, duration, percent, plural, size, throughput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from stepwell.analysis.advice import Finding, Input
 
@@ -51,7 +51,7 @@ def _counters(counters: dict[str, Any]) -> str:
 
 def _reuse(found: dict[str, Any]) -> str:
     if not found.get("blocks"):
-        return "reuse: no block was followed"
+        return "no block was followed"
     said = [
         f"{plural(found['blocks'], 'block')} of {size(found['block'])} followed, 1 in {1 / found['sampled']:.3g}"
         if found["sampled"] < 1
@@ -60,7 +60,7 @@ def _reuse(found: dict[str, Any]) -> str:
         f"{percent(found['used_again'])} of uses are of a block used before",
     ]
     said += [words(found[key]) for key, words in _REUSE.items() if key in found]
-    return "reuse: " + "; ".join(said)
+    return "; ".join(said)
 
 
 _REUSE: dict[str, Callable[[Any], str]] = {
@@ -72,9 +72,15 @@ _REUSE: dict[str, Callable[[Any], str]] = {
     "even": lambda _: "all blocks are equally popular, in no order",
     "as_its_dataset": lambda _: "too little by itself: as its dataset",
     "likely": lambda word: f"too little to be sure; most like {word}",
-    "confidence": lambda share: f"{percent(share)} sure",
 }
 """The figures behind a verdict on reuse in words, but for those that every verdict has."""
+
+
+def _reused(verdict: str, found: dict[str, Any]) -> str:
+    """Return a verdict on reuse, with its own confidence and its figures."""
+    sure = f", {percent(found['confidence'])} sure" if found.get("confidence") else ""
+    return f"reuse {verdict}{sure}: {_reuse(found)}"
+
 
 _SENTENCES: dict[str, Callable[[Any], str]] = {
     "counters": _counters,
@@ -91,22 +97,32 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
         "over time: " + ", ".join(f"{part['pattern']} from {duration(part['from_ns'])} on" for part in parts)
     ),
     "streams": lambda streams: f"{plural(streams, 'stream')}: an open file by one thread each",
+    "by_bytes_and_accesses": lambda shares: _shares("by bytes and by accesses", shares),
     "by_bytes": lambda shares: _shares("by bytes", shares),
     "by_accesses": lambda shares: _shares("by accesses", shares),
     "in_order_of": lambda by: f"files are read whole, in the order of their {by}",
     "by_turns": lambda _: "several streams take turns, and together leave nothing out",
-    "reuse": _reuse,
     "differ": lambda _: "bytes and accesses say different things",
     "likely": lambda pattern: f"too little to be sure; most like {pattern}",
 }
 """The keys of the view's column `evidence` in words, in the order in which they are told."""
 
 
-def evidence(found: dict[str, Any]) -> list[str]:
-    """Return the evidence behind a verdict on a pattern, a sentence each; the figures are those of view `patterns`."""
+def evidence(found: dict[str, Any], reuse: str) -> list[str]:
+    """Return the evidence behind a verdict on a pattern, a sentence each; the figures are those of view `patterns`.
+
+    Args:
+        found: the evidence.
+        reuse: the verdict on reuse, whose evidence comes last.
+    """
+    found = dict(found)
+    reused = found.pop("reuse", None)
+    if found.get("by_bytes") and found["by_bytes"] == found.get("by_accesses"):
+        found["by_bytes_and_accesses"] = found.pop("by_bytes")
+        del found["by_accesses"]
     known = [words(found[key]) for key, words in _SENTENCES.items() if found.get(key)]
     others = [f"{key.replace('_', ' ')}: {value}" for key, value in found.items() if value and key not in _SENTENCES]
-    return known + others
+    return known + others + ([_reused(reuse, reused)] if reused else [])
 
 
 def figures(found: dict[str, float]) -> str:
@@ -163,6 +179,11 @@ def amount(given: Input) -> str:
     """Return the number that a model was fed with, in its unit."""
     shown = {"ns": duration, "bytes": size, "bytes/s": rate}.get(given.unit)
     return shown(given.value) if shown else _number(given.value)
+
+
+def inputs(given: Iterable[Input]) -> str:
+    """Return the numbers that a model was fed with, by name."""
+    return ", ".join(f"{one.name} {amount(one)}" for one in given)
 
 
 def gain(found: Finding) -> str:

@@ -194,12 +194,18 @@ def _straggler(team: Members, threads: Threads, elapsed: int) -> tuple[int | Non
     beside = np.clip(np.minimum(last, last[slowest]) - np.maximum(first, first[slowest]), 0, None)
     if 2 * beside[others].sum() < (last - first)[others].sum():
         return None, 0
+    # Such as workers of the next epoch, which may find in memory what these waited for.
+    shared = 2 * beside >= last - first
+    workers, busy, first, others = workers[shared], busy[shared], first[shared], others[shared]
+    slowest = int(np.argmax(busy))
+    if len(workers) < 2:
+        return None, 0
     # What it did before there was anybody to share with, and when it did that is not known, could not be shared out.
     busy[slowest] -= min(busy[slowest], max(0, first[others].min() - first[slowest]))
     if busy[slowest] < limits.STRAGGLER * max(np.median(busy[others]), 1.0):
         return None, 0
     # Who neither reads as much as the others nor waits as long for it has another job.
-    moved, waits = (np.bincount(index, given[lanes]) for given in (team.moved, threads.storage))
+    moved, waits = (np.bincount(index, given[lanes])[shared] for given in (team.moved, threads.storage))
     if all(of[slowest] < limits.SHARE_OF_WORK * np.median(of[others]) for of in (moved, waits)):
         return None, 0
     return int(workers[slowest]), round(max(0.0, min(busy[slowest] - busy.mean(), elapsed)))

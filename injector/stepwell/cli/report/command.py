@@ -32,7 +32,7 @@ under /usr and /usr/local, in lib/python3*, site-packages and node_modules; shar
 libraries (.so) and .pyc; programs, which were only mapped; shared memory; /proc and /sys.
 Totals, JSON and the store count them all.
 
-
+\b
 The JSON's `version` is raised when a field goes away or changes its type or meaning, its
 `minor` when fields or kinds of findings are added: ignore what you do not know."""
 )
