@@ -166,7 +166,7 @@ def alignment(matter: Matter) -> Finding | None:
 def imbalance(matter: Matter) -> Finding | None:
     """Return the advice to share the work out evenly."""
     team = matter.team
-    if team.straggler is None or matter.use is not team.uses[0]:
+    if team.straggler is None or matter.use is not team.uses[0] or team.verdict.bound == "slow-file":
         return None
     name = f"process {team.pids[team.readers.index(team.straggler)]}" if len(team.readers) > 1 else "one thread"
     return finding(
@@ -191,14 +191,15 @@ def slow_file(matter: Matter) -> Finding | None:
     slow = found.slow[0]
     storage = matter.storage
     mine = slow.excess_ns * min(1.0, matter.use.asleep_ns / max(storage.ns, 1)) if storage else 0.0
+    least = gains.saved(matter.team, mine, Span(0.0, 0.5)).low
     return finding(
         matter,
         "slow-file",
         f"{slow.path} takes {slow.factor:.2g} times as long as the other files of {matter.where}"
         f" ({count(slow.fetches)} fetches, {duration(slow.excess_ns)} more)",
         mine,
-        gains.saved(matter.team, mine, Span(0.0, 0.5)),
-        "at the others' speed, its excess time would be gone",
+        Span(least, max(least, min(mine, matter.team.critical_high * matter.team.elapsed_ns))),
+        "at the others' speed, its excess time would be gone; at most all end earlier by so much, if they wait for it",
         f"copy {slow.path} anew, or look at where it lies: a failing disk, a cold tier, fragments, a busy server",
         scope="file",
         subject=slow.path,

@@ -93,16 +93,17 @@ def _reading(case: Case, shares: dict[str, float], sure: float) -> Verdict:
     reads = [use for use in case.uses if use.direction == "read"]
     use = max(reads, key=lambda use: use.asleep_ns, default=None)
     storage = case.storages.get((use.dataset, "read")) if use else None
+    # Before imbalance: who has the slow file is behind the others because of it.
+    slow = case.slow_ns / max(account.read_ns, 1)
+    if slow >= limits.SLOW_FILE_SHARE:
+        evidence = shares | {"slow_file_share": slow}
+        return Verdict("slow-file", _margin(slow, limits.SLOW_FILE_SHARE), "few files are far slower", evidence)
     if case.uneven >= limits.STRAGGLER_SHARE:
         evidence = shares | {"uneven_share": case.uneven}
         return Verdict(
             "imbalance", _margin(case.uneven, limits.STRAGGLER_SHARE), "one of its workers does most of the work",
             evidence,
         )  # fmt: skip
-    slow = case.slow_ns / max(account.read_ns, 1)
-    if slow >= limits.SLOW_FILE_SHARE:
-        evidence = shares | {"slow_file_share": slow}
-        return Verdict("slow-file", _margin(slow, limits.SLOW_FILE_SHARE), "few files are far slower", evidence)
     if storage is None or storage.fetches < limits.FEW:
         fetches = 0 if storage is None else storage.fetches
         return Verdict(
