@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from tests.bench.darshan import LOGS, compared
 from tests.unit.importers.bringing import bring, told
 
 from stepwell.collectors.importers import InputError, darshan
+from stepwell.collectors.importers.darshan.child import HEADER_BYTES, end_of_regions
 from stepwell.collectors.importers.darshan.messages import SEGMENT, Message
 from stepwell.collectors.importers.darshan.records import NO_DXT, Records
 from stepwell.store import Store
@@ -134,6 +137,66 @@ def test_a_log_that_was_cut_is_refused_and_not_taken_for_one_without_accesses(
     with pytest.raises(InputError, match=r"cut\.darshan: .*cut"):
         bring(store, path)
     assert store.rows("SELECT count(*) FROM traces") == before
+
+
+def grown(name: str, module: int, times: int) -> bytes:
+    """Return a log whose last module, whose place in the header is given, has its records so many times."""
+    whole = bytearray(LOGS[name].read_bytes())
+    place = 40 + 16 * module
+    offset, length = struct.unpack_from("<QQ", whole, place)
+    assert offset + length == len(whole)
+    records = zlib.compress(zlib.decompress(whole[offset:]) * times, 0)
+    struct.pack_into("<QQ", whole, place, offset, len(records))
+    return bytes(whole[:offset]) + records
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    """Return a log with a module that the library takes in several parts."""
+    found = grown("dxt.darshan", 8, 13)
+    assert len(found) > 3 << 20
+    return found
+
+
+def test_a_large_log_is_read_to_its_end(tmp_path: Path, store: Store, large: bytes) -> None:
+    (tmp_path / "large.darshan").write_bytes(large)
+    once = len(bring(store, copied(tmp_path, "dxt.darshan")).accesses())
+    assert len(bring(store, tmp_path / "large.darshan").accesses()) == 13 * once
+
+
+@pytest.mark.parametrize("missing", [1, 3001, 400_009])
+def test_a_large_log_that_was_cut_is_refused(tmp_path: Path, store: Store, large: bytes, missing: int) -> None:
+    """The library would give its first records, and no error."""
+    (tmp_path / "cut.darshan").write_bytes(large[:-missing])
+    with pytest.raises(InputError, match=rf"shorter than the {len(large):,} bytes that its header says; it was cut"):
+        bring(store, tmp_path / "cut.darshan")
+
+
+def test_a_large_log_that_is_damaged_in_the_middle_is_refused(tmp_path: Path, store: Store, large: bytes) -> None:
+    """A deflated block that says to be longer than it is, after records that are whole."""
+    damaged = bytearray(large)
+    damaged[-500_009:-400_009] = b"\xff" * 100_000
+    (tmp_path / "damaged.darshan").write_bytes(damaged)
+    with pytest.raises(InputError, match="DXT_POSIX cannot be read to their end; it was cut or damaged"):
+        bring(store, tmp_path / "damaged.darshan")
+
+
+def test_counters_that_are_damaged_behind_the_first_records_are_refused(tmp_path: Path, store: Store) -> None:
+    damaged = bytearray(LOGS["sample-badost.darshan"].read_bytes())
+    offset, length = struct.unpack_from("<QQ", damaged, 40 + 16)
+    at = offset + length * 9 // 10
+    damaged[at : at + 40] = b"\xff" * 40
+    (tmp_path / "damaged.darshan").write_bytes(damaged)
+    with pytest.raises(InputError, match="POSIX cannot be read to their end"):
+        bring(store, tmp_path / "damaged.darshan")
+
+
+def test_the_end_of_every_log_is_found_in_its_header() -> None:
+    for name, path in LOGS.items():
+        whole = path.read_bytes()
+        lengths = [length for offset, length in struct.iter_unpack("<QQ", whole[40:296]) if 0 < offset < len(whole)]
+        assert end_of_regions(whole[:HEADER_BYTES], lengths) == len(whole), name
+        assert end_of_regions(bytes(HEADER_BYTES), lengths) == sum(lengths), name
 
 
 def test_a_log_is_known_by_its_magic_number() -> None:

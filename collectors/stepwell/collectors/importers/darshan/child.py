@@ -11,14 +11,21 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import resource
+import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
 from stepwell.collectors.importers.darshan.messages import SEGMENT, Message, pack
+
+MAGIC = 6567223
+"""Number behind the version in the header (DARSHAN_MAGIC_NR), in either byte order."""
+
+HEADER_BYTES = 4096
+"""More than the header's 64 places of modules take, in any version of the format."""
 
 MEMORY_BYTES = 8 << 30
 """Address space of the process; numerical libraries reserve some of it for each processor and never touch it."""
@@ -53,8 +60,10 @@ def _read(path: str) -> Iterator[Message]:
     if log["handle"] == backend.ffi.NULL:
         raise UnreadableError("Darshan's library cannot open it")
     modules = backend.log_get_modules(log)
-    if sum(facts["len"] for facts in modules.values()) > Path(path).stat().st_size:
-        raise UnreadableError("it is shorter than its header says; it was cut")
+    with Path(path).open("rb") as file:
+        end = end_of_regions(file.read(HEADER_BYTES), [facts["len"] for facts in modules.values()])
+    if end > Path(path).stat().st_size:
+        raise UnreadableError(f"it is shorter than the {end:,} bytes that its header says; it was cut")
     yield Message("job", _job(backend, log, modules))
     yield from _names(backend, log)
     for module in modules:
@@ -67,6 +76,29 @@ def _read(path: str) -> Iterator[Message]:
     if dxt := next((module for module in ("DXT_POSIX", "DXT_MPIIO") if module in modules), None):
         yield from _some(dxt, _segments(backend, log, modules, dxt))
     yield Message("end")
+
+
+def end_of_regions(head: bytes, modules: Sequence[int]) -> int:
+    """Return where a log ends by its header: the place and length of its names, then of each module, without gaps.
+
+    That is the `name_map` and `mod_map` of `struct darshan_header` (darshan-log-format.h); they begin where the version
+    of the format has them.  Where they are not found, it is at least the sum of the modules.
+
+    Args:
+        head: the first bytes of the log.
+        modules: lengths of the modules, as the library tells them.
+    """
+    order = "<" if head[8:16] == MAGIC.to_bytes(8, "little") else ">"
+    for begin in range(16, 64, 8):
+        regions = list(struct.iter_unpack(f"{order}QQ", head[begin : begin + (len(head) - begin) // 16 * 16]))
+        end, lengths = sum(regions[0]) if regions else 0, []
+        for offset, length in regions[1:]:
+            if length and offset == end:
+                end += length
+                lengths.append(length)
+        if lengths and sorted(lengths) == sorted(modules):
+            return end
+    return sum(modules)
 
 
 def _some(module: str, messages: Iterator[Message]) -> Iterator[Message]:
@@ -94,7 +126,24 @@ def _library() -> Any:
     package.__path__ = list(spec.submodule_search_locations)
     package.__dict__["__darshanutil_version__"] = version("darshan")  # the wrapper holds the library against it
     sys.modules |= {"darshan": package, "pandas": ModuleType("pandas")}
-    return importlib.import_module("darshan.backend.cffi_backend")
+    backend: Any = importlib.import_module("darshan.backend.cffi_backend")
+    backend.libdutil = _Noting(backend.libdutil)
+    return backend
+
+
+class _Noting:
+    """The library, and what it said last when it was asked for a record: its wrapper takes errors for the end."""
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+        self.record = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._library, name)
+
+    def darshan_log_get_record(self, *arguments: Any) -> int:
+        self.record = self._library.darshan_log_get_record(*arguments)
+        return self.record
 
 
 def _text(backend: Any, chars: Any) -> str:
@@ -139,6 +188,13 @@ def _names(backend: Any, log: dict[str, Any]) -> Iterator[Message]:
 def _records(backend: Any, log: dict[str, Any], module: str) -> Iterator[dict[str, Any]]:
     while (record := backend.log_get_record(log, module, dtype="dict")) is not None:
         yield record
+    _check_ended(backend, module)
+
+
+def _check_ended(backend: Any, module: str) -> None:
+    """Raise UnreadableError where the library found no more records because of an error."""
+    if backend.libdutil.record < 0:
+        raise UnreadableError(f"records of its module {module} cannot be read to their end; it was cut or damaged")
 
 
 def _generic(backend: Any, log: dict[str, Any], module: str) -> Iterator[Message]:
@@ -196,6 +252,7 @@ def _segments(backend: Any, log: dict[str, Any], modules: dict[str, Any], module
             yield Message("segments", facts | {"op": "read"})
         backend.libdutil.darshan_free(record[0])
         record[0] = backend.ffi.NULL  # or the library takes it for a buffer to fill
+    _check_ended(backend, module)
 
 
 def main(path: str, out: BinaryIO) -> None:
