@@ -2,11 +2,13 @@
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [speed]
         [replay] [gains] [planning] [orders] [patterns] [reuse] [programs] [engines] [summaries] [warm] [prefetch]
+        [tuning]
     python -m tests.bench.run prefetch --only "JuiceFS sequential"
+    python -m tests.bench.run tuning --only "random, 20 ms"
 
-Without names all parts run, for some hours, most of them those of `prefetch`; `--quick` only shows that they do.
-Tables of medians, with lowest and highest, are printed; build/bench/results.json has the same figures.  A quiet machine
-gives the truest ones: load from elsewhere is in all columns alike, but not in equal parts.
+Without names all parts run, for some hours, most of them those of `prefetch` and `tuning`; `--quick` only shows that
+they do.  Tables of medians, with lowest and highest, are printed; build/bench/results.json has the same figures.  A
+quiet machine gives the truest ones: load from elsewhere is in all columns alike, but not in equal parts.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from tests.bench.reuse import reuse
 from tests.bench.size import size
 from tests.bench.speed import speed
 from tests.bench.summaries import summaries
+from tests.bench.tuning import tuning
 from tests.bench.warm import warm
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
@@ -62,6 +65,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
         summaries,
         warm,
         prefetch,
+        tuning,
     )
 }
 
@@ -71,12 +75,14 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="smallest sizes: shows that all parts run, not how fast")
     parser.add_argument("--results", type=Path, default=Path("build/bench"), help="where files go, 10 GB meanwhile")
-    parser.add_argument("--only", help="with prefetch: workloads whose name, as in its table, has this pattern in it")
+    parser.add_argument(
+        "--only", help="with prefetch or tuning: workloads whose name in its table has this pattern in it"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    if arguments.only and arguments.parts != ["prefetch"]:
-        parser.error("--only goes with the part prefetch, and no other")
+    if arguments.only and arguments.parts not in (["prefetch"], ["tuning"]):
+        parser.error("--only goes with the part prefetch or tuning, and no other")
     options = {"only": arguments.only} if arguments.only else {}
     arguments.results.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if Console().is_terminal else 160)
