@@ -338,6 +338,24 @@ def test_run_keeps_juicefs_from_fetching_whole_blocks_while_it_lasts(
     ]
 
 
+UNTIL_MORE_IS_READ_AHEAD = """
+import json, os, sys
+fd, config = os.open(sys.argv[1], os.O_RDONLY), os.path.join(os.path.dirname(sys.argv[1]), ".config")
+while json.load(open(config))["Chunk"]["Readahead"] >> 20 != 128:
+    if not sum(len(os.read(fd, 131_072)) for _ in range(73)):
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+"""
+
+
+@pytest.mark.kernel
+def test_run_tries_whether_more_read_ahead_pays(stepwell: Stepwell, far: Path) -> None:
+    done = stepwell.run("run", "--tune-mounts", "--", sys.executable, "-c", UNTIL_MORE_IS_READ_AHEAD, str(far))
+    assert done.returncode == 0, done.stderr
+    assert "max-readahead 128, buffer-size 600: it is read along files" in done.stderr
+    assert options(far) == USUAL
+
+
 @pytest.mark.kernel
 def test_recommending_tells_the_command_and_changes_nothing(stepwell: Stepwell, far: Path, expected: str) -> None:
     arguments = juicefs.find(here(far.parent)).arguments

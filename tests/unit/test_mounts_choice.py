@@ -39,6 +39,8 @@ def test_small_reads_here_and_there_are_to_fetch_nothing_beside() -> None:
         ("fuse.juicefs", USUAL, Reading(0, 8, 8 * 4096, GIB, 1, 4096, 5 * 8 * 4096 - 1), "not much"),
         ("nfs4", USUAL, Reading(along=8, bytes=MIB), "no FUSE mount"),
         ("fuse.slow", USUAL, Reading(along=8, bytes=MIB, files=7), "keeps the read-ahead"),
+        ("fuse.juicefs", USUAL, Reading(backward=9, sparse=1, bytes=GIB, extent=GIB, files=1), "backwards"),
+        ("fuse.juicefs", USUAL, Reading(along=5, backward=4, bytes=GIB, extent=GIB, files=1), "harms the other"),
     ],
 )
 def test_other_mounts_are_left_alone(filesystem: str, settings: dict[str, int], reading: Reading, word: str) -> None:
@@ -56,6 +58,21 @@ def test_along_files_more_is_read_ahead_but_never_less() -> None:
     assert not choose("fuse.slow", {"read_ahead_kb": 1 << 20, "max_background": 512}, along).values
 
 
+def test_along_large_files_juicefs_reads_more_ahead_of_each() -> None:
+    along = Reading(along=99, sparse=1, bytes=31 * MIB, extent=32 * MIB, files=1, largest=MIB)
+    choice = choose("fuse.juicefs", USUAL, along)
+    assert choice.values == {"max-readahead": 128, "buffer-size": 600}
+    assert not choice.saves_bytes
+    assert choose("fuse.juicefs", USUAL | {"max-readahead": 128}, along).values == {"buffer-size": 600}
+    assert not choose("fuse.juicefs", USUAL | {"max-readahead": 128, "buffer-size": 1024}, along).values
+    assert not choose("fuse.slow", USUAL, along).values
+
+
+def test_files_shorter_than_what_juicefs_reads_ahead_gain_nothing_by_more() -> None:
+    along = Reading(along=99, sparse=1, bytes=63 * MIB, extent=64 * MIB - 1, files=2, largest=MIB)
+    assert not choose("fuse.juicefs", USUAL, along).values
+
+
 def run(stream: int, offset: int, size: int, stride: int = 0, count: int = 1, start_ns: int = 1) -> Run:
     return Run(f"s{stream}", f"/m/{stream}", offset, size, stride, count, start_ns, start_ns + 1)
 
@@ -71,6 +88,12 @@ def test_how_readers_read_is_told_by_their_streams() -> None:
     assert asked.reading().bytes == 11 * 4096 + 307 * 65_536, "a run that grows is told again from its start"
     asked.see([Close("/m/1", "", 9)])
     assert asked.reading().kind == "along"
+
+
+def test_pieces_that_go_back_are_no_reading_along() -> None:
+    asked = Asked()
+    asked.see([run(1, GIB, 131_072, -131_072, 23)])
+    assert asked.reading().kind == "backward"
 
 
 def test_steps_that_leave_gaps_are_sparse() -> None:

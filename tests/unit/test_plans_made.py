@@ -201,7 +201,8 @@ def test_juicefs_is_kept_from_fetching_whole_blocks_for_small_reads(facts: Facts
 def test_juicefs_reads_further_ahead_where_latency_wants_it(facts: Facts) -> None:
     far = {"latency_ns": Interval(900 * MS, 899 * MS, 901 * MS), "ns": 210 * 900 * MS, "bytes": 210 << 20}
     found = settings(facts, "fuse.juicefs", files=1, file_bytes=GIB, storage=far, asleep_ns=210 * 900 * MS)
-    assert int(found["max-readahead"].value) > 32
+    assert int(found["max-readahead"].value) == 128
+    assert int(found["buffer-size"].value) == 128 * 3 * 10 // 8 + 1
     many = settings(
         facts, "fuse.juicefs", files=1, file_bytes=GIB, storage=far, asleep_ns=210 * 900 * MS, team={"width": 8.0}
     )

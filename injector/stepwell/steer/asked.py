@@ -37,7 +37,7 @@ class Asked:
 
     def reading(self) -> Reading:
         """Return how the files that are open are read."""
-        along = sparse = 0
+        along = backward = sparse = 0
         for stream in self._streams.values():
             recent, lone = stream.separator.recent, stream.separator.lone
             longest = max(stream.separator.tracks, key=lambda track: track.bytes, default=None)
@@ -46,9 +46,20 @@ class Asked:
             elif longest.policy is Policy.STRIDED:
                 sparse += recent
             else:
-                along += recent - lone
                 sparse += lone
-        return Reading(along, sparse, self._bytes, sum(self._extents.values()), len(self._extents), self._largest)
+                if longest.policy is Policy.BACKWARD:
+                    backward += recent - lone
+                else:
+                    along += recent - lone
+        return Reading(
+            along,
+            sparse,
+            self._bytes,
+            sum(self._extents.values()),
+            len(self._extents),
+            self._largest,
+            backward=backward,
+        )
 
     def _run(self, run: Run) -> None:
         stream = self._streams.get(run.stream)

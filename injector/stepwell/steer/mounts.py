@@ -30,15 +30,19 @@ LOOKS = 20
 
 @dataclass
 class _Held:
-    """A mount that can be changed, and where its readers were when that began."""
+    """A mount that can be changed, and where its readers were when that began, or its last trial ended."""
 
     tuned: Tuned
     begin: Moment
     choice: Choice = field(default=Choice("nothing was read"))
+    tried: set[str] = field(default_factory=set)
+    """The ways of reading for which a change has been tried: each once."""
 
 
 class MountTuning:
-    """Tries one change of the FUSE mount that is read most, keeps it if it pays, and undoes it in any case at the end.
+    """Tries a change of the FUSE mount that is read, keeps it if it pays, and undoes it in any case at the end.
+
+    When the mount is read in another way, what was kept is undone, and a change for that way is tried.
 
     All that may wait for a mount is done in a thread of its own: a mount that hangs holds up nothing else.
 
@@ -116,11 +120,13 @@ class MountTuning:
                         continue
                     one.choice = self._choose(one)
                     # What is to save time must save it beside the engine; bytes are saved in any case.
-                    if one.choice.values and (self._acting or one.choice.saves_bytes):
+                    due = self._acting or one.choice.saves_bytes
+                    if one.choice.values and due and one.choice.kind not in one.tried:
+                        one.tried.add(one.choice.kind)
                         self._tune(one, one.choice)
-                        return
+                        one.begin = self._moment(one.tuned)
             for one in held.values():
-                if one.tuned.changed:
+                if one.tuned.changed or one.tried:
                     continue
                 why = "nothing was read ahead that it could help" if one.choice.values else one.choice.reason
                 self._say(one.tuned.mount, f"left as it is: {'; '.join(filter(None, (why, one.tuned.refused)))}")
@@ -197,7 +203,8 @@ class MountTuning:
             done = "set to" if trial.kept else "set back from"
             self._say(tuned.mount, f"{done} {_listed(choice.values)}: {choice.reason}; {trial.why}")
             if trial.kept:
-                self.settings += tuned.described(choice.values, choice.reason, choice.source)
+                others = [one for one in self.settings if one.path != tuned.mount.point]
+                self.settings = others + tuned.described(choice.values, choice.reason, choice.source)
                 self._watch(tuned, choice)
         finally:
             trial.kept = bool(trial.kept)

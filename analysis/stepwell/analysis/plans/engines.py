@@ -104,6 +104,14 @@ class JuiceFS:
     """Options with which nothing is fetched but what is asked for; reads of a quarter of a block at most take a range
     of it.  Without the second, two reads that happen to lie near each other begin read-ahead by whole blocks."""
 
+    ALONG: ClassVar[Mapping[str, int]] = {
+        "max-readahead": limits.JUICEFS_MOST >> 20,
+        "buffer-size": 2 * limits.JUICEFS_BUFFER >> 20,
+    }
+    """Options with which as much as possible is read ahead of a head.  A session's read-ahead is doubled only while
+    four times as much finds room in 80 % of the buffer, beside what is there (checkReadahead): to 128 MiB never in the
+    usual one."""
+
     def settings(self, case: Case) -> Iterator[Setting]:
         """Return the mount's options, where its defaults fetch too much or not far enough ahead."""
         if case.filesystem != "fuse.juicefs":
@@ -128,7 +136,9 @@ class JuiceFS:
                 f"{size(ahead)} must be under way for each of {case.heads} heads, it reads"
                 f" {size(limits.JUICEFS_READAHEAD)} ahead of one",
             )
-        buffered = limits.JUICEFS_KEPT * max(ahead, limits.JUICEFS_READAHEAD) * case.heads
+        most = max(ahead, limits.JUICEFS_READAHEAD)
+        # The last head to double its read-ahead wants four times as much free beside what is kept (checkReadahead).
+        buffered = limits.JUICEFS_KEPT * most * case.heads + most
         if buffered > limits.JUICEFS_BUFFER * 8 // 10:
             yield self._option(
                 case,

@@ -29,16 +29,17 @@ class Reading:
     """Bytes of the largest request."""
     fetched: int = 0
     """Bytes that the mount's client has got for it from its storage; 0 where that is not known."""
+    backward: int = 0
+    """Recent accesses that end where others began."""
 
     @property
     def kind(self) -> str:
-        """Return `along`, `sparse` or `mixed`; empty while too little has been read to tell."""
-        accesses = self.along + self.sparse
+        """Return `along`, `backward`, `sparse` or `mixed`; empty while too little has been read to tell."""
+        kinds = {"along": self.along, "backward": self.backward, "sparse": self.sparse}
+        accesses = sum(kinds.values())
         if accesses < limits.ENOUGH:
             return ""
-        if self.sparse >= limits.MOST_OF * accesses:
-            return "sparse"
-        return "along" if self.along >= limits.MOST_OF * accesses else "mixed"
+        return next((kind for kind, count in kinds.items() if count >= limits.MOST_OF * accesses), "mixed")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ def choose(filesystem: str, settings: Mapping[str, int], reading: Reading) -> Ch
         return _sparse(filesystem, settings, reading)
     if reading.kind == "along":
         return _along(filesystem, settings, reading)
+    if reading.kind == "backward":
+        return Choice("it is read backwards, which neither a kernel nor a client reads ahead of")
     if reading.kind == "mixed":
         return Choice("it is read along files and here and there at once: what helps one harms the other")
     return Choice("too little has been read to tell how")
@@ -101,15 +104,23 @@ def _sparse(filesystem: str, settings: Mapping[str, int], reading: Reading) -> C
 def _along(filesystem: str, settings: Mapping[str, int], reading: Reading) -> Choice:
     if not filesystem.startswith("fuse"):
         return Choice("it is no FUSE mount: what the kernel reads ahead of it is its administrator's")
-    if reading.files < limits.ENOUGH:
+    wanted: dict[str, int] = {}
+    sources = []
+    if reading.files >= limits.ENOUGH:
+        wanted |= {"read_ahead_kb": limits.READ_AHEAD_KB, "max_background": limits.BACKGROUND}
+        sources += [Linux.source, Fuse.source]
+    if filesystem == "fuse.juicefs" and reading.extent >= engines.JUICEFS_READAHEAD * max(reading.files, 1):
+        # Files that are shorter than what is read ahead of them gain nothing by more.
+        wanted |= JuiceFS.ALONG
+        sources.append(JuiceFS.source)
+    if not wanted:
         # mm/readahead.c, file_ra_state_init: each file takes over the window when it is opened.
         return Choice("an open file keeps the read-ahead with which it was opened; a plan sets it before")
-    wanted = {"read_ahead_kb": limits.READ_AHEAD_KB, "max_background": limits.BACKGROUND}
     return _of(
         {name: value for name, value in settings.items() if value < wanted.get(name, value)},
         wanted,
         "it is read along files, and more ahead hides more of each request's latency",
-        f"{Linux.source}; {Fuse.source}",
+        "; ".join(sources),
         "along",
     )
 
