@@ -34,7 +34,7 @@ class _Held:
 
     tuned: Tuned
     begin: Moment
-    choice: Choice = field(default=Choice("nothing was read"))
+    choice: Choice = field(default=Choice("too little has been read to tell how"))
     tried: set[str] = field(default_factory=set)
     """The ways of reading for which a change has been tried: each once."""
 
@@ -118,7 +118,9 @@ class MountTuning:
                 for one in held.values():
                     if one.tuned.changed:
                         continue
-                    one.choice = self._choose(one)
+                    if (choice := self._choose(one)) is None:
+                        continue
+                    one.choice = choice
                     # What is to save time must save it beside the engine; bytes are saved in any case.
                     due = self._acting or one.choice.saves_bytes
                     if one.choice.values and due and one.choice.kind not in one.tried:
@@ -179,11 +181,13 @@ class MountTuning:
                 self._refused.add(mount)
                 self._say(mount, f"left as it is: {error}")
 
-    def _choose(self, held: _Held) -> Choice:
-        """Return what to set in a mount, from how it has been read since it is held."""
+    def _choose(self, held: _Held) -> Choice | None:
+        """Return what to set in a mount, from how it has been read since it is held; None while that is not known."""
         mount = held.tuned.mount
         with self._lock:
             reading = self._asked[mount].reading()
+        if not reading.kind:
+            return None
         if reading.kind == "sparse":
             now = self._moment(held.tuned)
             fetched = (now.fetched or 0) - (held.begin.fetched or 0)
