@@ -70,7 +70,7 @@ class MountTuning:
         self._trial: Trial | None = None
         self._touched = False
         self._planned = tuple(planned)
-        self._ready, self._stop = threading.Event(), threading.Event()
+        self._ready, self._read, self._stop = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="mounts", daemon=True)
         self._thread.start()
         self._ready.wait(PATIENCE)
@@ -98,10 +98,13 @@ class MountTuning:
             self._acting = acting
             for mount, of_mount in told.items():
                 self._asked.setdefault(mount, Asked()).see(of_mount)
+        if told:
+            self._read.set()
 
     def finish(self) -> None:
         """Set the mount back; waits until that is done."""
         self._stop.set()
+        self._read.set()
         self._thread.join(PATIENCE if self._touched else BRIEF)
         if self._touched and self._thread.is_alive():
             self.told.append("a mount does not answer and could not be set back; the next `stepwell run` tries again")
@@ -113,20 +116,16 @@ class MountTuning:
         try:
             self._prepare(held)
             self._ready.set()
-            while not self._stop.wait(INTERVAL):
+            while True:
+                # As soon as something is read: what a client fetches in vain it fetches all the time.
+                self._read.wait(INTERVAL)
+                if self._stop.is_set():
+                    break
+                self._read.clear()
                 self._hold(held)
                 for one in held.values():
-                    if one.tuned.changed:
-                        continue
-                    if (choice := self._choose(one)) is None:
-                        continue
-                    one.choice = choice
-                    # What is to save time must save it beside the engine; bytes are saved in any case.
-                    due = self._acting or one.choice.saves_bytes
-                    if one.choice.values and due and one.choice.kind not in one.tried:
-                        one.tried.add(one.choice.kind)
-                        self._tune(one, one.choice)
-                        one.begin = self._moment(one.tuned)
+                    if not one.tuned.changed:
+                        self._try(one)
             for one in held.values():
                 if one.tuned.changed or one.tried:
                     continue
@@ -194,13 +193,28 @@ class MountTuning:
             reading = replace(reading, bytes=now.octets - held.begin.octets, fetched=fetched)
         return choose(mount.fstype, held.tuned.before, reading)
 
+    def _try(self, held: _Held) -> None:
+        """Try the change for the way in which a mount is read, if there is one that has not been tried."""
+        choice = self._choose(held)
+        if choice is None:
+            return
+        held.choice = choice
+        # What is to save time must save it beside the engine; bytes are saved in any case.
+        if choice.values and (self._acting or choice.saves_bytes) and choice.kind not in held.tried:
+            held.tried.add(choice.kind)
+            self._tune(held, choice)
+            held.begin = self._moment(held.tuned)
+
     def _tune(self, held: _Held, choice: Choice) -> None:
         tuned = held.tuned
         self._trial = trial = Trial(held.begin if choice.saves_bytes else None)
         try:
-            while trial.kept is None and not self._stop.wait(INTERVAL):
+            while not self._stop.is_set():
                 trial.step(self._moment(tuned))
+                if trial.kept is not None:
+                    break
                 self._set(tuned, choice, wanted=trial.wanted)
+                self._stop.wait(INTERVAL)
             if trial.kept is None:
                 trial.kept, trial.why = False, "the program ended before its effect was known"
             self._set(tuned, choice, wanted=trial.kept)
