@@ -19,7 +19,7 @@ WITH series AS (
     SELECT f.dataset, thread, open, seq, "offset", count, r.size * (count - 1) + tail AS bytes,
         count > 1 AND abs(stride) >= 2 * r.size AS holed
     FROM runs r JOIN files f ON r.file = f.file
-    WHERE r.trace = $1 AND f.trace = $1 AND op = 'read' AND count > 0 AND list_contains($2::BIGINT[], f.file)
+    WHERE r.trace = $1 AND f.trace = $1 AND op = 'read' AND count > 0 AND f.file IN (SELECT unnest($2::BIGINT[]))
 ), next AS (
     SELECT *, "offset" - lag("offset") OVER (PARTITION BY thread, open ORDER BY seq) AS step FROM series
 ), told AS (
@@ -34,6 +34,10 @@ SELECT dataset, count(*) AS number, sum(CASE WHEN goes_on THEN 0 ELSE 1 END)::BI
 FROM told GROUP BY dataset ORDER BY dataset
 """
 """Series of reads in the files `$2`, by dataset."""
+
+_RUNS = """
+SELECT count(*) AS runs FROM runs WHERE trace = $1 AND op = 'read' AND file IN (SELECT unnest($2::BIGINT[]))
+"""
 
 _FILES = "SELECT file, dataset FROM files WHERE trace = $1 AND dataset IS NOT NULL"
 
@@ -57,6 +61,9 @@ def facts(
 
 def _series(store: Queryable, trace: int, datasets: set[str]) -> tuple[Series, ...]:
     files = [row["file"] for row in rows(store, _FILES, trace) if row["dataset"] in datasets]
+    (number,) = rows(store, _RUNS, trace, files)
+    if number["runs"] > bounds.SERIES_RUNS:
+        return ()
     return tuple(Series(**row) for row in rows(store, _SERIES, trace, files))
 
 

@@ -64,6 +64,10 @@ BROUGHT_ALONG = 1.25
 1.25: read-ahead and mapping around a fault bring several times as much, pages at a request's ends less than a quarter.
 """
 
+SERIES_RUNS = 1_000_000
+"""Runs of strided reads up to which it is looked at what is read together.  Default 1 million, a second of work: as
+series are runs, more of them are too short to gain by being stored together, or far too many to describe."""
+
 PROBE = 4
 """Times that a request is smaller than those usually made, from which on it is a probe, of a header or an index, which
 stays when they grow.  Default 4, as for headers in patterns (`thresholds.streams.HEADER_SMALLER`)."""
