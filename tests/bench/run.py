@@ -1,8 +1,8 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [speed]
-        [replay] [gains] [planning] [orders] [patterns] [reuse] [programs] [engines] [summaries] [warm] [prefetch]
-        [tuning]
+        [replay] [gains] [planning] [orders] [patterns] [reuse] [programs] [engines] [summaries] [tools] [warm]
+        [prefetch] [tuning]
     python -m tests.bench.run prefetch --only "JuiceFS sequential"
     python -m tests.bench.run tuning --only "random, 20 ms"
 
@@ -41,6 +41,7 @@ from tests.bench.reuse import reuse
 from tests.bench.size import size
 from tests.bench.speed import speed
 from tests.bench.summaries import summaries
+from tests.bench.tools import tools
 from tests.bench.tuning import tuning
 from tests.bench.warm import warm
 
@@ -63,6 +64,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
         programs,
         engines,
         summaries,
+        tools,
         warm,
         prefetch,
         tuning,
