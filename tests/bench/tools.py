@@ -1,10 +1,9 @@
-"""Verdicts on programs of other authors, recorded as they run: Debian's and PyPI's, with options that say how they read."""
+"""Verdicts on programs of other authors, recorded as they run, whose options say how they read."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -31,7 +30,7 @@ class Said(NamedTuple):
     confidence: float
 
 
-class Unable(Exception):
+class UnableError(Exception):
     """A case does not run here; says why."""
 
 
@@ -46,7 +45,7 @@ def _judged(bench: _Bench, title: str, cases: list[Case]) -> Iterator[Table]:
     for case in cases:
         try:
             answers = bench.answers(case)
-        except Unable as reason:
+        except UnableError as reason:
             skipped.rows[case.name] = {"why": str(reason)}
             continue
         for claim, said, source in answers:
@@ -60,8 +59,9 @@ def _judged(bench: _Bench, title: str, cases: list[Case]) -> Iterator[Table]:
                 key = f"{case.name} ({source}): {claim.subject} {claim.op} {claim.what}"
                 misses.rows[key] = row | {"true": " or ".join(sorted(claim.right))}
     names = ("verdicts", "right", "unknown", "wrong", "wrong but confident")
-    of: dict[str, Figure] = {"programs": len(cases) - len(skipped.rows)} | {name: counts[name] for name in names}
-    yield Table(title, {"all": of | {"% right": 100 * counts["right"] / max(counts["verdicts"], 1)}})
+    of: dict[str, Figure] = {"programs": len(cases) - len(skipped.rows), **{name: counts[name] for name in names}}
+    summary: dict[str, Figure] = {"% right": 100 * counts["right"] / max(counts["verdicts"], 1)}
+    yield Table(title, {"all": of | summary})
     yield from (table for table in (misses, skipped) if table.rows)
 
 
@@ -82,7 +82,8 @@ class _Bench:
     def answers(self, case: Case) -> list[tuple[Claim, Said, str]]:
         """Record a case; return each claim, what was said, and whether of the recording or of what was imported."""
         self._prepare(case)
-        self._store.unlink(missing_ok=True)
+        for old in (self._store, self._work / "iolog"):
+            old.unlink(missing_ok=True)
         under = ["--under", str(self._work / "data")]
         self._run([*self._stepwell("record"), "--quiet", *under, "--", "bash", "-c", case.command])
         found = [(claim, said, "recorded") for claim, said in self._said(case)]
@@ -107,13 +108,10 @@ class _Bench:
 
     def _said(self, case: Case) -> Iterator[tuple[Claim, Said]]:
         report = json.loads(self._run([*self._stepwell("report"), "-o", "json"]))
-        question = (
-            "SELECT scope, path, op, pattern, stride, reuse, confidence, bytes FROM patterns WHERE scope <> 'stream'"
-        )
-        rows = json.loads(self._run([*self._stepwell("query"), "-o", "json", question]))
-        orders = max(report["orders"], key=lambda order: order["visits"], default={})
+        order: dict[str, Any] = max(report["orders"], key=lambda order: order["visits"], default={})
         for claim in case.claims:
-            yield claim, _of_order(orders, claim.what) if claim.subject == ORDER else _of_rows(rows, claim)
+            found = _of_order(order, claim.what) if claim.subject == ORDER else _of_rows(report["patterns"], claim)
+            yield claim, found
 
     def _stepwell(self, command: str) -> list[str]:
         return [*STEPWELL, "--store", str(self._store), command]
@@ -123,22 +121,19 @@ class _Bench:
             command, cwd=self._work, env=self._environment, capture_output=True, text=True, check=False
         )
         if done.returncode == 127 or "ModuleNotFoundError" in done.stderr:
-            raise Unable("not installed: " + done.stderr.strip().splitlines()[-1])
+            raise UnableError("not installed: " + done.stderr.strip().splitlines()[-1])
         if done.returncode:
-            raise Unable(f"exit code {done.returncode}: {(done.stderr or done.stdout)[-300:].strip()}")
+            raise UnableError(f"exit code {done.returncode}: {(done.stderr or done.stdout)[-300:].strip()}")
         return done.stdout
 
 
 def _of_rows(rows: list[dict[str, Any]], claim: Claim) -> Said:
     """Return the verdict on the dataset or file with the most bytes, or the commonest of several files."""
     scope = "dataset" if claim.subject == DATASET else "file"
-    of = [
-        row
-        for row in rows
-        if row["scope"] == scope and (row["op"] == claim.op or not claim.op and row["op"] != "write")
-    ]
+    of = [row for row in rows if row["scope"] == scope]
+    of = [row for row in of if (row["op"] == claim.op if claim.op else row["op"] != "write")]
     if scope == "file":
-        of = [row for row in of if fnmatchcase(row["path"], f"*/data/{claim.subject}")]
+        of = [row for row in of if fnmatchcase(row["path"], f"*data/{claim.subject}")]
     if not of:
         return Said("", 0)
     if not claim.op:

@@ -8,6 +8,7 @@ with the files of `DATA` in `data/`; `$PYTHON` is Python with the packages of th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 MIB = 1 << 20
@@ -104,31 +105,31 @@ class Case:
 def _fio(options: str, *claims: list[Claim], imported: bool = False) -> Case:
     shared = "fio --name=job --filename=data/flat.bin --size=64m --output=/dev/null "
     given = options + (" --write_iolog=iolog" if imported else "")
-    return Case(f"fio {options}", shared + given, "flat.bin", sum(claims, []), imported)
+    return Case(f"fio {options}", shared + given, "flat.bin", [*chain(*claims)], imported)
 
 
 def _case(command: str, needs: str, *claims: list[Claim], name: str = "") -> Case:
-    return Case(name or command, command, needs, sum(claims, []))
+    return Case(name or command, command, needs, [*chain(*claims)])
 
 
 def _python(name: str, code: str, needs: str, *claims: list[Claim]) -> Case:
-    return Case(name, f"$PYTHON -c '{code}'", needs, sum(claims, []))
+    return Case(name, f"$PYTHON -c '{code}'", needs, [*chain(*claims)])
 
 
 def _sysbench(options: str, *claims: list[Claim]) -> Case:
     command = f"cd data/bench && sysbench fileio --file-num=8 --file-total-size=32M {options} run >/dev/null"
-    return Case(f"sysbench fileio {options}", command, "bench", sum(claims, []))
+    return Case(f"sysbench fileio {options}", command, "bench", [*chain(*claims)])
 
 
 def _stress(options: str, *claims: list[Claim]) -> Case:
-    return Case(f"stress-ng {options}", f"stress-ng --temp-path data -q {options}", "", sum(claims, []))
+    return Case(f"stress-ng {options}", f"stress-ng --temp-path data -q {options}", "", [*chain(*claims)])
 
 
 def _rocks(options: str, *claims: list[Claim]) -> Case:
     command = (
         f"db_bench --use_existing_db=1 --db=data/rocks --num=50000 --compression_type=none {options} >/dev/null 2>&1"
     )
-    return Case(f"db_bench {options}", command, "rocks", sum(claims, []))
+    return Case(f"db_bench {options}", command, "rocks", [*chain(*claims)])
 
 
 FLAT = "flat.bin"
