@@ -14,13 +14,16 @@ from typing import Any, NamedTuple
 
 from tests.bench.figures import Figure, Table
 from tests.bench.patterns import CONFIDENT
-from tests.truth.tools import DATA, DATASET, FIRST, ORDER, Case, Claim
+from tests.truth.tools import DATA, DATASET, FIRST, ORDER, SECOND, Case, Claim
 
 STEPWELL = [str(Path(sys.executable).with_name("stepwell"))]
 NEAR = 0.02
 """By which share a stride may differ."""
 
-SETS: dict[str, list[Case]] = {"Programs of others": FIRST}
+SETS: dict[str, list[Case]] = {
+    "Programs of others": FIRST,
+    "Programs of others, written after the rules": SECOND,
+}
 
 
 class Said(NamedTuple):

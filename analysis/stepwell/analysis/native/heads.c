@@ -203,20 +203,13 @@ static void lengthen(struct sw_heads *s, uint32_t i, uint64_t count, uint64_t by
 		     const struct sw_heads_limits *limits)
 {
 	struct sw_chain *c = &s->chain[i];
-	uint64_t distance;
 
 	c->bytes += bytes;
 	c->accesses += count;
 	c->recent = 1;
 	s->latest = i;
-	if (c->accesses < limits->proven || c->accesses - count >= limits->proven)
-		return;
-	distance = c->offset - s->last_long;
-	if (s->evidence.long_chains > 1 && distance == s->last_distance && distance)
-		s->evidence.nested += 1;
-	s->evidence.long_chains += 1;
-	s->last_long = c->offset;
-	s->last_distance = distance;
+	if (c->accesses >= limits->proven && c->accesses - count < limits->proven)
+		s->evidence.long_chains += 1;
 }
 
 static void foretell(struct sw_heads *s, uint32_t i, uint64_t start, int64_t outer)
@@ -423,7 +416,7 @@ static enum sw_step place(struct sw_heads *s, uint64_t offset, uint64_t size, ui
 	uint32_t i = s->latest, told;
 	enum sw_step step;
 	int64_t behind;
-	int mirrored;
+	int mirrored, row = 0;
 
 	if (!s->live) {
 		static const struct sw_chain none;
@@ -445,6 +438,7 @@ static enum sw_step place(struct sw_heads *s, uint64_t offset, uint64_t size, ui
 		step = SW_CONSECUTIVE;
 	} else if (told != NONE) {
 		i = told;
+		row = s->end[i] - s->chain[i].start > size;
 		step = direction_of(s->chain[i].outer);
 		s->chain[i].forward = step == SW_STRIDED;
 		s->chain[i].regular = 1;
@@ -458,6 +452,7 @@ static enum sw_step place(struct sw_heads *s, uint64_t offset, uint64_t size, ui
 		behind = (int64_t)(s->chain[s->latest].start - offset - size);
 		if (behind > 0 && (uint64_t)behind <= hole)
 			s->evidence.mirrored_gaps += 1;
+		row = s->end[i] - s->chain[i].start > size;
 		step = approach(s, i, offset, size, mapped, limits);
 	}
 	if (step == SW_JUMP) {
@@ -466,6 +461,8 @@ static enum sw_step place(struct sw_heads *s, uint64_t offset, uint64_t size, ui
 	}
 	if (step == SW_STRIDED || step == SW_BACKWARD)
 		tally(&s->evidence.strides, s->chain[i].outer, 1);
+	if (step == SW_STRIDED)
+		s->evidence.rows += row;
 	lengthen(s, i, 1, size, limits);
 	*head = i;
 	return step;
@@ -474,9 +471,14 @@ static enum sw_step place(struct sw_heads *s, uint64_t offset, uint64_t size, ui
 static void add_one(struct sw_heads *s, uint64_t offset, uint64_t size, int64_t ns, uint32_t mapped,
 		    const struct sw_heads_limits *limits)
 {
+	enum sw_step step;
 	uint32_t i;
 
-	credit(s, place(s, offset, size, mapped, limits, &i), 1, size, ns, 0);
+	step = place(s, offset, size, mapped, limits, &i);
+	if (step != SW_JUMP && offset != s->last_end)
+		tally(&s->evidence.hops, (int64_t)(offset - s->last_end), 1);
+	s->last_end = offset + size;
+	credit(s, step, 1, size, ns, 0);
 	sample(s, offset, 0, 1);
 	s->evidence.accesses += 1;
 	s->evidence.bytes += size;
@@ -500,6 +502,7 @@ static void add_rest(struct sw_heads *s, const struct sw_series *run, uint64_t c
 	}
 	s->chain[i].forward = run->stride > 0;
 	move(s, i, last, last + tail);
+	s->last_end = last + tail;
 	credit(s, step, rest, bytes, run->start_ns + (int64_t)every_ns, every_ns);
 	sample(s, run->offset + (uint64_t)run->stride, (uint64_t)run->stride, rest);
 	s->evidence.accesses += rest;

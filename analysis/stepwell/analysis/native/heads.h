@@ -70,13 +70,14 @@ struct sw_evidence {
 	uint64_t downwards;
 	uint64_t turns; /* that go the other way than the one before */
 	uint64_t long_chains; /* of at least `proven` accesses */
-	uint64_t nested; /* of those, begun as far from the one before as that from its predecessor */
+	uint64_t rows; /* strided steps of a head that had read on without a hole before */
 	uint64_t chains[SW_CHAINS];
 	uint64_t chain_accesses[SW_CHAINS];
 	uint64_t chain_bytes[SW_CHAINS];
 	struct sw_top strides;
 	struct sw_top holes; /* distances over holes, from start to start */
 	struct sw_top jumps; /* distances from one jump to the next */
+	struct sw_top hops; /* from the end of an access to the start of the next one in time, where a head foretold that */
 	struct sw_top requests;
 	/* The first accesses. */
 	uint64_t early;
@@ -140,8 +141,7 @@ struct sw_heads {
 	uint32_t latest; /* the one that moved last */
 	int32_t direction; /* of the last jump */
 	uint64_t last_jump;
-	uint64_t last_long; /* where the last long chain began, and how far that was from the one before */
-	uint64_t last_distance;
+	uint64_t last_end; /* of the last access in time, on whatever head */
 	uint64_t filled; /* accesses in the last window */
 	uint64_t every; /* accesses of which one is sampled */
 	uint64_t due; /* the number of the access that is sampled next */

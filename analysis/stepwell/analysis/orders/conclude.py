@@ -11,7 +11,7 @@ from stepwell.analysis.ask import Queryable, rows
 from stepwell.analysis.orders import queries
 from stepwell.analysis.orders.across import relation
 from stepwell.analysis.orders.epochs import find_epochs, first_visits, interleaved, members, overlap, slots, spread
-from stepwell.analysis.orders.groups import groups
+from stepwell.analysis.orders.groups import groups, named
 from stepwell.analysis.orders.model import Epoch, Order, Within
 from stepwell.analysis.orders.numbering import dense, distinct
 from stepwell.analysis.orders.sharing import sharing_of
@@ -35,7 +35,7 @@ def orders(store: Queryable, trace: int) -> tuple[Order, ...]:
         return ()
     visits = load_visits(store, trace)
     readers = rows(store, queries.READERS, trace)
-    group = groups(readers, visits)
+    group = groups(readers, visits, named(readers, datasets))
     commands = {row["reader"]: str(row["command"]) for row in readers}
     found = []
     for files in datasets:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from stepwell.analysis.ask import Row
 from stepwell.analysis.orders.numbering import dense, distinct
-from stepwell.analysis.orders.visits import Ints, Visits
+from stepwell.analysis.orders.visits import Files, Ints, Visits
 from stepwell.analysis.thresholds import orders as limits
 
 _NUMBER = re.compile(r"\d+")
@@ -16,17 +20,32 @@ _NUMBER = re.compile(r"\d+")
 Key = tuple[object, ...]
 
 
-def groups(readers: list[Row], visits: Visits) -> dict[int, int]:
+def named(readers: list[Row], datasets: Iterable[Files]) -> frozenset[str]:
+    """Return those words of command lines that are names of files in datasets, without their directories."""
+    commands = sorted({row["command"] for row in readers})
+    if not any(before.split(" ", 1)[0] == after.split(" ", 1)[0] for before, after in pairwise(commands)):
+        return frozenset()
+    words = pa.array(sorted({_last(word) for command in commands for word in command.split()}), pa.string())
+    found: set[str] = set()
+    for files in datasets:
+        names = pc.replace_substring_regex(files.paths, r"^.*/", "")
+        found.update(names.filter(pc.is_in(names, value_set=words)).to_pylist())
+    return frozenset(found)
+
+
+def groups(readers: list[Row], visits: Visits, names: frozenset[str] = frozenset()) -> dict[int, int]:
     """Return the group of each reader: the first reader in it.
 
-    Together are processes with one command line, which forked workers inherit; children of one parent with one name
-    and command lines that differ in numbers only, such as ranks (`torchrun`) and Python's spawned workers; and those
+    Together are processes with one command line, which forked workers inherit; children of one parent (or of parents
+    that are together) with one name and command lines that differ in numbers only, such as ranks (`torchrun`) and
+    Python's spawned workers, or only in which files of datasets they name and in what order; and those
     of one parent and name that share the files among them (`find -exec`, `xargs`), rather than each reading the same
     ones, as programs of a script do.
 
     Args:
         readers: reader, pid, ppid, comm and command of each, in the order of their start.
         visits: of all readers.
+        names: words of the command lines that are names of files (`named`).
     """
     leader: dict[int, int] = {row["reader"]: row["reader"] for row in readers}
 
@@ -48,8 +67,11 @@ def groups(readers: list[Row], visits: Visits) -> dict[int, int]:
         if command:
             join(reader, first.setdefault((command,), reader))
         if row["ppid"] > 1:
-            family = (latest.get(row["ppid"], -row["ppid"]), row["comm"])
+            parent = latest.get(row["ppid"], -row["ppid"])
+            family = (find(parent) if parent >= 0 else parent, row["comm"])
             join(reader, first.setdefault((*family, _NUMBER.sub("0", command)), reader))
+            if (nameless := _nameless(command, names)) is not None:
+                join(reader, first.setdefault((*family, nameless), reader))
             siblings.setdefault(family, []).append(reader)
         latest[row["pid"]] = reader
     for members in siblings.values():
@@ -58,6 +80,19 @@ def groups(readers: list[Row], visits: Visits) -> dict[int, int]:
             for member in members:
                 join(member, members[0])
     return {reader: find(reader) for reader in leader}
+
+
+def _last(word: str) -> str:
+    return word.rsplit("/", 1)[-1]
+
+
+def _nameless(command: str, names: frozenset[str]) -> tuple[str, ...] | None:
+    """Return the words of a command line that name no file; None where none names one."""
+    words = command.split()
+    if len(command) >= limits.COMMAND:
+        words.pop()  # perhaps only the beginning of a name
+    kept = tuple(word for word in words if _last(word) not in names)
+    return kept if len(kept) < len(words) else None
 
 
 def _apart(leaders: Ints, members: Ints, visits: Visits) -> bool:

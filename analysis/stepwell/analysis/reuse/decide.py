@@ -141,7 +141,10 @@ def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: flo
     enough = (found["blocks"] >= limits.MINIMUM_BLOCKS) & (found["gaps"] >= limits.MINIMUM_AGAIN)
     once = some & (again <= limits.ONCE)
     bursty = enough & (gaps < limits.BURSTY)
-    varied = some & ~once & ~bursty & enough & (spread >= limits.SKEWED)
+    # Less skewed popularity shows by its certainty, where the uses of a block are independent of each other.
+    chance = np.sqrt((2 + 1 / mean) / blocks)
+    slightly = (spread >= limits.SLIGHTLY) & (spread - 1 >= limits.CERTAIN * chance) & (vary >= limits.INDEPENDENT)
+    varied = some & ~once & ~bursty & enough & ((spread >= limits.SKEWED) | slightly)
     few_hot = _each(varied, lambda number: _few_hot(uses(number)))
     looping = ~bursty & (spread <= limits.EVEN) & (mean >= 1.5)
     loops = np.where(enough & ~bursty, in_loops(found, vary) / total, 0)
@@ -160,7 +163,7 @@ def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: flo
             found["near"] / blocks * repeated,
             (1 - read_once / 2) * repeated,
             np.full(len(found), limits.FEW_HOT_SHARE),
-            _margin(spread - limits.SKEWED, 1.0),
+            _margin(spread - np.where(slightly, limits.SLIGHTLY, limits.SKEWED), 1.0),
         ],
         0.0,
     )

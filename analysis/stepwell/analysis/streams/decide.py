@@ -79,7 +79,8 @@ def decide(evidence: Evidence, about: Circumstances) -> Verdicts:
     verdicts["shares"] = shares
     verdicts["cost"] = cost.sum(axis=1)
     verdicts["request"] = _request(evidence)
-    verdicts["stride"] = _distance(evidence)
+    tiled, row = _tiles(evidence)
+    verdicts["stride"] = np.where(tiled, row, _distance(evidence))
     main = shares.argmax(axis=1)
     rows = np.arange(len(evidence))
     share = shares[rows, main]
@@ -90,6 +91,7 @@ def decide(evidence: Evidence, about: Circumstances) -> Verdicts:
     # Tiles that cover an array touch each other at their edges, and are read at the distance of its rows all the same.
     at_rows = _most(evidence, "stride")[1] >= limits.MAJORITY * _f(evidence["steps"][:, _STRIDED])
     at_rows &= shares[:, 1] >= limits.OUTWEIGHS * shares[:, 0]
+    at_rows |= tiled
     pattern = np.where(onwards, np.where(touching & ~at_rows, SEQUENTIAL, STRIDED), pattern)
     certain = wilson(share, np.where(pattern == RANDOM, observed, _f(evidence["accesses"])))
     certain = np.where((pattern == RANDOM) & (observed < limits.RANDOM_MINIMUM), 0, certain)
@@ -183,10 +185,14 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     nested = (length > 1.5) & (length <= limits.STRETCH)
     regular_starts = strided * true_strided + _f(evidence["jump_count"].sum(axis=1))
     by_rows = nested & (_ratio(regular_starts, starts) >= limits.MAJORITY) & _throughout(evidence, _STRIDED)
+    # The stretches are between the regular jumps of their own head, not of another one beside.
+    by_rows &= _f(evidence["rows"]) >= limits.ROWS * strided
     by_back = nested & (_ratio(backward * true_backward, starts) >= limits.MAJORITY) & _throughout(evidence, _BACKWARD)
     by_back |= falling_on & (accesses <= limits.STRETCH * (backward + steps[:, _JUMP]))
     uneven = _f(evidence["stride_count"].sum(axis=1)) < limits.MAJORITY * strided
     dense = by_rows & ~sparse & ((forward >= (1 - limits.ONE_WAY) * accesses) | uneven)
+    tiled, _ = _tiles(evidence)
+    by_rows, dense = by_rows | tiled, dense & ~tiled
     absorbed = (by_rows & ~dense) | by_back
     in_pieces = np.where(absorbed | dense, 0, in_pieces)
     sequential = np.where(absorbed, 0, (consecutive + holes) * (1 - in_pieces)) + np.where(dense, rows, 0)
@@ -236,6 +242,33 @@ def trend(evidence: Evidence) -> tuple[Bools, Bools]:
     rising, falling = np.zeros(len(evidence)), np.zeros(len(evidence))
     rising[told], falling[told] = (one.max(axis=(1, 2)) for one in excess)
     return (rising >= limits.TREND) & (rising > falling), (falling >= limits.TREND) & (falling > rising)
+
+
+def _tiles(evidence: Evidence) -> tuple[Bools, Floats]:
+    """Tell which streams read tile after tile of an array of which nothing is left out, and the distance of its rows.
+
+    Each row of a tile goes on where the tile before had left it, as readers by turns do, all at one distance; of these,
+    each goes its own way, while tiles, at the end of their rows, begin anew below: once all that way for several bands.
+    """
+    place = np.arange(len(evidence))
+    hop, count = _f(evidence["hop"]), _f(evidence["hop_count"])
+    down, back = (np.where(side, count, 0) for side in (hop > 0, hop < 0))
+    first, last = down.argmax(axis=1), back.argmax(axis=1)
+    request, _ = _most(evidence, "request")
+    row = hop[place, first] + request
+    band = row - hop[place, last]
+    told = down[place, first] + back[place, last]
+    extent = np.maximum(_f(evidence["high"]) - _f(evidence["low"]), 1)
+    rows_of = np.rint(band / np.maximum(row, 1))
+    found = (
+        (down[place, first] > 0)
+        & (back[place, last] > 0)
+        & (told >= limits.TILED * _f(evidence["accesses"]))
+        & (np.abs(rows_of * row - band) <= request)
+        & (extent >= limits.BANDS * band)
+        & (np.abs(_f(evidence["bytes"]) / extent - 1) <= limits.COVERED)
+    )
+    return found, row
 
 
 def _most(evidence: Evidence, name: str) -> tuple[Floats, Floats]:

@@ -118,6 +118,9 @@ DECADES = 1.0
 PAUSES = 5
 """Long pauses needed to speak of steps.  Default 5: once or twice something else had the processor."""
 
+COMMAND = 2047
+"""Characters of a command line from which on it is taken for cut: collectors and importers keep 2,048 bytes."""
+
 DISJOINT = 0.1
 """Share of files that several processes read up to which the files are partitioned.  Default 0.1: loaders pad the last
 batch, and a foreign process may look in."""

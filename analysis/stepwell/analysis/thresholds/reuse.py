@@ -64,6 +64,10 @@ than two thirds as much. In a tie it is named, because it is what a cache can ac
 SKEWED = 1.6
 """The same: above it some blocks are more popular."""
 
+SLIGHTLY, CERTAIN, INDEPENDENT = 1.25, 5.0, 0.8
+"""The same, from which on some blocks are a little more popular: where it is as many standard deviations of what even
+uses give above 1, and gaps differ so much of what independent uses give, so that it is no order that repeats."""
+
 BURSTY = -1.5
 """Mean logarithm of the gaps between uses of a block, relative to evenly spread ones. Independent uses give -0.58
 (minus Euler's constant) to -0.81 (two uses), repeated orders 0 to -0.2; below -1.5, gaps are less than a fifth."""

@@ -69,8 +69,17 @@ FEW_PIECES = 4
 STRETCH = 64
 """Accesses without a hole. Jumps at regular distances after as many are only now and then: the stream is sequential."""
 
+ROWS = 0.5
+"""Share of steps at one distance that come after a stretch, for stretches to be rows of what is read at that
+distance: all do, but for those that foreign accesses break."""
+
 DENSE = 0.5
 """Share of the distance between rows. Rows that touch more than they leave out are a sequential stream with holes."""
+
+TILED, BANDS, COVERED = 0.45, 2.5, 0.25
+"""Of tiles that cover an array: share of accesses that go on in the tile before, in the same row (all but those at the
+left edge, and a tenth of foreign ones breaks a fifth); bands of tiles one below the other, fewer of which may be
+readers by turns; and the share by which what is read may differ from the extent, for what is foreign or lost."""
 
 MINIMUM = 4
 """Accesses of a stream, below which only a whole file read at once has a name."""
