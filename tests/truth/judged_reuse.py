@@ -22,4 +22,6 @@ def judge(reads: Reads, *, seen: float = 1.0) -> tuple[Verdicts, int]:
     with Samples(files, number, 1, shift=12, window_ns=10**9, limits=ReuseLimits()) as samples:
         samples.feed(runs_of(reads))
         samples.finish()
-        return decide(samples.evidence(), samples.uses, block=PAGE, seen=seen), number
+        count, octets = np.bincount(reads.file), np.bincount(reads.file, reads.size)
+        access = np.r_[octets / np.maximum(count, 1), octets.sum() / len(reads)]
+        return decide(samples.evidence(), samples.uses, block=PAGE, seen=seen, access=access), number

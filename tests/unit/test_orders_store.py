@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from tests.unit.recordings import MS, T0, Recording
 
 from stepwell.analysis import classify
 from stepwell.analysis.orders import Order, directory_ordered, orders
-from stepwell.analysis.orders.groups import groups
-from stepwell.analysis.orders.visits import Visits
+from stepwell.analysis.orders.groups import groups, named
+from stepwell.analysis.orders.visits import Files, Visits
+from stepwell.analysis.thresholds import orders as limits
 from stepwell.store import Store
 from stepwell.trace.definition import EXEC, OPEN, THREAD, Op
 
@@ -209,6 +211,31 @@ def test_processes_that_belong_together() -> None:
     nothing = np.zeros(len(each), np.int64)
     found = groups(readers, Visits(reader_of, reader_of, file, nothing, nothing, nothing))
     assert found == {1: 1, 2: 2, 3: 2, 4: 4, 5: 5, 6: 5, 7: 7, 8: 8, 9: 9, 10: 10, 11: 10}
+
+
+def test_commands_that_differ_in_the_files_they_name_belong_together_below_one_parent() -> None:
+    def reader(number: int, ppid: int, comm: str, command: str) -> dict[str, object]:
+        return {"reader": number, "pid": 100 + number, "ppid": ppid, "comm": comm, "command": command}
+
+    cut = "cat " + " ".join(["d/a"] * 600)
+    readers = [
+        reader(1, 9, "xargs", "xargs cat"),
+        reader(2, 9, "xargs", "xargs cat"),  # the second epoch
+        reader(3, 101, "cat", "cat d/a d/b"),
+        reader(4, 102, "cat", "cat d/b d/a"),
+        reader(5, 102, "cat", (cut + " d/unfinish")[: limits.COMMAND]),
+        reader(6, 102, "cat", "cat -n d/b d/a"),
+        reader(7, 102, "cat", "cat d/elsewhere"),
+        reader(8, 1, "cat", "cat d/a"),
+    ]
+    files = Files("/d", "ext4", np.arange(2), pa.array(["/d/a", "/d/b"]), *(np.zeros(2, np.int64),) * 2, None)
+    each = [(number, file) for number in (3, 4, 5, 6, 7, 8) for file in (0, 1)]
+    reader_of, file = (np.array(column) for column in zip(*each, strict=True))
+    nothing = np.zeros(len(each), np.int64)
+    names = named(readers, [files])
+    assert names == {"a", "b"}
+    found = groups(readers, Visits(reader_of, reader_of, file, nothing, nothing, nothing), names)
+    assert found == {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 6, 7: 7, 8: 8}
 
 
 @pytest.mark.parametrize(("step", "pattern"), [(1, "directory-ordered"), (19, "whole-file")])

@@ -145,22 +145,49 @@ def test_disorder_foreign_accesses_and_wide_holes_do_not_hide_which_way_a_file_i
     assert names(verdicts) == ["sequential", "sequential", "backward", "random"]
 
 
-def test_tiles_that_cover_an_array_are_strided_whatever_disturbs_them() -> None:
-    across, high, down, piece = 11, 23, 3, 65_536
-    row = across * piece
-    offsets = [
-        (tile * high + line) * row + column * piece
-        for tile in range(down)
-        for column in range(across)
-        for line in range(high)
-    ]
-    tiles = Series.of(offsets, piece)
-    rngs = [np.random.default_rng(seed) for seed in range(23)]
-    made = [[tiles], [thinned(rng, tiles, 0.1) for rng in rngs], [disturbed(rng, tiles, 0.1) for rng in rngs]]
-    for series in made:
-        _, verdicts = judge(series)
+def tiles(across: int, high: int, down: int, piece: int) -> Series:
+    """Return the reading of an array, all of it, by tiles whose rows are a request each."""
+    band, column, line = np.meshgrid(np.arange(down), np.arange(across), np.arange(high), indexing="ij")
+    return Series.of(((band * high + line) * across + column).ravel() * piece, piece)
+
+
+@pytest.mark.parametrize(("across", "high", "down"), [(11, 23, 3), (7, 2, 53), (13, 3, 29), (97, 5, 7)])
+def test_tiles_that_cover_an_array_are_strided_whatever_disturbs_them(across: int, high: int, down: int) -> None:
+    series, rngs = tiles(across, high, down, 65_536), [np.random.default_rng(seed) for seed in range(23)]
+    made = [[series], [thinned(rng, series, 0.1) for rng in rngs], [disturbed(rng, series, 0.1) for rng in rngs]]
+    for some_series in made:
+        _, verdicts = judge(some_series)
         assert set(names(verdicts)) == {"strided"}
-        assert set(verdicts["stride"].tolist()) == {row}
+        assert set(verdicts["stride"].tolist()) == {across * 65_536}
+
+
+@given(
+    across=st.integers(5, 67),
+    high=st.integers(2, 23),
+    down=st.integers(3, 13),
+    piece=st.sampled_from([512, 4096, 65536]),
+)
+@settings(max_examples=61, deadline=None)
+def test_tiles_of_any_shape_are_strided_and_one_band_of_two_or_three_rows_is_readers_by_turns(
+    across: int, high: int, down: int, piece: int
+) -> None:
+    _, verdicts = judge([tiles(across, high, down, piece), tiles(across + 13, 2 + high % 2, 1, piece)])
+    assert names(verdicts)[0] == "strided"
+    assert verdicts["stride"][0] == across * piece
+    assert names(verdicts)[1] in ("sequential", "whole-file")
+
+
+def test_a_directory_at_the_end_that_is_read_before_one_large_request_is_a_header() -> None:
+    directory = 55_312_592 + np.arange(19) * 4096
+    series = Series.of(np.r_[0, directory, 208], np.r_[4096, np.full(19, 4096), 55_312_384])
+    _, verdicts = judge([series])
+    assert names(verdicts) == ["header-then-body"]
+
+
+def test_a_look_ahead_at_every_part_of_what_is_read_along_makes_no_rows() -> None:
+    parts = [np.r_[(part + 1) * 32, np.arange(part * 32 + 1, (part + 1) * 32)] for part in range(13)]
+    _, verdicts = judge([Series.of(np.r_[0, np.concatenate(parts)] * 65_536, 65_536)])
+    assert names(verdicts) == ["sequential"]
 
 
 def test_windows_that_overlap_are_no_passes_over_a_whole_file() -> None:

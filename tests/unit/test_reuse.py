@@ -95,6 +95,24 @@ def test_classes_of_reuse_are_known_again(word: str, noise: float) -> None:
     assert len(wrong) <= (0.01 if noise < 0.1 else 0.05) * number, wrong
 
 
+def test_places_drawn_from_a_bell_curve_are_popular_and_even_ones_are_not() -> None:
+    rng = np.random.default_rng(19)
+    bell, even = rng.normal(8191, 1_201, 12_289).astype(np.int64), rng.integers(0, 4_999, 12_289)
+    assert (verdict(bell).reuse, verdict(even).reuse) == ("popularity-skewed", "unknown")
+
+
+def test_blocks_that_one_request_reads_together_say_no_more_of_evenness_than_one() -> None:
+    told = dict.fromkeys((0, 4 * 4096), 0)
+    for seed in range(97):
+        requests = np.random.default_rng(seed).integers(0, 64, 95)
+        with sampled([runs_of((requests[:, None] * 4 + np.arange(4)).ravel())]) as samples:
+            for size in told:
+                found = decide(samples.evidence(), samples.uses, block=4096, access=size).of(1)
+                told[size] += found.reuse != "unknown"
+    few, many = told[4 * 4096], told[0]
+    assert few <= 0.04 * 97 < 0.08 * 97 <= many
+
+
 def test_a_loop_has_its_period_and_small_reads_of_a_block_are_one_use() -> None:
     with sampled([reads(np.tile(np.arange(8 * 101) * 512, 3), 512)]) as samples:
         found = decide(samples.evidence(), samples.uses, block=4096).of(0)

@@ -475,8 +475,10 @@ static void add_one(struct sw_heads *s, uint64_t offset, uint64_t size, int64_t 
 	uint32_t i;
 
 	step = place(s, offset, size, mapped, limits, &i);
-	if (step != SW_JUMP && offset != s->last_end)
+	if (step != SW_JUMP && offset != s->last_end) {
+		s->evidence.hopped += 1;
 		tally(&s->evidence.hops, (int64_t)(offset - s->last_end), 1);
+	}
 	s->last_end = offset + size;
 	credit(s, step, 1, size, ns, 0);
 	sample(s, offset, 0, 1);

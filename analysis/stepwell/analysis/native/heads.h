@@ -71,13 +71,14 @@ struct sw_evidence {
 	uint64_t turns; /* that go the other way than the one before */
 	uint64_t long_chains; /* of at least `proven` accesses */
 	uint64_t rows; /* strided steps of a head that had read on without a hole before */
+	uint64_t hopped; /* accesses that a head foretold and that do not begin where the last one in time ended */
 	uint64_t chains[SW_CHAINS];
 	uint64_t chain_accesses[SW_CHAINS];
 	uint64_t chain_bytes[SW_CHAINS];
 	struct sw_top strides;
 	struct sw_top holes; /* distances over holes, from start to start */
 	struct sw_top jumps; /* distances from one jump to the next */
-	struct sw_top hops; /* from the end of an access to the start of the next one in time, where a head foretold that */
+	struct sw_top hops; /* of these, how far from there */
 	struct sw_top requests;
 	/* The first accesses. */
 	uint64_t early;

@@ -35,7 +35,8 @@ def orders(store: Queryable, trace: int) -> tuple[Order, ...]:
         return ()
     visits = load_visits(store, trace)
     readers = rows(store, queries.READERS, trace)
-    group = groups(readers, visits, named(readers, datasets))
+    reading = set(distinct(visits.reader).tolist())
+    group = groups(readers, visits, named([row for row in readers if row["reader"] in reading], datasets))
     commands = {row["reader"]: str(row["command"]) for row in readers}
     found = []
     for files in datasets:

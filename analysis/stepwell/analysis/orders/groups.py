@@ -38,9 +38,9 @@ def groups(readers: list[Row], visits: Visits, names: frozenset[str] = frozenset
 
     Together are processes with one command line, which forked workers inherit; children of one parent (or of parents
     that are together) with one name and command lines that differ in numbers only, such as ranks (`torchrun`) and
-    Python's spawned workers, or only in which files of datasets they name and in what order; and those
-    of one parent and name that share the files among them (`find -exec`, `xargs`), rather than each reading the same
-    ones, as programs of a script do.
+    Python's spawned workers, or only in which files of datasets they name and in what order; and those of one parent
+    and name that share the files among them (`find -exec`, `xargs`), rather than each reading the same ones, as
+    programs of a script do.
 
     Args:
         readers: reader, pid, ppid, comm and command of each, in the order of their start.
@@ -64,15 +64,14 @@ def groups(readers: list[Row], visits: Visits, names: frozenset[str] = frozenset
     latest: dict[int, int] = {}  # reader by pid: pids are used again
     for row in readers:
         reader, command = row["reader"], row["command"]
-        if command:
-            join(reader, first.setdefault((command,), reader))
+        keys: list[Key] = [(command,)] if command else []
         if row["ppid"] > 1:
             parent = latest.get(row["ppid"], -row["ppid"])
-            family = (find(parent) if parent >= 0 else parent, row["comm"])
-            join(reader, first.setdefault((*family, _NUMBER.sub("0", command)), reader))
-            if (nameless := _nameless(command, names)) is not None:
-                join(reader, first.setdefault((*family, nameless), reader))
+            family = (find(parent) if parent in leader else parent, row["comm"])
+            keys += [(*family, _NUMBER.sub("0", command)), *((*family, kept) for kept in _nameless(command, names))]
             siblings.setdefault(family, []).append(reader)
+        for key in keys:
+            join(reader, first.setdefault(key, reader))
         latest[row["pid"]] = reader
     for members in siblings.values():
         ordered = np.sort(np.array(members))
@@ -86,13 +85,13 @@ def _last(word: str) -> str:
     return word.rsplit("/", 1)[-1]
 
 
-def _nameless(command: str, names: frozenset[str]) -> tuple[str, ...] | None:
-    """Return the words of a command line that name no file; None where none names one."""
+def _nameless(command: str, names: frozenset[str]) -> list[tuple[str, ...]]:
+    """Return the words of a command line that name no file; nothing where none names one."""
     words = command.split()
     if len(command) >= limits.COMMAND:
         words.pop()  # perhaps only the beginning of a name
     kept = tuple(word for word in words if _last(word) not in names)
-    return kept if len(kept) < len(words) else None
+    return [kept] if len(kept) < len(words) else []
 
 
 def _apart(leaders: Ints, members: Ints, visits: Visits) -> bool:

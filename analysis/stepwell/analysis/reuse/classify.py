@@ -124,21 +124,29 @@ class Reuse:
         """Return the verdicts on files, datasets and the workload; after `finish`."""
         subjects = self._subjects
         data = np.any(subjects.table["samples"] == subjects.everything, axis=1)
-        of_files = subjects.files["size"].to_numpy().astype(np.int64)
         dataset = subjects.table["samples"][:, 1]
-        sizes = np.zeros(subjects.alone + len(subjects.datasets) + 1, np.int64)
-        sizes[: subjects.alone] = of_files[: subjects.alone]
-        inside = dataset != NO_SAMPLE
-        np.add.at(sizes, dataset[inside], of_files[inside])
-        sizes[subjects.everything] = of_files[data].sum()
+        sizes, octets, accesses = (self._sums(name, data) for name in ("size", "bytes", "accesses"))
         verdicts = decide(
-            self._samples.evidence(), self._samples.uses, block=subjects.block, seen=subjects.seen, size=sizes
-        )
+            self._samples.evidence(), self._samples.uses, block=subjects.block, seen=subjects.seen, size=sizes,
+            access=octets / np.maximum(accesses, 1),
+        )  # fmt: skip
         _as_datasets(verdicts, dataset[: subjects.alone])
         wholes = {("dataset", name): number for number, name in enumerate(subjects.datasets, subjects.alone)}
         return Reused(
             verdicts, subjects.table["id"][: subjects.alone], wholes | {("workload", ""): subjects.everything}
         )
+
+    def _sums(self, name: str, data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return a figure of files for each sample: of a file, of those of a dataset, of all with data."""
+        subjects = self._subjects
+        dataset, of_files = subjects.table["samples"][:, 1], subjects.files[name].to_numpy()
+        of_files = of_files.astype(np.int64 if name == "size" else np.float64)
+        sums = np.zeros(subjects.alone + len(subjects.datasets) + 1, of_files.dtype)
+        sums[: subjects.alone] = of_files[: subjects.alone]
+        inside = dataset != NO_SAMPLE
+        np.add.at(sums, dataset[inside], of_files[inside])
+        sums[subjects.everything] = of_files[data].sum()
+        return sums
 
     def curves(self) -> tuple[CacheCurve, ...]:
         """Return the curves of all datasets and, last, of everything together; after `finish`."""

@@ -113,7 +113,9 @@ class Verdicts:
         return said
 
 
-def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: float = 1.0, size: Any = 0) -> Verdicts:
+def decide(
+    found: Evidence, uses: Callable[[int], Any], *, block: int, seen: float = 1.0, size: Any = 0, access: Any = 0
+) -> Verdicts:
     """Return the verdicts on samples.
 
     Args:
@@ -122,7 +124,9 @@ def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: flo
         block: bytes in a block.
         seen: share of accesses that were not lost.
         size: bytes of the file, or of all files of a dataset, for each sample; 0 when unknown.
+        access: mean bytes of an access, for each sample; 0 when unknown.
     """
+    together = np.broadcast_to(np.maximum(np.asarray(access) / block, 1.0), found.shape)
     some = found["blocks"] > 0
     blocks = np.where(some, found["blocks"], 1)
     total = np.where(some, found["uses"], 1)
@@ -142,12 +146,12 @@ def decide(found: Evidence, uses: Callable[[int], Any], *, block: int, seen: flo
     once = some & (again <= limits.ONCE)
     bursty = enough & (gaps < limits.BURSTY)
     # Less skewed popularity shows by its certainty, where the uses of a block are independent of each other.
-    chance = np.sqrt((2 + 1 / mean) / blocks)
+    chance = np.sqrt((2 + 1 / mean) * together / blocks)
     slightly = (spread >= limits.SLIGHTLY) & (spread - 1 >= limits.CERTAIN * chance) & (vary >= limits.INDEPENDENT)
     varied = some & ~once & ~bursty & enough & ((spread >= limits.SKEWED) | slightly)
     few_hot = _each(varied, lambda number: _few_hot(uses(number)))
     looping = ~bursty & (spread <= limits.EVEN) & (mean >= 1.5)
-    loops = np.where(enough & ~bursty, in_loops(found, vary) / total, 0)
+    loops = np.where(enough & ~bursty, in_loops(found, vary, together) / total, 0)
     repeating = loops >= 1 - limits.MOSTLY
     # What is popular has a tail of what was asked for once: there that is no other thing.
     mostly = some & (read_once > limits.MOSTLY) & (bursty | few_hot | (loops > 0) | (spread < limits.SKEWED))

@@ -31,12 +31,16 @@ def evenness(blocks: Floats, uses: Floats, squared: Floats, least: int) -> Float
     return ratio
 
 
-def bound_of_even(blocks: Floats) -> Floats:
+def bound_of_even(blocks: Floats, together: Floats) -> Floats:
     """Return up to which evenness an order must have made it: where blocks are few, chance gives a low one, too.
 
     The variance of n counts by chance, over what is expected of it, has a standard deviation of about sqrt(2 / n).
+
+    Args:
+        blocks: how many.
+        together: blocks that an access reads at once: they are used alike, and say no more than one.
     """
-    bound: Floats = np.minimum(limits.EVEN, 1 - limits.Z * np.sqrt(2 / np.maximum(blocks, 1)))
+    bound: Floats = np.clip(1 - limits.Z * np.sqrt(2 * together / np.maximum(blocks, 1)), 0, limits.EVEN)
     return bound
 
 
@@ -62,12 +66,13 @@ def uses_again(found: Evidence) -> Floats:
     return uses
 
 
-def in_loops(found: Evidence, vary: Floats) -> Floats:
+def in_loops(found: Evidence, vary: Floats, together: Floats) -> Floats:
     """Return the uses by loops over a part of the blocks: those used again, or at least those of several uses."""
     once, several = found["once"], found["timed"]
     again, uses = found["blocks"] - once, found["uses"] - once
-    even = evenness(again, uses, found["uses_squared"] - once, 2) <= bound_of_even(again)
-    even_several = evenness(several, found["timed_uses"], found["timed_squared"], 3) <= bound_of_even(several)
+    even = evenness(again, uses, found["uses_squared"] - once, 2) <= bound_of_even(again, together)
+    spread = evenness(several, found["timed_uses"], found["timed_squared"], 3)
+    even_several = spread <= bound_of_even(several, together)
     return np.select(
         [(again >= limits.MINIMUM_BLOCKS) & even,
          (several >= limits.MINIMUM_BLOCKS) & (even_several | (vary < limits.STEADY))],

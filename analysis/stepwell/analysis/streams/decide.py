@@ -185,8 +185,8 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     nested = (length > 1.5) & (length <= limits.STRETCH)
     regular_starts = strided * true_strided + _f(evidence["jump_count"].sum(axis=1))
     by_rows = nested & (_ratio(regular_starts, starts) >= limits.MAJORITY) & _throughout(evidence, _STRIDED)
-    # The stretches are between the regular jumps of their own head, not of another one beside.
-    by_rows &= _f(evidence["rows"]) >= limits.ROWS * strided
+    # The stretches are between the regular jumps of their own head or of heads in turns, not of another one beside.
+    by_rows &= (_f(evidence["rows"]) >= limits.ROWS * strided) | (_f(evidence["hopped"]) >= limits.ROWS * accesses)
     by_back = nested & (_ratio(backward * true_backward, starts) >= limits.MAJORITY) & _throughout(evidence, _BACKWARD)
     by_back |= falling_on & (accesses <= limits.STRETCH * (backward + steps[:, _JUMP]))
     uneven = _f(evidence["stride_count"].sum(axis=1)) < limits.MAJORITY * strided
@@ -259,12 +259,12 @@ def _tiles(evidence: Evidence) -> tuple[Bools, Floats]:
     band = row - hop[place, last]
     told = down[place, first] + back[place, last]
     extent = np.maximum(_f(evidence["high"]) - _f(evidence["low"]), 1)
-    rows_of = np.rint(band / np.maximum(row, 1))
     found = (
         (down[place, first] > 0)
         & (back[place, last] > 0)
         & (told >= limits.TILED * _f(evidence["accesses"]))
-        & (np.abs(rows_of * row - band) <= request)
+        & (band % np.maximum(row, 1) == 0)
+        & (row >= limits.ACROSS * request)
         & (extent >= limits.BANDS * band)
         & (np.abs(_f(evidence["bytes"]) / extent - 1) <= limits.COVERED)
     )
@@ -430,8 +430,16 @@ def _header(
         & (before + length == evidence["accesses"])
         & (length >= np.maximum(2 * before, limits.MINIMUM))
     )
+    # However many they are, nothing comes after the body.
+    probed = (
+        (before >= 1)
+        & (before <= limits.HEADER_ACCESSES**2)
+        & (before + length == evidence["accesses"])
+        & (before_bytes * limits.HEADER_SMALLER <= before * request)
+        & (edge | ~there).all(axis=1)
+    )
     long = (pattern == SEQUENTIAL) & (evidence["accesses"] > 2 * EARLY)
     one = (body >= limits.BODY * total) & ((pattern == SEQUENTIAL) | (length < limits.MINIMUM))
-    found = ~np.isin(evidence["op"], (Op.WRITE, Op.MMAP)) & ((led & (one | long)) | ((apart | alike) & one))
+    found = ~np.isin(evidence["op"], (Op.WRITE, Op.MMAP)) & ((led & (one | long)) | ((apart | alike | probed) & one))
     sure = np.where(long, certain, wilson(_ratio(body, total), np.maximum(_f(evidence["accesses"]), 16)))
     return np.where(found, HEADER_THEN_BODY, pattern), np.where(found, sure, certain)

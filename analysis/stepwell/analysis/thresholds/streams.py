@@ -71,15 +71,16 @@ STRETCH = 64
 
 ROWS = 0.5
 """Share of steps at one distance that come after a stretch, for stretches to be rows of what is read at that
-distance: all do, but for those that foreign accesses break."""
+distance; or of accesses that are another head's turn.  All do or are, but for what foreign accesses break."""
 
 DENSE = 0.5
 """Share of the distance between rows. Rows that touch more than they leave out are a sequential stream with holes."""
 
-TILED, BANDS, COVERED = 0.45, 2.5, 0.25
-"""Of tiles that cover an array: share of accesses that go on in the tile before, in the same row (all but those at the
-left edge, and a tenth of foreign ones breaks a fifth); bands of tiles one below the other, fewer of which may be
-readers by turns; and the share by which what is read may differ from the extent, for what is foreign or lost."""
+TILED, ACROSS, BANDS, COVERED = 0.45, 3, 2.5, 0.25
+"""Of tiles that cover an array: share of accesses that come after the row above or, at the top, after the last row of
+the tile before (all but those at the left edge, and a tenth of foreign ones breaks a fifth); tiles beside each other,
+fewer of which may be two buffers by turns; bands of tiles one below the other, fewer of which may be readers by turns;
+and the share by which what is read may differ from the extent, for what is foreign or lost."""
 
 MINIMUM = 4
 """Accesses of a stream, below which only a whole file read at once has a name."""
