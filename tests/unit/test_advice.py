@@ -338,6 +338,16 @@ def test_no_deeper_queue_where_the_storage_has_shown_its_limit(recording: Record
     assert queueing(lone_reader(recording, files=7), 2.0, **limit) == []
 
 
+@pytest.mark.parametrize(("direct", "unbuffered"), [(True, True), (False, False)])
+def test_what_queues_bring_into_the_page_cache_is_not_known(
+    recording: Recording, direct: bool, unbuffered: bool
+) -> None:
+    found = lone_reader(recording)
+    (team,), (storage,) = found.waits.teams, found.waits.storages
+    use = replace(team.uses[0], asynchronous=COUNT, accesses=COUNT, waited=97, fetched=0, direct=direct)
+    assert Matter(found, team, use, storage).unbuffered is unbuffered
+
+
 def test_a_queue_that_never_fills_is_no_deeper_one(recording: Recording) -> None:
     (finding,) = queueing(lone_reader(recording, files=7), 7.0, held_up=True)
     assert finding.kind == "submission"

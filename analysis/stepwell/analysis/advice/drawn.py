@@ -51,7 +51,9 @@ class Matter:
     def unbuffered(self) -> bool:
         """Whether what is fetched is what is asked for: nothing goes through the page cache."""
         bare = self.use.direct or self.facts.waits.seen
-        return bare and self.use.fetched == 0 and self.use.waited + self.use.asynchronous > 0
+        # What asynchronous accesses put into the page cache is not known.
+        queued = 2 * self.use.asynchronous > self.use.accesses
+        return bare and self.use.fetched == 0 and (self.use.direct if queued else self.use.waited > 0)
 
 
 def does(team: Team, verb: str) -> str:

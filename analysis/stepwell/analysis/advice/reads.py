@@ -117,6 +117,8 @@ def queue_depth(matter: Matter) -> Finding | None:
     team, use, storage = matter.team, matter.use, matter.storage
     if storage is None or storage.scales is False or storage.throttle or 2 * use.asynchronous <= use.accesses:
         return None
+    if use.files == 1 and matter.along and not matter.unbuffered:
+        return None  # as above
     now = gains.at_once(team, use, storage)
     more = gains.wanted(now, use, storage)
     if more < bounds.LEAST_GROWTH * now:
