@@ -52,12 +52,12 @@ def _judged(bench: _Bench, title: str, cases: list[Case]) -> Iterator[Table]:
             skipped.rows[case.name] = {"why": str(reason)}
             continue
         for claim, said, source in answers:
-            right = _right(claim, said.verdict)
-            word = "right" if right else "unknown" if said.verdict in ("unknown", "") else "wrong"
+            agreed = right(claim, said.verdict)
+            word = "right" if agreed else "unknown" if said.verdict in ("unknown", "") else "wrong"
             counts["verdicts"] += 1
             counts[word] += 1
             counts["wrong but confident"] += word == "wrong" and said.confidence >= CONFIDENT
-            if not right:
+            if not agreed:
                 row: dict[str, Figure] = {"said": said.verdict, "confidence": said.confidence}
                 key = f"{case.name} ({source}): {claim.subject} {claim.op} {claim.what}"
                 misses.rows[key] = row | {"true": " or ".join(sorted(claim.right))}
@@ -68,7 +68,8 @@ def _judged(bench: _Bench, title: str, cases: list[Case]) -> Iterator[Table]:
     yield from (table for table in (misses, skipped) if table.rows)
 
 
-def _right(claim: Claim, said: str) -> bool:
+def right(claim: Claim, said: str) -> bool:
+    """Tell whether what was said is what is true; of a stride, nearly."""
     if claim.what != "stride":
         return said in claim.right
     return any(said not in ("", "None") and abs(int(said) - int(true)) <= NEAR * abs(int(true)) for true in claim.right)
@@ -113,7 +114,7 @@ class _Bench:
         report = json.loads(self._run([*self._stepwell("report"), "-o", "json"]))
         order: dict[str, Any] = max(report["orders"], key=lambda order: order["visits"], default={})
         for claim in case.claims:
-            found = _of_order(order, claim.what) if claim.subject == ORDER else _of_rows(report["patterns"], claim)
+            found = _of_order(order, claim.what) if claim.subject == ORDER else commonest(report["patterns"], claim)
             yield claim, found
 
     def _stepwell(self, command: str) -> list[str]:
@@ -130,7 +131,7 @@ class _Bench:
         return done.stdout
 
 
-def _of_rows(rows: list[dict[str, Any]], claim: Claim) -> Said:
+def commonest(rows: list[dict[str, Any]], claim: Claim) -> Said:
     """Return the verdict on the dataset or file with the most bytes, or the commonest of several files."""
     scope = "dataset" if claim.subject == DATASET else "file"
     of = [row for row in rows if row["scope"] == scope]
