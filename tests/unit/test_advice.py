@@ -16,6 +16,7 @@ from tests.unit.test_waits import BYTES_S, COUNT, LATENCY_NS, fetches, workers
 
 from stepwell.analysis.advice import Cache, Facts, Finding, Order, Span, advise, facts, gains, headline
 from stepwell.analysis.advice.drawn import Matter
+from stepwell.analysis.advice.reads import read_ahead
 from stepwell.analysis.orders import orders
 from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.subject import called
@@ -44,12 +45,14 @@ def one(found: Facts, kind: str) -> Finding:
     return finding
 
 
-def lone_reader(recording: Recording, work_ns: int = 0, files: int = 1) -> Facts:
+def lone_reader(
+    recording: Recording, work_ns: int = 0, files: int = 1, comm: bytes = b"cat", latency_ns: int = LATENCY_NS
+) -> Facts:
     at = 0
     for number in range(1, files + 1):
         recording.open(number, b"/data/set/%d" % number, size=131_072)
-        at = fetches(recording, number, begin=at, count=COUNT // files, work_ns=work_ns)
-    recording.thread(1, end=at, cpu=COUNT // files * files * work_ns)
+        at = fetches(recording, number, begin=at, count=COUNT // files, work_ns=work_ns, latency_ns=latency_ns)
+    recording.thread(1, comm, end=at, cpu=COUNT // files * files * work_ns)
     return known(recording, at)
 
 
@@ -60,13 +63,30 @@ def test_a_lone_reader_is_told_how_many_would_keep_the_storage_busy(recording: R
     per_reader = storage.mean_bytes * 1e9 / storage.mean_ns
     (proposed,) = (given.value for given in finding.inputs if given.name == "concurrency proposed")
     assert BYTES_S / per_reader <= proposed < 2 * BYTES_S / per_reader
-    assert f"num_workers={proposed:.0f}" in finding.setting
+    assert finding.setting == f"{proposed:.0f} reading processes or threads instead of 1"
     assert "its limit was not seen; `stepwell bench /data/set` measures it" in finding.sentence
     # At least the waiting overlaps, up to the rate of one fetch; at most, all does.
     assert 1 < finding.speedup.low <= BYTES_S / per_reader * 1.01
     assert finding.speedup.high == pytest.approx(proposed, rel=0.01)
     (team,) = found.waits.teams
     assert "waits 100 % of its time for 7 files" in headline(found, advise(found), team)
+
+
+@pytest.mark.parametrize(
+    ("comm", "files", "end"),
+    [
+        (b"python3", 7, "ThreadPoolExecutor({})"),
+        (b"python3", 1, "ThreadPoolExecutor({})"),
+        (b"sqlite3", 7, "instead of 1"),
+        (b"sqlite3", 1, "as far as no read depends on what the one before brought"),
+    ],
+)
+def test_how_more_readers_are_had_is_told_in_the_words_of_the_program(
+    recording: Recording, comm: bytes, files: int, end: str
+) -> None:
+    finding = one(lone_reader(recording, files=files, comm=comm), "concurrency")
+    (proposed,) = (given.value for given in finding.inputs if given.name == "concurrency proposed")
+    assert finding.setting.endswith(end.format(f"{proposed:.0f}"))
 
 
 def test_larger_reads_are_predicted_by_the_model(recording: Recording) -> None:
@@ -243,15 +263,47 @@ def test_an_order_is_that_of_who_reads_at_least_half_of_the_files(
     assert replace(found, orders=(order,)).order("/data/set", readers) == (order if is_its_own else None)
 
 
+def read_as(pattern: str, op: str = "read") -> Pattern:
+    return Pattern(
+        scope="dataset", subject="/data/set", path="/data/set", op=op, pattern=pattern, stride=None,
+        request_size=4096, reuse="unknown", reuse_period=None, confidence=1.0, accesses=COUNT, bytes=1, evidence={},
+    )  # fmt: skip
+
+
+def test_who_reads_a_file_backwards_is_to_have_it_fetched_ahead_not_to_be_two(recording: Recording) -> None:
+    found = lone_reader(recording)
+    assert "concurrency" in kinds(found)
+    found = replace(found, patterns=(read_as("backward"),))
+    assert "concurrency" not in kinds(found)
+    finding = one(found, "prefetch")
+    assert "the file is read backwards" in finding.sentence
+    assert finding.setting.startswith("posix_fadvise(fd, offset - ")
+
+
+@pytest.mark.parametrize(("latency_ns", "advised"), [(LATENCY_NS, True), (0, False)])
+def test_no_read_ahead_hides_a_latency_that_is_not_there(
+    recording: Recording, latency_ns: int, *, advised: bool
+) -> None:
+    found = replace(lone_reader(recording, latency_ns=latency_ns), patterns=(read_as("sequential"),))
+    (team,), (storage,) = found.waits.teams, found.waits.storages
+    some = replace(team.uses[0], waited=COUNT - 1)
+    assert (read_ahead(Matter(found, team, some, storage)) is not None) == advised
+
+
+@pytest.mark.parametrize(("request_size", "along"), [(4096, False), (65_536, True)])
+def test_short_stretches_between_jumps_are_no_reading_along(
+    recording: Recording, request_size: int, *, along: bool
+) -> None:
+    found = lone_reader(recording)
+    (team,) = found.waits.teams
+    use = replace(team.uses[0], request=request_size, consecutive=0.9)
+    found = replace(found, patterns=(read_as("mixed"),))
+    assert Matter(found, team, use, None).along == along
+
+
 def test_the_verdict_on_mapped_reading_is_none_on_reads(recording: Recording) -> None:
     found = lone_reader(recording)
-    verdicts = tuple(
-        Pattern(
-            scope="dataset", subject="/data/set", path="/data/set", op=op, pattern=pattern, stride=None,
-            request_size=4096, reuse="unknown", reuse_period=None, confidence=1.0, accesses=COUNT, bytes=1, evidence={},
-        )
-        for op, pattern in (("read", "random"), ("mmap", "sequential"))
-    )  # fmt: skip
+    verdicts = tuple(read_as(pattern, op) for op, pattern in (("read", "random"), ("mmap", "sequential")))
     for rows in (verdicts, verdicts[::-1]):
         about = replace(found, patterns=rows)
         (team,) = about.waits.teams

@@ -140,3 +140,4 @@ def test_a_burst_and_then_one_rate_is_a_quota() -> None:
     assert throttle(fetches, octets[10:].repeat(2)[:256], busy, SLICE_NS) is None
     assert throttle(fetches, octets * rng.lognormal(0, 0.5, 256), busy, SLICE_NS) is None
     assert throttle(fetches, octets, busy * 0.1, SLICE_NS) is None
+    assert throttle(fetches, octets, busy / 3, SLICE_NS // 3) is None  # less than a second tells no quota

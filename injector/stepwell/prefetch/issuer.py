@@ -52,7 +52,8 @@ class Issuer:
         """Begin to use a root, and find out what is mounted there."""
         if root not in self._roots:
             self._roots[root] = self._pool.root(root)
-            self._questions.put((root, ""))
+        # Told again, its mount may have been set otherwise.
+        self._questions.put((root, ""))
 
     def list_directory(self, root: str, path: str) -> None:
         """Ask for the names in a directory below a root."""

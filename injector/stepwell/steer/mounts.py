@@ -59,6 +59,7 @@ class MountTuning:
             planned: settings of a plan; their mounts are set so at once, and not tried any further.
         """
         self.told: list[str] = []
+        self.changes = 0
         self.settings: list[Setting] = []
         self._notes = notes
         self._mounts: dict[str, Mount | None] = {}
@@ -240,6 +241,7 @@ class MountTuning:
             fits = fits and not (choice.saves_bytes and dense(replace(reading, bytes=octets)))
             otherwise = 0 if fits else otherwise + 1
         tuned.restore()
+        self.changes += 1
         self._say(tuned.mount, "set back, as it was read in another way, or so much of it that whole blocks pay")
 
     def _moment(self, tuned: Tuned) -> Moment:
@@ -251,8 +253,10 @@ class MountTuning:
         if wanted and not tuned.changed:
             self._touched = True
             tuned.apply(choice.values)
+            self.changes += 1
         elif tuned.changed and not wanted:
             tuned.restore()
+            self.changes += 1
 
     def _say(self, mount: Mount, what: str) -> None:
         self.told.append(f"mount {mount.point}: {what}")

@@ -91,6 +91,7 @@ class Session:
         self._waits = Waits()
         self._tuning = Tuning(plan.budget)
         self._mounts = mounts
+        self._changes = 0
         self._roots: dict[str, Root] = {}
         self._looks = 0
         self._tell([Mode(act=self._turns.acting), *messages(plan), *map(Root, roots)])
@@ -145,7 +146,9 @@ class Session:
             self._turns.step(*self._last)
         if self._mounts:
             self._mounts.see(told, now_ns, meter.octets, acting=acting)
-        if self._tuning.step(*self._last, acting=acting and not trying):
+        changes = self._mounts.changes if self._mounts else 0
+        changed, self._changes = changes != self._changes, changes
+        if self._tuning.step(*self._last, acting=acting and not trying) or changed:
             self._tell(list(self._roots.values()))
         self._tell(told)
         if self._turns.acting is not acting:

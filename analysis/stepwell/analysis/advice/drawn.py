@@ -8,6 +8,7 @@ from stepwell.analysis.advice import gains
 from stepwell.analysis.advice.model import Facts, Finding, Input, Span
 from stepwell.analysis.patterns import Pattern
 from stepwell.analysis.thresholds import advice as bounds
+from stepwell.analysis.thresholds import waits as limits
 from stepwell.analysis.waits.model import Storage, Team, Use
 from stepwell.trace.format import duration, percent
 
@@ -45,7 +46,14 @@ class Matter:
         """Whether reading goes along the files: by its verdict, otherwise by its runs."""
         if self.pattern and self.pattern.pattern not in {"unknown", "mixed"}:
             return self.pattern.pattern in ALONG
-        return self.use.consecutive >= bounds.CONSECUTIVE
+        # What follows on has to be as long as what is read ahead, or that brings what nobody asks for.
+        chain = self.use.request / max(1.0 - self.use.consecutive, 1e-9)
+        return self.use.consecutive >= bounds.CONSECUTIVE and chain >= limits.READ_AHEAD
+
+    @property
+    def backward(self) -> bool:
+        """Whether files are read from their end to their beginning."""
+        return self.pattern is not None and self.pattern.pattern == "backward"
 
     @property
     def unbuffered(self) -> bool:

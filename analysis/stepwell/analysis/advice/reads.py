@@ -44,6 +44,8 @@ def read_ahead(matter: Matter) -> Finding | None:
     now = min(max(storage.mean_bytes, float(limits.PAGE)), float(limits.READ_AHEAD))
     if use.waited == use.accesses and storage.mean_bytes <= 1.25 * use.request <= limits.READ_AHEAD:
         return _read_ahead_off(matter)
+    if gains.trips(storage)[1].latency_ns < limits.ASLEEP_NS:
+        return None  # its bytes, not its latency, are what takes time
     then = max(gains.enough_bytes(storage), int(bounds.LEAST_GROWTH * limits.READ_AHEAD))
     left = gains.larger(storage, now, max(now, _within_files(use, then)))
     return finding(
@@ -84,7 +86,7 @@ def concurrency(matter: Matter) -> Finding | None:
         return None
     if team.verdict.bound == "imbalance":
         return None  # more of them do not help the one that has too much to do
-    if use.files == 1 and matter.along and not matter.unbuffered:
+    if use.files == 1 and (matter.along or matter.backward) and not matter.unbuffered:
         return None  # one reader along one file is read-ahead's business
     more = gains.wanted(max(team.width, 1.0), use, storage)
     if gains.part(team, use.asleep_ns) * team.critical_high < limits.STALLED:
@@ -103,13 +105,24 @@ def concurrency(matter: Matter) -> Finding | None:
         gains.concurrent(team, use, storage, more),
         "Little's law: concurrency = bandwidth x latency / request; at least the waiting overlaps, up to the rate"
         f" seen ({throughput(gains.sure_bytes_s(storage))}), at most their computing, too, and the storage scales",
-        f"{more} reading processes or threads instead of {lanes}: num_workers={more} in a PyTorch DataLoader,"
-        f" num_parallel_calls={more} in tf.data, ThreadPoolExecutor({more})",
+        _readers(matter, more, lanes),
         sure=0.9 if storage.scales else 0.7,
         scope="process",
         subject=matter.who,
         more=(Input("concurrency proposed", more, "1"), *gains.limits_seen(storage, more)),
     )
+
+
+def _readers(matter: Matter, more: int, lanes: int) -> str:
+    """Return how more readers are had."""
+    setting = f"{more} reading processes or threads instead of {lanes}"
+    if "python" in matter.team.workload:
+        return (
+            f"{setting}: num_workers={more} in a PyTorch DataLoader, num_parallel_calls={more} in tf.data,"
+            f" ThreadPoolExecutor({more})"
+        )
+    alone = matter.use.files == 1 and lanes == 1
+    return f"{setting}, as far as no read depends on what the one before brought" if alone else setting
 
 
 def queue_depth(matter: Matter) -> Finding | None:
@@ -202,6 +215,11 @@ def _next(matter: Matter) -> tuple[str, str, float] | None:
     if matter.pattern and matter.pattern.pattern == "strided":
         setting = f"posix_fadvise(fd, offset + k * stride, size, POSIX_FADV_WILLNEED), k = 1..{ahead}"
         return "a constant stride", setting, float(ahead)
+    if matter.backward and use.files == 1:
+        setting = (
+            f"posix_fadvise(fd, offset - {bounds.MOST_READ}, {bounds.MOST_READ}, POSIX_FADV_WILLNEED) ahead of reading"
+        )
+        return "the file is read backwards", setting, max(float(ahead), bounds.MOST_READ / each)
     if matter.along and use.files == 1:
         setting = f"posix_fadvise(fd, offset, {bounds.MOST_READ}, POSIX_FADV_WILLNEED) ahead of reading"
         return "the file is read along", setting, max(float(ahead), bounds.MOST_READ / each)

@@ -60,6 +60,10 @@ Default 0.1: token buckets hold their rate within a few per cent, disks and netw
 PLATEAU_SLICES = 8
 """Slices that a plateau needs at least."""
 
+PLATEAU_NS = 1_000_000_000
+"""Time, in ns, that a plateau needs at least.  Default 1 s: quotas are by the second, and in less a cache that was left
+or a buffer that filled up looks the same."""
+
 BURST = 1.5
 """Factor of the rate before a plateau over the plateau's, from which on it is a token bucket's burst."""
 

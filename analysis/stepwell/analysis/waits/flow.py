@@ -110,7 +110,7 @@ def throttle(fetches: Floats, octets: Floats, ns: Floats, slice_ns: int) -> Thro
     for unit, amount in (("bytes", octets), ("fetches", fetches)):
         depth = ns[:usable].reshape(-1, merge).sum(axis=1)
         rate = amount[:usable].reshape(-1, merge).sum(axis=1) * 1e9 / (slice_ns * merge)
-        if wanted.sum() < limits.PLATEAU_SLICES:
+        if wanted.sum() < max(limits.PLATEAU_SLICES, limits.PLATEAU_NS / (slice_ns * merge)):
             continue
         begin = int(np.flatnonzero(wanted)[0])
         plateau = rate[begin:][wanted[begin:]][1:]
