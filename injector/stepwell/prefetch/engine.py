@@ -23,6 +23,9 @@ from stepwell.prefetch.order_file import entry_of
 from stepwell.prefetch.planner import Planner
 from stepwell.prefetch.protocol import Entry, Message, Order, Refused, Root, Status, Stop, decode, encode
 
+PROCESSORS_NS = 50_000_000
+"""It is looked at how long the processors idle once in so long, while anything happens."""
+
 STATUS_NS = 1_000_000_000
 """Status is told, and memory measured, once in so long while anything happens."""
 
@@ -43,7 +46,7 @@ class Engine:
         self._selector = selectors.PollSelector()
         self._connections: list[Connection] = []
         self._feeds: list[Iterator[tuple[Entry, ...]]] = []
-        self._told_ns = 0
+        self._told_ns = self._processors_ns = 0
         self._changed = True
         self._stopped = False
         self._cpu = bucket(0, time.monotonic_ns())
@@ -109,6 +112,7 @@ class Engine:
             self._events(self._timeout_ns(plan_at))
             now = time.monotonic_ns()
             self._feed()
+            self._processors(now)
             plan_at = self._throttled_until(now)
             if plan_at <= now:
                 self._plan(now)
@@ -175,6 +179,11 @@ class Engine:
                 self.tell(Order(next(self._feeds[0])))
             except StopIteration:
                 self._feeds.pop(0)
+
+    def _processors(self, now: int) -> None:
+        if now - self._processors_ns >= PROCESSORS_NS and (ticks := machine.processors()):
+            self._processors_ns = now
+            self.planner.processors(*ticks, now)
 
     def _done(self) -> bool:
         return not self._feeds and not self._issuer.in_flight and self.planner.order_is_asked()

@@ -1,4 +1,4 @@
-"""What memory the machine, or the cgroup, has left: pure functions of what the kernel tells, and where it tells it."""
+"""What memory the machine, or the cgroup, has left, and how long its processors idle: what the kernel tells of it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ def room(available: int, total: int, stalled_percent: float) -> tuple[int, str]:
 def measure() -> tuple[int, str]:
     """Return the least room of the machine and all cgroups above this process; what cannot be read limits nothing."""
     return min((room(*one) for one in _all()), default=(1 << 62, ""))
+
+
+def processors() -> tuple[int, int] | None:
+    """Return how long all processors together had nothing to do, of how long since boot, in ticks; None: nobody tells.
+
+    Tasks of low priority count as nothing: they give way.
+    """
+    for line in _lines(Path("/proc/stat")):
+        kind, *values = line.split()
+        if kind == "cpu":
+            # Time of guests is in user time, too (proc_stat(5)).
+            _, nice, _, idle, waiting, *_ = ticks = [int(value) for value in values[:8]]
+            return nice + idle + waiting, sum(ticks)
+    return None
 
 
 def _all() -> Iterator[tuple[int, int, float]]:

@@ -5,8 +5,7 @@ A state machine without input, output or clock: equal calls give equal requests.
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -29,13 +28,13 @@ from stepwell.prefetch.protocol import (
     Root,
     Run,
     Status,
-    Totals,
 )  # fmt: skip
 from stepwell.prefetch.readers import Readers
 from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
 from stepwell.prefetch.roots import Dataset, Roots
 from stepwell.prefetch.sources import Piece, Source
 from stepwell.prefetch.storage import Storage
+from stepwell.prefetch.sums import Sums
 from stepwell.prefetch.tracks import PAGE
 
 CHORES_NS = 1_000_000_000
@@ -95,14 +94,12 @@ class Planner:
         self._flights: dict[int, Flight] = {}
         self._allowed: int | None = None
         self._pressure = ""
-        self._chores_ns = now_ns
+        self._chores_ns = self._processors_ns = now_ns
         self._memory_full = False
         self._blocked = ""
         self._left = ""
         """Why the latest reader that was left to its mount's client was."""
-        self._totals = Totals()
-        self._touched: set[str] = set()
-        self._errors: dict[int, int] = {}
+        self._sums = Sums()
         self._most_ahead = 0
 
     # ---- what is told ----
@@ -145,6 +142,17 @@ class Planner:
         self._allowed = None if room is None else self.ledger.charge + room
         self._pressure = why
 
+    def processors(self, idle: int, total: int, now_ns: int) -> None:
+        """Take in how long the processors have idled up to now, of how long in all, in any unit."""
+        moved = {
+            id(found.storage)
+            for one in self._along(now_ns - self._processors_ns, now_ns)
+            if (found := self._roots.find(one.place))
+        }
+        for storage in self._roots.storages:
+            storage.spare.see(now_ns, idle, total, moving=id(storage) in moved)
+        self._processors_ns = now_ns
+
     def complete(self, answers: Iterable[Done], now_ns: int) -> None:
         """Take in what became of requests."""
         for done in answers:
@@ -156,7 +164,7 @@ class Planner:
             if flight.request.kind is Kind.LOOK and not done.error:
                 self.ledger.evicted(flight.about, done.resident)
             elif flight.request.kind in BRINGING:
-                self._account(flight.request, done)
+                self._sums.add(flight.request, done)
                 self._bucket.take(done.brought - flight.request.size)
                 one = self.ledger.come(done.number, done.brought, now_ns)
                 if one and one.passed and not one.wanted:
@@ -203,7 +211,6 @@ class Planner:
 
     def status(self, now_ns: int, *, ended: bool = False) -> Status:
         """Return what is done and why."""
-        accounts = self.ledger.accounts.values()
         stops = self._feedback.stops(now_ns)
         sources = self.board.sources.values()
         latest = sorted(sources, key=lambda one: one.pace.moved_ns)[-MOST_TOLD:]
@@ -216,22 +223,12 @@ class Planner:
             in_flight_bytes=self.ledger.in_flight_bytes,
             most_ahead_bytes=self._most_ahead,
             budget=self.budget,
-            totals=replace(
-                self._totals,
-                used_bytes=sum(one.used for one in accounts),
-                late_bytes=sum(one.late for one in accounts),
-                early_bytes=sum(one.early for one in accounts),
-                wasted_bytes=sum(one.wasted for one in accounts),
-                ahead_bytes=self.ledger.charge - self.ledger.in_flight_bytes,
-                opened_files=len(self._touched),
-                seen_accesses=self._readers.seen_accesses,
-                seen_bytes=self._readers.seen_bytes,
-            ),
+            totals=self._sums.totals(self.ledger, self._readers),
             heads=tuple(source.status() for source in latest),
             ended=self.board.tell_ended(),
             mounts=tuple(storage.status(now_ns) for storage in self._roots.storages),
             stops=stops,
-            errors={errno.errorcode.get(code, str(code)): count for code, count in self._errors.items()},
+            errors=self._sums.errors(),
             order_position=self._guides.known.sequence.position if self._guides.known else 0,
             order_length=len(self._guides.known.sequence.entries) if self._guides.known else 0,
         )
@@ -308,13 +305,19 @@ class Planner:
             return f"{storage.name}'s client streams each open file, and begins anew where that is read elsewhere"
         if not client.block or policy is not Policy.SEQUENTIAL:
             return ""
+        for one in self._along(CHORES_NS, now_ns):
+            found = self._roots.find(one.place)
+            heads += found is not None and found.storage is storage
+            if heads * client.ahead >= client.at_once:
+                return f"{storage.name}'s client reads {client.ahead} blocks ahead of each reader by itself"
+        why = storage.spare.why_not() if client.ahead else ""
+        return why and f"{storage.name}'s client {why}"
+
+    def _along(self, within_ns: int, now_ns: int) -> Iterator[Source]:
+        """Yield the heads along files that have moved within so long."""
         for one in self.board.sources.values():
-            if one.policy is Policy.SEQUENTIAL and now_ns - one.pace.moved_ns < CHORES_NS:
-                found = self._roots.find(one.place)
-                heads += found is not None and found.storage is storage
-                if heads * client.ahead >= client.at_once:
-                    return f"{storage.name}'s client reads {client.ahead} blocks ahead of each reader by itself"
-        return ""
+            if one.policy is Policy.SEQUENTIAL and now_ns - one.pace.moved_ns < within_ns:
+                yield one
 
     def _size_of(self, path: str) -> int | None:
         return self._files.size_of(path) if self._roots.find(path) else 0
@@ -397,18 +400,3 @@ class Planner:
         if dataset is None or self._full(now_ns) or dataset.storage.full(dataset.root, now_ns):
             return []
         return [self._issue(dataset, path, start, end - start, kind, now_ns, about)]
-
-    def _account(self, request: Request, done: Done) -> None:
-        totals = self._totals
-        self._totals = replace(
-            totals,
-            requests=totals.requests + 1,
-            failed_requests=totals.failed_requests + bool(done.error),
-            requested_bytes=totals.requested_bytes + request.size,
-            brought_bytes=totals.brought_bytes + done.brought,
-            resident_bytes=totals.resident_bytes + done.resident,
-        )
-        if done.error:
-            self._errors[done.error] = self._errors.get(done.error, 0) + 1
-        if done.brought:
-            self._touched.add(request.path)

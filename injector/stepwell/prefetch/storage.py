@@ -8,6 +8,7 @@ from statistics import median
 from stepwell.prefetch.mounted import LEAST_READ_AHEAD, Mounted
 from stepwell.prefetch.protocol import Mount, Root
 from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
+from stepwell.prefetch.spare import Spare
 from stepwell.prefetch.tracks import PAGE
 from stepwell.trace.format import size
 
@@ -48,6 +49,7 @@ class Storage:
         self._trials: dict[Kind, deque[float]] = {kind: deque(maxlen=TRIALS) for kind in (Kind.READ, Kind.WILLNEED)}
         self._chosen: Kind | None = None
         self._next = Kind.READ
+        self.spare = Spare()
 
     def block(self, root: Root) -> int:
         """Return the bytes of a request, a multiple of a page.
@@ -92,6 +94,7 @@ class Storage:
         self._busy[request.root] += 1
         if request.kind is Kind.TOUCH:
             self._blocks += 1
+            self.spare.disturb()
             if now_ns - self._blocks_asked_ns > OWN_NS:
                 self._blocks_began_ns = now_ns
             self._blocks_asked_ns = now_ns
