@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.bench.darshan import LOGS, compared
 from tests.unit.importers.bringing import bring, told
+from tests.unit.importers.fuzzing import attempt, hostile
 
 from stepwell.collectors.importers import InputError, darshan
 from stepwell.collectors.importers.darshan.child import HEADER_BYTES, end_of_regions
@@ -19,6 +22,7 @@ from stepwell.collectors.importers.darshan.records import NO_DXT, Records
 from stepwell.store import Store
 
 EXAMPLE = "ior_hdf5_example.darshan"
+SMALLEST = min((log.read_bytes() for log in LOGS.values()), key=len)
 
 
 def copied(directory: Path, name: str) -> Path:
@@ -203,3 +207,10 @@ def test_a_log_is_known_by_its_magic_number() -> None:
     for name, path in LOGS.items():
         assert darshan.sniff(path.read_bytes()[:65536], "x"), name
     assert not darshan.sniff(b"3.21\0\0\0\0hello world", "x.log")
+
+
+@given(st.data())
+@settings(max_examples=29, deadline=None)  # each starts a process that loads Darshan's library
+def test_a_damaged_log_gives_a_trace_or_one_error(data: st.DataObject) -> None:
+    content = hostile(data, SMALLEST, [b"\x00" * 8, b"\xff" * 8, b"\x01", b"\x00\x00\x00\x80"])
+    attempt(content[: data.draw(st.integers(1, len(content)))] if data.draw(st.booleans()) else content, "darshan")
