@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from tests.bench.figures import Figure, Table
 from tests.bench.patterns import CONFIDENT
-from tests.truth.tools import DATA, DATASET, FIRST, ORDER, SECOND, Case, Claim
+from tests.truth.tools import DATA, DATASET, FIRST, ORDER, Case, Claim
+from tests.truth.tools_later import SECOND
 
 STEPWELL = [str(Path(sys.executable).with_name("stepwell"))]
 NEAR = 0.02

@@ -104,30 +104,30 @@ class Case:
     """Whether the iolog that fio writes meanwhile (`iolog`) is imported and must say the same."""
 
 
-def _fio(options: str, *claims: list[Claim], imported: bool = False) -> Case:
+def fio(options: str, *claims: list[Claim], imported: bool = False) -> Case:
     shared = "fio --name=job --filename=data/flat.bin --size=64m --output=/dev/null "
     given = options + (" --write_iolog=iolog" if imported else "")
     return Case(f"fio {options}", shared + given, "flat.bin", [*chain(*claims)], imported)
 
 
-def _case(command: str, needs: str, *claims: list[Claim], name: str = "") -> Case:
+def case(command: str, needs: str, *claims: list[Claim], name: str = "") -> Case:
     return Case(name or command, command, needs, [*chain(*claims)])
 
 
-def _python(name: str, code: str, needs: str, *claims: list[Claim]) -> Case:
+def python(name: str, code: str, needs: str, *claims: list[Claim]) -> Case:
     return Case(name, f"$PYTHON -c '{code}'", needs, [*chain(*claims)])
 
 
-def _sysbench(options: str, *claims: list[Claim]) -> Case:
+def sysbench(options: str, *claims: list[Claim]) -> Case:
     command = f"cd data/bench && sysbench fileio --file-num=8 --file-total-size=32M {options} run >/dev/null"
     return Case(f"sysbench fileio {options}", command, "bench", [*chain(*claims)])
 
 
-def _stress(options: str, *claims: list[Claim]) -> Case:
+def stress(options: str, *claims: list[Claim]) -> Case:
     return Case(f"stress-ng {options}", f"stress-ng --temp-path data -q {options}", "", [*chain(*claims)])
 
 
-def _rocks(options: str, *claims: list[Claim]) -> Case:
+def rocks(options: str, *claims: list[Claim]) -> Case:
     command = (
         f"db_bench --use_existing_db=1 --db=data/rocks --num=50000 --compression_type=none {options} >/dev/null 2>&1"
     )
@@ -139,86 +139,84 @@ SST = "rocks/*.sst"
 
 FIRST = [
     # fio: one file
-    _fio("--rw=read --bs=64k", of(FLAT, pattern="sequential", reuse="once"), imported=True),
-    _fio("--rw=read --bs=4k --io_size=16m", of(FLAT, pattern="sequential", reuse="once")),
-    _fio("--rw=read --bsrange=4k-64k", of(FLAT, pattern="sequential", reuse="once")),
-    _fio("--rw=randread --bs=4k --io_size=16m", of(FLAT, pattern="random", reuse="once"), imported=True),
-    _fio("--rw=randread --bsrange=4k-64k --io_size=32m --norandommap", of(FLAT, pattern="random")),
-    _fio("--rw=randread --bs=4k --size=16m --random_generator=lfsr", of(FLAT, pattern="random", reuse="once")),
-    _fio(
+    fio("--rw=read --bs=64k", of(FLAT, pattern="sequential", reuse="once"), imported=True),
+    fio("--rw=read --bs=4k --io_size=16m", of(FLAT, pattern="sequential", reuse="once")),
+    fio("--rw=read --bsrange=4k-64k", of(FLAT, pattern="sequential", reuse="once")),
+    fio("--rw=randread --bs=4k --io_size=16m", of(FLAT, pattern="random", reuse="once"), imported=True),
+    fio("--rw=randread --bsrange=4k-64k --io_size=32m --norandommap", of(FLAT, pattern="random")),
+    fio("--rw=randread --bs=4k --size=16m --random_generator=lfsr", of(FLAT, pattern="random", reuse="once")),
+    fio(
         "--rw=randread --bs=4k --io_size=32m --random_distribution=zipf:1.2",
         of(FLAT, pattern="random", reuse="popularity-skewed"),
         imported=True,
     ),
-    _fio(
+    fio(
         "--rw=randread --bs=4k --io_size=32m --random_distribution=pareto:0.2",
         of(FLAT, pattern="random", reuse="popularity-skewed"),
     ),
-    _fio(
+    fio(
         "--rw=randread --bs=4k --io_size=48m --random_distribution=normal:5",
         of(FLAT, pattern="random", reuse="popularity-skewed"),
     ),
-    _fio(
+    fio(
         "--rw=randread --bs=4k --io_size=48m --random_distribution=zoned:60/10:30/20:8/30:2/40 --norandommap",
         of(FLAT, pattern="random", reuse="popularity-skewed"),
     ),
-    _fio(
-        "--rw=read:60k --bs=4k --io_size=4m", of(FLAT, pattern="strided", stride="65536", reuse="once"), imported=True
-    ),
-    _fio("--rw=read:4k --bs=4k --io_size=8m", of(FLAT, pattern="strided", stride="8192", reuse="once")),
-    _fio("--rw=read:-8k --bs=4k --io_size=16m", of(FLAT, pattern="backward", reuse="once"), imported=True),
-    _fio("--rw=read:-128k --bs=64k --io_size=32m", of(FLAT, pattern="backward", reuse="once")),
-    _fio("--rw=read:-64k --bs=4k --io_size=4m", of(FLAT, pattern="backward|strided", stride="-61440")),
-    _fio(
+    fio("--rw=read:60k --bs=4k --io_size=4m", of(FLAT, pattern="strided", stride="65536", reuse="once"), imported=True),
+    fio("--rw=read:4k --bs=4k --io_size=8m", of(FLAT, pattern="strided", stride="8192", reuse="once")),
+    fio("--rw=read:-8k --bs=4k --io_size=16m", of(FLAT, pattern="backward", reuse="once"), imported=True),
+    fio("--rw=read:-128k --bs=64k --io_size=32m", of(FLAT, pattern="backward", reuse="once")),
+    fio("--rw=read:-64k --bs=4k --io_size=4m", of(FLAT, pattern="backward|strided", stride="-61440")),
+    fio(
         "--rw=read --bs=64k --zonemode=strided --zonesize=64k --zonerange=64k --zoneskip=448k --io_size=8m",
         of(FLAT, pattern="strided", stride="524288", reuse="once"),
     ),
-    _fio(
+    fio(
         "--rw=read --bs=16k --zonemode=strided --zonesize=64k --zonerange=64k --zoneskip=192k --io_size=16m",
         of(FLAT, pattern="strided", reuse="once"),
     ),
-    _fio("--rw=randread --bs=4k --percentage_random=1 --io_size=32m", of(FLAT, pattern="sequential|mixed")),
-    _fio("--rw=randread --bs=4k --percentage_random=10 --io_size=32m", of(FLAT, pattern="random|mixed")),
-    _fio("--rw=randread --bs=4k --percentage_random=50 --io_size=32m", of(FLAT, pattern="random|mixed")),
-    _fio("--rw=randread:8 --bs=4k --io_size=16m", of(FLAT, pattern="random|mixed")),
-    _fio(
+    fio("--rw=randread --bs=4k --percentage_random=1 --io_size=32m", of(FLAT, pattern="sequential|mixed")),
+    fio("--rw=randread --bs=4k --percentage_random=10 --io_size=32m", of(FLAT, pattern="random|mixed")),
+    fio("--rw=randread --bs=4k --percentage_random=50 --io_size=32m", of(FLAT, pattern="random|mixed")),
+    fio("--rw=randread:8 --bs=4k --io_size=16m", of(FLAT, pattern="random|mixed")),
+    fio(
         "--rw=randread:8 --rw_sequencer=identical --bs=4k --io_size=16m --norandommap",
         of(FLAT, pattern="random", reuse="clustered"),
     ),
-    _fio("--rw=rw --bs=64k", of(FLAT, "read", pattern="sequential"), of(FLAT, "write", pattern="sequential")),
-    _fio(
+    fio("--rw=rw --bs=64k", of(FLAT, "read", pattern="sequential"), of(FLAT, "write", pattern="sequential")),
+    fio(
         "--rw=randrw --bs=4k --io_size=16m",
         of(FLAT, "read", pattern="random"),
         of(FLAT, "write", pattern="random"),
     ),
-    _fio("--rw=read --bs=64k --size=16m --loops=3", of(FLAT, pattern="sequential", reuse="looping"), imported=True),
-    _fio("--rw=randread --bs=4k --size=8m --loops=3", of(FLAT, pattern="random", reuse="looping")),
-    _fio(
+    fio("--rw=read --bs=64k --size=16m --loops=3", of(FLAT, pattern="sequential", reuse="looping"), imported=True),
+    fio("--rw=randread --bs=4k --size=8m --loops=3", of(FLAT, pattern="random", reuse="looping")),
+    fio(
         "--rw=read --bs=64k --numjobs=4 --size=16m --offset_increment=16m", of(FLAT, pattern="sequential", reuse="once")
     ),
-    _fio("--rw=read --bs=64k --numjobs=4 --thread", of(FLAT, pattern="sequential")),
-    _fio("--rw=randread --bs=4k --numjobs=3 --io_size=8m", of(FLAT, pattern="random")),
-    _fio("--rw=read --bs=64k --rate_iops=400 --io_size=24m", of(FLAT, pattern="sequential", reuse="once")),
-    _fio(
+    fio("--rw=read --bs=64k --numjobs=4 --thread", of(FLAT, pattern="sequential")),
+    fio("--rw=randread --bs=4k --numjobs=3 --io_size=8m", of(FLAT, pattern="random")),
+    fio("--rw=read --bs=64k --rate_iops=400 --io_size=24m", of(FLAT, pattern="sequential", reuse="once")),
+    fio(
         "--rw=write --bs=64k --verify=crc32c --size=32m --offset=32m",
         of(FLAT, "write", pattern="sequential|append"),
         of(FLAT, "read", pattern="sequential"),
     ),
     # fio: other engines
-    _fio("--rw=read --bs=64k --ioengine=io_uring --iodepth=16", of(FLAT, pattern="sequential", reuse="once")),
-    _fio("--rw=randread --bs=4k --ioengine=io_uring --iodepth=16 --io_size=16m", of(FLAT, pattern="random")),
-    _fio("--rw=read --bs=64k --ioengine=libaio --iodepth=8 --direct=1", of(FLAT, pattern="sequential", reuse="once")),
-    _fio(
+    fio("--rw=read --bs=64k --ioengine=io_uring --iodepth=16", of(FLAT, pattern="sequential", reuse="once")),
+    fio("--rw=randread --bs=4k --ioengine=io_uring --iodepth=16 --io_size=16m", of(FLAT, pattern="random")),
+    fio("--rw=read --bs=64k --ioengine=libaio --iodepth=8 --direct=1", of(FLAT, pattern="sequential", reuse="once")),
+    fio(
         "--rw=read:192k --bs=64k --ioengine=libaio --iodepth=8 --direct=1 --io_size=16m",
         of(FLAT, pattern="strided", stride="262144", reuse="once"),
     ),
-    _fio("--rw=read --bs=64k --ioengine=posixaio --iodepth=8", of(FLAT, pattern="sequential", reuse="once")),
-    _fio("--rw=read --bs=64k --ioengine=splice", of(FLAT, pattern="sequential", reuse="once")),
-    _fio("--rw=read --bs=16k --ioengine=vsync --iodepth=8", of(FLAT, pattern="sequential", reuse="once")),
-    _fio("--rw=read --bs=4k --ioengine=mmap", of(FLAT, "mmap", pattern="sequential")),
-    _fio("--rw=randread --bs=4k --ioengine=mmap --io_size=8m", of(FLAT, "mmap", pattern="random")),
+    fio("--rw=read --bs=64k --ioengine=posixaio --iodepth=8", of(FLAT, pattern="sequential", reuse="once")),
+    fio("--rw=read --bs=64k --ioengine=splice", of(FLAT, pattern="sequential", reuse="once")),
+    fio("--rw=read --bs=16k --ioengine=vsync --iodepth=8", of(FLAT, pattern="sequential", reuse="once")),
+    fio("--rw=read --bs=4k --ioengine=mmap", of(FLAT, "mmap", pattern="sequential")),
+    fio("--rw=randread --bs=4k --ioengine=mmap --io_size=8m", of(FLAT, "mmap", pattern="random")),
     # fio: many files
-    _case(
+    case(
         "fio --name=f --directory=data --nrfiles=97 --filesize=256k --rw=read --bs=64k --file_service_type=sequential "
         "--output=/dev/null",
         "",
@@ -226,14 +224,14 @@ FIRST = [
         of(DATASET, pattern="directory-ordered|sequential", reuse="once"),
         of(ORDER, by="name", looping="once", sharing="alone"),
     ),
-    _case(
+    case(
         "fio --name=r --directory=data --nrfiles=29 --filesize=1m --rw=read --bs=64k --file_service_type=roundrobin "
         "--output=/dev/null",
         "",
         of("r.*", pattern="sequential|whole-file"),
         of(ORDER, looping="interleaved"),
     ),
-    _case(
+    case(
         "fio --name=z --directory=data --nrfiles=29 --filesize=1m --rw=read --bs=64k --file_service_type=random "
         "--output=/dev/null",
         "",
@@ -241,93 +239,93 @@ FIRST = [
         of(ORDER, looping="interleaved"),
     ),
     # sysbench
-    _sysbench(
+    sysbench(
         "--file-test-mode=seqrd --events=2048 --time=0",
         of("bench/*", pattern="sequential", reuse="once"),
         of(ORDER, by="name", looping="once"),
     ),
-    _sysbench(
+    sysbench(
         "--file-test-mode=seqrd --events=6144 --time=0",
         of("bench/*", pattern="sequential", reuse="looping"),
         of(DATASET, reuse="looping"),
         of(ORDER, by="name", looping="epochs", relation="same"),
     ),
-    _sysbench("--file-test-mode=seqrd --events=2048 --time=0 --threads=4", of("bench/*", pattern="sequential")),
-    _sysbench("--file-test-mode=rndrd --events=6007 --time=0", of("bench/*", pattern="random")),
-    _sysbench("--file-test-mode=rndrd --events=6007 --time=0 --file-io-mode=async", of("bench/*", pattern="random")),
-    _sysbench(
+    sysbench("--file-test-mode=seqrd --events=2048 --time=0 --threads=4", of("bench/*", pattern="sequential")),
+    sysbench("--file-test-mode=rndrd --events=6007 --time=0", of("bench/*", pattern="random")),
+    sysbench("--file-test-mode=rndrd --events=6007 --time=0 --file-io-mode=async", of("bench/*", pattern="random")),
+    sysbench(
         "--file-test-mode=rndrw --events=6007 --time=0",
         of("bench/*", "read", pattern="random"),
         of("bench/*", "write", pattern="random"),
     ),
-    _sysbench("--file-test-mode=seqrewr --events=2048 --time=0", of("bench/*", "write", pattern="sequential")),
+    sysbench("--file-test-mode=seqrewr --events=2048 --time=0", of("bench/*", "write", pattern="sequential")),
     # stress-ng
-    _stress("--revio 1 --revio-bytes 16m --revio-ops 4000", of("*/*", "write", pattern="backward|strided")),
-    _stress("--seek 1 --seek-size 64m --seek-ops 2003", of("*/*", "read", pattern="random")),
-    _stress("--readahead 1 --readahead-bytes 32m --readahead-ops 300", of("*/*", "read", pattern="random")),
-    _stress(
+    stress("--revio 1 --revio-bytes 16m --revio-ops 4000", of("*/*", "write", pattern="backward|strided")),
+    stress("--seek 1 --seek-size 64m --seek-ops 2003", of("*/*", "read", pattern="random")),
+    stress("--readahead 1 --readahead-bytes 32m --readahead-ops 300", of("*/*", "read", pattern="random")),
+    stress(
         "--hdd 1 --hdd-bytes 32m --hdd-ops 1024 --hdd-opts wr-seq,rd-seq",
         of("*/*", "write", pattern="sequential|append"),
         of("*/*", "read", pattern="sequential"),
     ),
-    _stress(
+    stress(
         "--hdd 1 --hdd-bytes 32m --hdd-ops 1024 --hdd-opts wr-rnd,rd-rnd",
         of("*/*", "write", pattern="random"),
         of("*/*", "read", pattern="random"),
     ),
     # databases
-    _rocks("--benchmarks=readseq --cache_size=0", of(SST, pattern="sequential|header-then-body")),
-    _rocks("--benchmarks=readreverse --cache_size=0", of(SST, pattern="backward")),
-    _rocks("--benchmarks=readrandom --reads=3001", of(SST, pattern="random")),
-    _rocks("--benchmarks=readrandom --reads=3001 --mmap_read=1", of(SST, "mmap", pattern="random")),
-    _rocks("--benchmarks=seekrandom --seek_nexts=20 --reads=307", of(SST, pattern="random|mixed")),
-    _case(
+    rocks("--benchmarks=readseq --cache_size=0", of(SST, pattern="sequential|header-then-body")),
+    rocks("--benchmarks=readreverse --cache_size=0", of(SST, pattern="backward")),
+    rocks("--benchmarks=readrandom --reads=3001", of(SST, pattern="random")),
+    rocks("--benchmarks=readrandom --reads=3001 --mmap_read=1", of(SST, "mmap", pattern="random")),
+    rocks("--benchmarks=seekrandom --seek_nexts=20 --reads=307", of(SST, pattern="random|mixed")),
+    case(
         "sqlite3 data/table.db 'SELECT sum(length(v)) FROM t NOT INDEXED'",
         "table.db",
         of("table.db", pattern="sequential", reuse="once"),
     ),
-    _case(
+    case(
         "sqlite3 data/table.db 'SELECT hex(v) FROM t ORDER BY id DESC' | wc -c",
         "table.db",
         of("table.db", pattern="backward", reuse="once"),
     ),
-    _case(
+    case(
         "sqlite3 data/table.db 'SELECT sum(length(v)) FROM (SELECT v FROM t INDEXED BY tk WHERE k > 0 LIMIT 5003)'",
         "table.db",
         of("table.db", pattern="random"),
     ),
-    _case(
+    case(
         "sqlite3 data/table.db 'PRAGMA mmap_size=1000000000; SELECT sum(length(v)) FROM t NOT INDEXED'",
         "table.db",
         of("table.db", "mmap", pattern="sequential"),
     ),
-    _python(
+    python(
         "lmdb: 3001 random gets, readahead=False",
         'import lmdb, random; t = lmdb.open("data/lmdb", readonly=True, readahead=False).begin(); '
         '[t.get(b"%08d" % random.randrange(14000)) for _ in range(3001)]',
         "lmdb",
         of("lmdb/data.mdb", "mmap", pattern="random"),
     ),
-    _python(
+    python(
         "lmdb: a cursor over all",
         'import lmdb; t = lmdb.open("data/lmdb", readonly=True).begin(); sum(v[0] + v[-1] for k, v in t.cursor())',
         "lmdb",
         of("lmdb/data.mdb", "mmap", pattern="sequential"),
     ),
     # coreutils, archives: one file
-    _case("cat data/flat.bin | wc -c", FLAT, of(FLAT, pattern="sequential", reuse="once")),
-    _case("cp data/flat.bin copied && rm copied", FLAT, of(FLAT, pattern="sequential|whole-file", reuse="once")),
-    _case("dd if=data/flat.bin of=/dev/null bs=1M skip=7 count=41 iflag=direct", FLAT, of(FLAT, pattern="sequential")),
-    _case("tac data/lines.txt | wc -c", "lines.txt", of("lines.txt", pattern="backward", reuse="once")),
-    _case("sort -R -S 4M data/lines.txt | wc -c", "lines.txt", of("lines.txt", pattern="sequential", reuse="once")),
-    _case("ddrescue -q data/flat.bin rescued; rm rescued", FLAT, of(FLAT, pattern="sequential", reuse="once")),
-    _case("ddrescue -q -R data/flat.bin rescued; rm rescued", FLAT, of(FLAT, pattern="backward", reuse="once")),
-    _case("zstd -q -1 -c data/flat.bin | wc -c", FLAT, of(FLAT, pattern="sequential", reuse="once")),
-    _case("vmtouch -q -t data/flat.bin", FLAT, of(FLAT, "mmap", pattern="sequential")),
-    _case("tar tf data/members.tar | wc -l", "members.tar", of("members.tar", pattern="strided")),
-    _case("tar xOf data/members.tar | wc -c", "members.tar", of("members.tar", pattern="sequential", reuse="once")),
-    _case("unzip -p data/members.zip | wc -c", "members.zip", of("members.zip", pattern="sequential|header-then-body")),
-    _python(
+    case("cat data/flat.bin | wc -c", FLAT, of(FLAT, pattern="sequential", reuse="once")),
+    case("cp data/flat.bin copied && rm copied", FLAT, of(FLAT, pattern="sequential|whole-file", reuse="once")),
+    case("dd if=data/flat.bin of=/dev/null bs=1M skip=7 count=41 iflag=direct", FLAT, of(FLAT, pattern="sequential")),
+    case("tac data/lines.txt | wc -c", "lines.txt", of("lines.txt", pattern="backward", reuse="once")),
+    case("sort -R -S 4M data/lines.txt | wc -c", "lines.txt", of("lines.txt", pattern="sequential", reuse="once")),
+    case("ddrescue -q data/flat.bin rescued; rm rescued", FLAT, of(FLAT, pattern="sequential", reuse="once")),
+    case("ddrescue -q -R data/flat.bin rescued; rm rescued", FLAT, of(FLAT, pattern="backward", reuse="once")),
+    case("zstd -q -1 -c data/flat.bin | wc -c", FLAT, of(FLAT, pattern="sequential", reuse="once")),
+    case("vmtouch -q -t data/flat.bin", FLAT, of(FLAT, "mmap", pattern="sequential")),
+    case("tar tf data/members.tar | wc -l", "members.tar", of("members.tar", pattern="strided")),
+    case("tar xOf data/members.tar | wc -c", "members.tar", of("members.tar", pattern="sequential", reuse="once")),
+    case("unzip -p data/members.zip | wc -c", "members.zip", of("members.zip", pattern="sequential|header-then-body")),
+    python(
         "zipfile: members in random order",
         'import random, zipfile; z = zipfile.ZipFile("data/members.zip"); n = z.namelist(); random.shuffle(n); '
         "[z.read(i) for i in n]",
@@ -335,106 +333,106 @@ FIRST = [
         of("members.zip", pattern="random|mixed", reuse="once"),
     ),
     # trees of files
-    _case(
+    case(
         "find data/small -type f -print0 | sort -z | xargs -0 md5sum | wc -l",
         "small",
         of("small/*/*", pattern="sequential|whole-file"),
         of(DATASET, pattern="directory-ordered", reuse="once"),
         of(ORDER, by="name", looping="once"),
     ),
-    _case(
+    case(
         "find data/small -type f | shuf | xargs cat | wc -c",
         "small",
         of(DATASET, pattern="random|whole-file", reuse="once"),
         of(ORDER, by="shuffled", looping="once"),
     ),
-    _case("find data/small -type f | xargs cat | wc -c", "small", of(ORDER, by="listing|inode", looping="once")),
-    _case(
+    case("find data/small -type f | xargs cat | wc -c", "small", of(ORDER, by="listing|inode", looping="once")),
+    case(
         "ls -tr data/small/*/* | xargs cat | wc -c",
         "small",
         of(ORDER, by="mtime", looping="once"),
     ),
-    _case("ls -S data/small/*/* | xargs cat | wc -c", "small", of(ORDER, by="size", looping="once")),
-    _case("tar cf - data/small | wc -c", "small", of(ORDER, by="listing|inode", looping="once")),
-    _case("tar cf - --sort=name data/small | wc -c", "small", of(ORDER, by="name", looping="once")),
-    _case("grep -r -c zzzz data/small | wc -l", "small", of(ORDER, by="listing|inode", looping="once")),
-    _case("rg -j1 --sort path -uuu -c zzzz data/small; true", "small", of(ORDER, by="name", looping="once")),
-    _case("rsync -r data/small/ target && rm -r target", "small", of(ORDER, by="name", looping="once")),
-    _case("7z a -mx0 target.7z data/small >/dev/null && rm target.7z", "small", of(ORDER, looping="once")),
-    _case(
+    case("ls -S data/small/*/* | xargs cat | wc -c", "small", of(ORDER, by="size", looping="once")),
+    case("tar cf - data/small | wc -c", "small", of(ORDER, by="listing|inode", looping="once")),
+    case("tar cf - --sort=name data/small | wc -c", "small", of(ORDER, by="name", looping="once")),
+    case("grep -r -c zzzz data/small | wc -l", "small", of(ORDER, by="listing|inode", looping="once")),
+    case("rg -j1 --sort path -uuu -c zzzz data/small; true", "small", of(ORDER, by="name", looping="once")),
+    case("rsync -r data/small/ target && rm -r target", "small", of(ORDER, by="name", looping="once")),
+    case("7z a -mx0 target.7z data/small >/dev/null && rm target.7z", "small", of(ORDER, looping="once")),
+    case(
         "for n in 1 2 3; do cat data/small/*/* | wc -c; done",
         "small",
         of(DATASET, pattern="directory-ordered", reuse="looping"),
         of(ORDER, by="name", looping="epochs", relation="same"),
     ),
-    _case(
+    case(
         "for n in 1 2 3; do ls data/small/*/* | shuf | xargs cat | wc -c; done",
         "small",
         of(DATASET, reuse="looping"),
         of(ORDER, by="shuffled", looping="epochs", relation="reshuffled"),
     ),
-    _case(
+    case(
         "ls data/small/*/* | xargs -P 4 -n 8 md5sum | wc -l",
         "small",
         of(ORDER, by="name", looping="once", sharing="partitioned"),
     ),
-    _case(
+    case(
         "for n in 1 2 3; do ls data/small/*/* | xargs cat | wc -c & done; wait",
         "small",
         of(ORDER, by="name", sharing="all read all"),
     ),
     # Python's formats
-    _python(
+    python(
         "numpy.memmap: one column",
         'import numpy as np; np.load("data/rows.npy", mmap_mode="r")[:, 5].sum()',
         "rows.npy",
         of("rows.npy", "mmap", pattern="strided", stride=str(MIB)),
     ),
-    _python(
+    python(
         "numpy.memmap: the whole",
         'import numpy as np; np.load("data/rows.npy", mmap_mode="r").sum()',
         "rows.npy",
         of("rows.npy", "mmap", pattern="sequential"),
     ),
-    _python(
+    python(
         "numpy.load: the whole",
         'import numpy as np; np.load("data/rows.npy").sum()',
         "rows.npy",
         of("rows.npy", pattern="sequential|whole-file|header-then-body", reuse="once"),
     ),
-    _python(
+    python(
         "h5py: columns of a contiguous dataset",
         'import h5py; h5py.File("data/plain.h5")["d"][:, 100:164].sum()',
         "plain.h5",
         of("plain.h5", pattern="strided", stride="131072"),
     ),
-    _python(
+    python(
         "h5py: rows of a contiguous dataset, one by one",
         'import h5py; sum(row[0] for row in h5py.File("data/plain.h5")["d"])',
         "plain.h5",
         of("plain.h5", pattern="sequential|header-then-body", reuse="once"),
     ),
-    _python(
+    python(
         "h5py: a column of tiles",
         'import h5py; h5py.File("data/tiles.h5")["d"][:, 128:192].sum()',
         "tiles.h5",
         of("tiles.h5", pattern="strided", stride="524288"),
     ),
-    _python(
+    python(
         "h5py: samples in random order",
         'import h5py, random; d = h5py.File("data/samples.h5")["d"]; n = list(range(1009)); random.shuffle(n); '
         "sum(d[i][0] for i in n)",
         "samples.h5",
         of("samples.h5", pattern="random"),
     ),
-    _python(
+    python(
         "zarr: all chunks",
         'import zarr; zarr.open_array("data/chunks.zarr", mode="r")[:].sum()',
         "chunks.zarr",
         of("chunks.zarr/c/*/0", pattern="whole-file|sequential", reuse="once"),
         of(ORDER, by="name", looping="once"),
     ),
-    _python(
+    python(
         "zarr: chunks in random order, twice",
         'import random, zarr; z = zarr.open_array("data/chunks.zarr", mode="r"); n = list(range(307));\n'
         "for _ in range(2):\n  random.shuffle(n); sum(z[i][0] for i in n)",
@@ -442,45 +440,45 @@ FIRST = [
         of(DATASET, reuse="looping"),
         of(ORDER, by="shuffled", looping="epochs", relation="reshuffled"),
     ),
-    _python(
+    python(
         "pyarrow: one column of a Parquet file",
         'import pyarrow.parquet as p; p.read_table("data/columns.parquet", columns=["c3"], use_threads=False)',
         "columns.parquet",
         of("columns.parquet", pattern="strided"),
     ),
-    _python(
+    python(
         "pyarrow: a Parquet file by row groups",
         'import pyarrow.parquet as p; f = p.ParquetFile("data/columns.parquet"); '
         "[f.read_row_group(i, use_threads=False) for i in range(f.num_row_groups)]",
         "columns.parquet",
         of("columns.parquet", pattern="sequential|header-then-body"),
     ),
-    _python(
+    python(
         "pyarrow: an Arrow file, mapped",
         'import pyarrow as pa, pyarrow.compute as pc; f = pa.ipc.open_file(pa.memory_map("data/table.arrow")); '
         "[pc.sum(f.get_batch(i)[0]) for i in range(f.num_record_batches)]",
         "table.arrow",
         of("table.arrow", "mmap", pattern="sequential"),
     ),
-    _python(
+    python(
         "DuckDB: one column of a Parquet file",
         'import duckdb; duckdb.sql("SET threads = 1; SELECT sum(c5) FROM \\"data/columns.parquet\\"").fetchall()',
         "columns.parquet",
         of("columns.parquet", pattern="strided"),
     ),
-    _python(
+    python(
         "pandas.read_csv",
         'import pandas; pandas.read_csv("data/lines.txt", sep=" ", header=None)',
         "lines.txt",
         of("lines.txt", pattern="sequential", reuse="once"),
     ),
-    _python(
+    python(
         "safetensors: all tensors",
         'from safetensors.numpy import load_file; sum(v.sum() for v in load_file("data/model.safetensors").values())',
         "model.safetensors",
         of("model.safetensors", pattern="sequential|header-then-body|whole-file"),
     ),
-    _python(
+    python(
         "webdataset: shards in order, 2 epochs",
         "import webdataset as w\nfor _ in range(2):\n  "
         'for s in w.WebDataset("data/shards/s-{000..046}.tar", shardshuffle=False): pass',
@@ -489,7 +487,7 @@ FIRST = [
         of(DATASET, pattern="directory-ordered|sequential", reuse="looping"),
         of(ORDER, by="name", looping="epochs", relation="same"),
     ),
-    _python(
+    python(
         "webdataset: shards shuffled, 2 epochs",
         "import webdataset as w\nfor e in range(2):\n  "
         'for s in w.WebDataset("data/shards/s-{000..046}.tar", shardshuffle=100, seed=e, detshuffle=False): pass',
@@ -497,7 +495,7 @@ FIRST = [
         of("shards/*", pattern="sequential"),
         of(ORDER, by="shuffled", looping="epochs", relation="reshuffled"),
     ),
-    _python(
+    python(
         "tifffile: every fourth page",
         'import tifffile; f = tifffile.TiffFile("data/pages.tif"); [p.asarray() for p in f.pages[::4]]',
         "pages.tif",
@@ -508,177 +506,4 @@ FIRST = [
 
 Six of its claims were mistakes of the list, and have been put right: files of a few requests are whole files, `unzip`
 reads the archive's directory before its members, and `--hdd-ops` had ended stress-ng before it read.
-"""
-
-SECOND = [
-    _fio("--rw=randread --bs=4k --size=4m --io_size=64m --norandommap", of(FLAT, pattern="random", reuse="unknown")),
-    _fio("--rw=read --bs=64k --size=16m --io_size=48m", of(FLAT, pattern="sequential", reuse="looping")),
-    _fio("--rw=randread --bssplit=4k/50:64k/50 --io_size=32m", of(FLAT, pattern="random"), imported=True),
-    _fio("--rw=randread --bs=16k --ioengine=libaio --iodepth=32 --direct=1 --io_size=32m", of(FLAT, pattern="random")),
-    _fio("--rw=read --bs=128k --thinktime=2000 --thinktime_blocks=8", of(FLAT, pattern="sequential", reuse="once")),
-    _fio(
-        "--rw=read:12k --bs=4k --size=32m --io_size=8m --numjobs=2 --offset_increment=32m",
-        of(FLAT, pattern="strided", stride="16384", reuse="once"),
-    ),
-    _fio(
-        "--rw=read --bs=4k --ioengine=mmap --numjobs=3 --size=20m --offset_increment=20m --thread",
-        of(FLAT, "mmap", pattern="sequential"),
-    ),
-    _fio("--rw=randread --bs=4k --io_size=24m --random_distribution=zipf:0.9", of(FLAT, reuse="popularity-skewed")),
-    _fio(
-        "--rw=rw --rwmixread=80 --bs=16k --ioengine=io_uring --iodepth=4",
-        of(FLAT, "read", pattern="sequential"),
-        of(FLAT, "write", pattern="sequential"),
-    ),
-    _fio(
-        "--rw=read --bs=32k --zonemode=strided --zonesize=96k --zonerange=96k --zoneskip=160k --io_size=24m",
-        of(FLAT, pattern="strided", reuse="once"),
-        imported=True,
-    ),
-    _fio("--rw=read:-20k --bs=4k --io_size=12m", of(FLAT, pattern="backward|strided", stride="-16384")),
-    _case(
-        "fio --name=p --directory=data --nrfiles=41 --filesize=1m --rw=randread --bs=16k --io_size=96m --norandommap "
-        "--file_service_type=zipf:1.2 --output=/dev/null",
-        "",
-        of("p.*", pattern="random|unknown"),
-        of(DATASET, reuse="popularity-skewed"),
-    ),
-    _sysbench("--file-test-mode=rndrd --events=6007 --time=0 --file-io-mode=mmap", of("bench/*", pattern="random")),
-    _sysbench(
-        "--file-test-mode=seqrd --events=8192 --time=0 --file-block-size=4096",
-        of("bench/*", pattern="sequential", reuse="once"),
-        of(ORDER, by="name", looping="once"),
-    ),
-    _stress(
-        "--sendfile 1 --sendfile-size 4m --sendfile-ops 53",
-        of("*/*", "sendfile", pattern="whole-file|sequential", reuse="looping"),
-    ),
-    _stress("--copy-file 1 --copy-file-bytes 128m --copy-file-ops 301", of("*/*", "copy", pattern="random")),
-    _rocks("--benchmarks=readtocache", of(SST, pattern="sequential|header-then-body")),
-    _rocks(
-        "--benchmarks=readrandom --reads=40009 --cache_size=1000000 --read_random_exp_range=20",
-        of(SST, pattern="random", reuse="popularity-skewed"),
-    ),
-    _case(
-        "sst_dump --file=data/rocks --command=scan --readahead_size=262144 >/dev/null 2>&1",
-        "rocks",
-        of(SST, pattern="sequential|header-then-body"),
-    ),
-    _case("ioping -q -c 1009 -i 0 -s 4k -S 32m data/flat.bin", FLAT, of(FLAT, pattern="random")),
-    _case("ioping -q -c 409 -i 0 -s 64k -L -S 64m data/flat.bin", FLAT, of(FLAT, pattern="sequential", reuse="once")),
-    _case("mdb_dump data/lmdb | wc -c", "lmdb", of("lmdb/data.mdb", "mmap", pattern="sequential")),
-    _python(
-        "lmdb: a cursor backwards",
-        'import lmdb; c = lmdb.open("data/lmdb", readonly=True).begin().cursor(); c.last(); '
-        "sum(v[0] + v[-1] for k, v in c.iterprev())",
-        "lmdb",
-        of("lmdb/data.mdb", "mmap", pattern="backward"),
-    ),
-    _case("pv -q data/flat.bin | wc -c", FLAT, of(FLAT, pattern="sequential", reuse="once")),
-    _case("mbuffer -q -i data/flat.bin -o /dev/null", FLAT, of(FLAT, pattern="sequential|whole-file", reuse="once")),
-    _case("split -b 4M data/flat.bin part- && rm part-*", FLAT, of(FLAT, pattern="sequential", reuse="once")),
-    _case("tail -c 20M data/flat.bin | wc -c", FLAT, of(FLAT, pattern="sequential", reuse="once")),
-    _case("for n in 1 2 3; do sha256sum data/flat.bin; done", FLAT, of(FLAT, pattern="sequential", reuse="looping")),
-    _case("shuf -n 100 data/lines.txt | wc -l", "lines.txt", of("lines.txt", pattern="sequential", reuse="once")),
-    _case(
-        "h5repack data/plain.h5 repacked.h5 && rm repacked.h5",
-        "plain.h5",
-        of("plain.h5", pattern="sequential|header-then-body"),
-    ),
-    _case(
-        "mksquashfs data/small packed.sqfs -quiet -no-progress -noI -noD -noF && rm packed.sqfs",
-        "small",
-        of(DATASET, reuse="once"),
-        of(ORDER, by="name|listing", looping="once"),
-    ),
-    _case(
-        "zip -q -0 -r packed.zip data/small && rm packed.zip", "small", of(ORDER, by="listing|inode", looping="once")
-    ),
-    _case(
-        "find data/small -type f -exec md5sum {} \\; | wc -l",
-        "small",
-        of(ORDER, by="listing|inode", looping="once", sharing="process per file"),
-    ),
-    _case("ls -r data/small/*/* | xargs cat | wc -c", "small", of(ORDER, by="name", looping="once")),
-    _case(
-        "for n in 1 2; do ls data/small/*/* | shuf | xargs -n 40 cat | wc -c; done",
-        "small",
-        of(DATASET, reuse="looping"),
-        of(ORDER, by="shuffled", looping="epochs", relation="reshuffled"),
-    ),
-    _case(
-        "for n in 1 2; do ls data/small/*/* | xargs sha1sum; done | wc -l",
-        "small",
-        of(ORDER, by="name", looping="epochs", relation="same"),
-    ),
-    _python(
-        "tarfile: the list of members",
-        'import tarfile; len(tarfile.open("data/members.tar").getmembers())',
-        "members.tar",
-        of("members.tar", pattern="strided", stride="524800"),
-    ),
-    _python(
-        "h5py: every sixteenth row",
-        'import h5py; d = h5py.File("data/plain.h5")["d"]; sum(d[i][0] for i in range(0, 509, 16))',
-        "plain.h5",
-        of("plain.h5", pattern="strided", stride=str(2 * MIB)),
-    ),
-    _python(
-        "h5py: all tiles",
-        'import h5py; h5py.File("data/tiles.h5")["d"][:].sum()',
-        "tiles.h5",
-        of("tiles.h5", pattern="sequential|header-then-body"),
-    ),
-    _python(
-        "sqlite3: rows by random keys",
-        'import random, sqlite3; c = sqlite3.connect("data/table.db"); '
-        '[c.execute("SELECT v FROM t WHERE id = ?", (random.randrange(1, 60000),)).fetchone() for _ in range(2003)]',
-        "table.db",
-        of("table.db", pattern="random"),
-    ),
-    _python(
-        "pyarrow: a CSV file",
-        'import pyarrow.csv as c; c.read_csv("data/lines.txt", parse_options=c.ParseOptions(delimiter=" "))',
-        "lines.txt",
-        of("lines.txt", pattern="sequential", reuse="once"),
-    ),
-    _python(
-        "DuckDB: a CSV file",
-        'import duckdb; duckdb.sql("SELECT count(*) FROM read_csv(\\"data/lines.txt\\", delim = \\" \\")").fetchall()',
-        "lines.txt",
-        of("lines.txt", pattern="sequential|whole-file"),
-    ),
-    _python(
-        "DuckDB: a table of its own",
-        'import duckdb; duckdb.connect("data/db.duckdb", read_only=True)'
-        '.execute("SELECT sum(a), sum(b) FROM t").fetchall()',
-        "db.duckdb",
-        of("db.duckdb", pattern="sequential"),
-    ),
-    _python(
-        "tifffile: all pages",
-        'import tifffile; tifffile.imread("data/pages.tif").sum()',
-        "pages.tif",
-        of("pages.tif", pattern="sequential|header-then-body|whole-file"),
-    ),
-    _python(
-        "zarr: every fourth chunk",
-        'import zarr; z = zarr.open_array("data/chunks.zarr", mode="r"); sum(z[i][0] for i in range(0, 307, 4))',
-        "chunks.zarr",
-        of("chunks.zarr/c/*/0", pattern="whole-file"),
-        of(ORDER, by="name", looping="once"),
-    ),
-    _python(
-        "webdataset: samples shuffled in a buffer",
-        "import webdataset as w; "
-        '[s for s in w.WebDataset("data/shards/s-{000..046}.tar", shardshuffle=False).shuffle(100)]',
-        "shards",
-        of("shards/*", pattern="sequential", reuse="once"),
-        of(ORDER, by="name", looping="once"),
-    ),
-]
-"""Written after the rules had been mended for `FIRST`, by who had read them by then.
-
-Four of its claims were mistakes and have been put right: two programs read whole files in a few large requests, HDF5
-reads its header first, and most of 41 files were read too seldom to tell.
 """

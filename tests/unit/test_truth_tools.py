@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from tests.bench.tools import NEAR, commonest, right
-from tests.truth.tools import DATA, FIRST, ORDER, SECOND, Case, Claim, of
+from tests.truth.tools import DATA, FIRST, ORDER, Case, Claim, of
+from tests.truth.tools_later import SECOND
 
 from stepwell.analysis.reuse.decide import WORDS
 from stepwell.analysis.streams.decide import PATTERNS
