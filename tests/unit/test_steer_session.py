@@ -12,6 +12,7 @@ from tests.unit.recordings import MS, T0, Recording
 from stepwell.analysis.plans import Budget, Plan
 from stepwell.analysis.plans.model import VERSION
 from stepwell.prefetch.errors import PrefetchError
+from stepwell.prefetch.protocol import Root
 from stepwell.steer import Engine, Session
 from stepwell.steer.feed import Feed
 from stepwell.trace.definition import RUN
@@ -63,6 +64,38 @@ def test_what_is_read_before_the_engine_ends_is_measured(session: Session) -> No
     assert not outcome.failed
     assert [window.bytes for window in outcome.windows] == [17 * 4096]
     assert [window.waited_ns for window in outcome.windows] == [17 * MS]
+
+
+class Mounts:
+    """Mounts of which one is set otherwise when they are seen."""
+
+    trying = False
+    told: tuple[str, ...] = ()
+    settings: tuple[object, ...] = ()
+    changes = 0
+
+    def see(self, *_: object, **__: object) -> None:
+        self.changes += 1
+
+    def finish(self) -> None:
+        pass
+
+
+def test_after_a_mount_was_set_otherwise_its_roots_are_told_again(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(Engine, "tell", lambda _, messages: told.extend(messages))
+    monkeypatch.setattr(session, "_mounts", Mounts())
+    session.tick(Recorder())
+    first = [message for message in told if isinstance(message, Root)]
+    assert [root.path for root in first] == ["/nowhere/data"]
+    told.clear()
+    session.tick(Recorder())
+    assert [message for message in told if isinstance(message, Root)] == first
+    monkeypatch.setattr(session, "_mounts", None)
+    session.tick(Recorder())
+    session.finish()
 
 
 def test_an_engine_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,7 @@ class MountTuning:
 
     Attributes:
         told: what was done and why, a sentence each.
+        changes: how often a mount has been set otherwise, or back.
         settings: those that paid, as a plan has them.
     """
 

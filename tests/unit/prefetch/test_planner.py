@@ -89,6 +89,17 @@ def test_where_the_mounts_client_reads_enough_ahead_by_itself_it_is_left_alone()
         assert (head.policy, "reads 2 blocks ahead of each reader by itself" in head.why) == (Policy.NONE, True)
 
 
+def test_a_client_that_is_set_otherwise_meanwhile_is_known_anew() -> None:
+    world = with_client({FILE: 211 * MIB})
+    accesses = list(sequential(FILE, 211 * MIB))
+    world.read_all(accesses[:307])
+    before = asked(world)
+    assert before
+    world.planner.described("/d", Mounted(1, BLOCK, Client(4 * MIB, 3, 3)))
+    world.read_all(accesses[307:])
+    assert asked(world) == before
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_where_the_mounts_client_streams_each_open_file_it_is_left_alone(*, backwards: bool) -> None:
     world = with_client({FILE: 211 * MIB}, Client(streams=True))

@@ -17,8 +17,7 @@ Rule = Callable[[Matter], Finding | None]
 READS: tuple[Rule, ...] = (
     reads.read_size, reads.read_ahead, reads.concurrency, reads.queue_depth, reads.prefetch, reads.cache,
     habits.packing, layout.chunks, habits.reopening, habits.direct, habits.reread, habits.buffer, habits.alignment,
-    habits.imbalance,
-    habits.slow_file, habits.throttled,
+    habits.imbalance, habits.slow_file, habits.throttled,
 )  # fmt: skip
 """The rules for what is read."""
 

@@ -148,7 +148,7 @@ def needed(use: Use, storage: Storage) -> float:
     return storage.bytes * min(1.0, use.asleep_ns / max(storage.ns, 1))
 
 
-def needed_bytes(use: Use) -> int:
+def asked_bytes(use: Use) -> int:
     """Return the bytes asked for by those accesses that waited."""
     return min(use.bytes, use.request * max(use.waited, use.asynchronous))
 

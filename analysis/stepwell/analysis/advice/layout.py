@@ -26,7 +26,7 @@ def chunks(matter: Matter) -> Finding | None:
         return None  # pieces of a read-ahead window are fetched as well as chunks
     each, whole = pieces * use.request, series.bytes / series.number
     distance = size(abs(matter.pattern.stride or 0))
-    useless = storage.bytes / max(gains.needed_bytes(use), 1)
+    useless = storage.bytes / max(gains.asked_bytes(use), 1)
     more = f", and {useless:.2g} times as much is fetched as asked for" if useless >= bounds.REREAD else ""
     return finding(
         matter,
@@ -55,7 +55,7 @@ def _left(matter: Matter, series: Series) -> Span:
     storage, use = matter.storage, matter.use
     assert storage is not None
     # What came from memory may do so again, unless it came with what was read before.
-    fetched = min(1.0, gains.needed_bytes(use) / max(use.bytes, 1))
+    fetched = min(1.0, gains.asked_bytes(use) / max(use.bytes, 1))
     windows = max(series.number, series.bytes / bounds.MOST_READ) if matter.unbuffered else series.windows
     together = max(series.neighbours, series.bytes / bounds.MOST_READ)
     ratios = []
