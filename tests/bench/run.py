@@ -1,8 +1,8 @@
 """The benchmark: what Stepwell costs, measured beside its peers in the same run.
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [speed]
-        [replay] [gains] [planning] [orders] [patterns] [reuse] [programs] [engines] [summaries] [tools] [warm]
-        [prefetch] [tuning]
+        [replay] [gains] [planning] [orders] [patterns] [reuse] [programs] [slowness] [engines] [summaries]
+        [tools] [warm] [prefetch] [tuning]
     python -m tests.bench.run prefetch --only "JuiceFS sequential"
     python -m tests.bench.run tuning --only "random, 20 ms"
 
@@ -39,6 +39,7 @@ from tests.bench.programs import programs
 from tests.bench.replay import replay
 from tests.bench.reuse import reuse
 from tests.bench.size import size
+from tests.bench.slowness import slowness
 from tests.bench.speed import speed
 from tests.bench.summaries import summaries
 from tests.bench.tools import tools
@@ -62,6 +63,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
         patterns,
         reuse,
         programs,
+        slowness,
         engines,
         summaries,
         tools,
