@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from tests.unit.recordings import MS, T0, Recording
@@ -41,8 +42,8 @@ def test_things_go_by_several_names(store: Path, name: str) -> None:
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert list(found) == [
-        "trace", "scope", "subject", "headlines", "patterns", "streams", "groups", "teams", "processes", "datasets",
-        "storages", "slow", "findings",
+        "version", "minor", "trace", "scope", "subject", "headlines", "patterns", "streams", "groups", "teams",
+        "processes", "datasets", "storages", "slow", "findings",
     ]  # fmt: skip
     (team,) = found["teams"]
     assert team["pids"] == [1001]
@@ -57,6 +58,19 @@ def test_things_go_by_several_names(store: Path, name: str) -> None:
         assert finding["evidence"]
         assert finding["inputs"]
         assert finding["saved_ns"]["low"] <= finding["saved_ns"]["high"]
+
+
+@pytest.mark.parametrize("name", ["1001", "/data/set", "3.bin"])
+def test_json_is_as_its_schema_says(store: Path, name: str) -> None:
+    schema = json.loads(explain(store, "--schema").stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    found = json.loads(explain(store, name, "-o", "json").stdout)
+    jsonschema.validate(found, schema)
+    assert list(found) == list(schema["properties"])
+    assert (found["version"], found["minor"]) == (1, 0)
+    for broken in (found | {"streams": 3}, found | {"version": 2}, {k: v for k, v in found.items() if k != "slow"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, schema)
 
 
 @pytest.mark.parametrize(

@@ -57,20 +57,6 @@ def test_a_missing_field_or_another_type_breaks_the_schema(store: Path) -> None:
             jsonschema.validate(broken, schema())
 
 
-def test_every_number_of_the_schema_is_described() -> None:
-    def leaves(part: dict[str, Any], name: str) -> None:
-        if part["type"] == "object" and "properties" in part:
-            for key, value in part["properties"].items():
-                if "type" in value:
-                    leaves(value, f"{name}.{key}")
-        elif part["type"] == "array":
-            leaves(part["items"] | {"description": part.get("description", part["items"].get("description"))}, name)
-        else:
-            assert part.get("description"), name
-
-    leaves(schema(), "report")
-
-
 @pytest.mark.parametrize("form", ["table", "json", "html"])
 def test_every_form_goes_to_standard_output_or_to_a_file(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str

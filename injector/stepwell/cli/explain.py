@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stepwell.cli import evidence
+from stepwell.cli.documents import Form
 from stepwell.cli.explained import reading
 from stepwell.cli.format import count, duration, percent, plural, printable, size, throughput
-from stepwell.cli.output import table_or_json
+from stepwell.cli.output import schema_option, table_or_json
 from stepwell.cli.place import trace_number
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from stepwell.analysis.explain import Explanation
     from stepwell.analysis.waits import Account, Interval, Storage
     from stepwell.cli.place import Place
+
+FORM = Form("stepwell explain -o json", version=1, minor=0)
 
 WIDEST = 110
 """Columns that lines are broken at, if the terminal has as many."""
@@ -35,6 +37,12 @@ _IN_ACCOUNT = frozenset(
 """Figures of a verdict that the lines above it show already."""
 
 
+def _schema() -> Any:
+    from stepwell.analysis.explain import Explanation
+
+    return FORM.schema(Explanation)
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -42,6 +50,7 @@ Examples:
   stepwell explain /data/imagenet        a dataset by its directory
   stepwell explain shard-0001.tar        a file by its path, or the end of it
   stepwell explain 4242 --trace 7 -o json | jq .findings
+  stepwell explain --schema              what the JSON's fields mean
 
 \b
 "80 % sure" of a pattern or of reuse: at least so large a share of the accesses fits, with 95 %
@@ -49,21 +58,22 @@ confidence; of what a process is bound by: how far beyond the thresholds its fig
 finding: how much of what its model assumes was seen.
 
 \b
+The JSON's `version` is raised when a field goes away or changes its type or meaning, its
+`minor` when fields or kinds of findings are added: ignore what you do not know.
+
+\b
 Exit codes: 0 explained; 2 the name means nothing in the trace, or several things; 5 no such
-trace. -o json prints one object: trace, scope, subject, headlines, patterns, streams, groups,
-teams, processes, datasets, storages, slow, findings; times are in ns, sizes in bytes, shares of
-1."""
+trace."""
 )
 @click.argument("subject")
 @click.option(
     "--trace", default="last", show_default=True, metavar="ID", help="Trace to explain; see `stepwell traces`."
 )
+@schema_option(_schema)
 @table_or_json
 @click.pass_obj
 def explain(place: Place, subject: str, trace: str, output: str) -> None:
     """Show step by step why a process, a dataset or a file waits, and what would help."""
-    from dataclasses import asdict
-
     from stepwell.analysis import understand
     from stepwell.analysis.explain import explain as explained
     from stepwell.analysis.subject import find
@@ -73,7 +83,7 @@ def explain(place: Place, subject: str, trace: str, output: str) -> None:
         meant = find(store, number, subject)
         found = explained(store, understand(store, number), meant)
     if output == "json":
-        click.echo(json.dumps(asdict(found)))
+        click.echo(FORM.document(found), nl=False)
     else:
         _show(found)
 
