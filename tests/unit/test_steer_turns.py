@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stepwell.analysis.thresholds import steer as limits
 from stepwell.analysis.verdicts import Deeds, judge
-from stepwell.steer.turns import Turns
+from stepwell.steer.turns import Progress, Turns
 
 TICK = limits.SECOND_NS // 10
 MB = 1_000_000
@@ -21,8 +21,8 @@ def steered(seconds: int, slow: float, fast: float) -> tuple[Turns, float]:
     for tick in range(1, 10 * seconds + 1):
         octets += int((fast if turns.acting else slow) * (1 + 0.1 * (tick % 3)) * MB)
         helped += turns.acting
-        turns.step(tick * TICK, octets, tick * TICK // 2)
-    turns.end(10 * seconds * TICK, octets, 0)
+        turns.step(Progress(tick * TICK, octets, tick * TICK // 2, helped))
+    turns.end(Progress(10 * seconds * TICK, octets, 0, helped))
     return turns, helped / (10 * seconds)
 
 
@@ -48,7 +48,7 @@ def test_before_anything_is_done_three_windows_are_enough_and_each_has_something
     turns, look = Turns(), limits.FIRST_WINDOW_NS
     for number in range(1, 13):
         assert not turns.acting
-        turns.step(number * look, number // 4 * MB, 0)
+        turns.step(Progress(number * look, number // 4 * MB, 0))
     assert turns.acting
     assert [(one.length_ns, one.bytes) for one in turns.windows] == [(look, MB), *[(4 * look, MB)] * 2]
 
@@ -56,13 +56,13 @@ def test_before_anything_is_done_three_windows_are_enough_and_each_has_something
 def test_moments_in_which_something_else_is_tried_are_in_no_window() -> None:
     turns = Turns()
     for tick in range(1, 7):
-        turns.step(tick * TICK, tick * MB, 0)
+        turns.step(Progress(tick * TICK, tick * MB, 0))
     before = list(turns.windows)
     assert turns.acting
     for tick in range(7, 207):
-        turns.skip(tick * TICK, tick * 101 * MB, 0)
+        turns.skip(Progress(tick * TICK, tick * 101 * MB, 0))
         assert turns.acting, "however long that takes"
-    turns.step(207 * TICK, (206 * 101 + 1) * MB, 0)
+    turns.step(Progress(207 * TICK, (206 * 101 + 1) * MB, 0, 1))
     assert turns.windows[: len(before)] == before
     assert sum(window.bytes for window in turns.windows[len(before) :]) == MB
     assert sum(window.length_ns for window in turns.windows[len(before) :]) == TICK
@@ -73,7 +73,7 @@ def test_what_comes_in_bursts_is_not_worse_before_the_next_one_is_due() -> None:
     for tick in range(1, 101):  # a burst every second
         octets += 7 * MB if tick % 10 == 0 else 0
         before = turns.acting
-        turns.step(tick * TICK, octets, 0)
+        turns.step(Progress(tick * TICK, octets, 0, tick))
         if before and not turns.acting:
             break
     assert sum(window.length_ns for window in turns.windows if window.acting) >= limits.ACTING_NS
@@ -82,11 +82,11 @@ def test_what_comes_in_bursts_is_not_worse_before_the_next_one_is_due() -> None:
 def test_where_it_is_known_what_will_be_read_acting_begins_at_once() -> None:
     turns = Turns(known=True)
     assert turns.acting
-    turns.step(TICK, MB, 0)
-    turns.step(2 * TICK, 2 * MB, 0)
+    turns.step(Progress(TICK, MB, 0, 1))
+    turns.step(Progress(2 * TICK, 2 * MB, 0, 2))
     assert [(window.acting, window.bytes) for window in turns.windows] == [(True, MB), (True, MB)]
     for tick in range(3, 100):
-        turns.step(tick * TICK, tick * MB, 0)
+        turns.step(Progress(tick * TICK, tick * MB, 0, tick))
     assert {window.acting for window in turns.windows} == {True, False}
 
 
@@ -121,14 +121,55 @@ def test_nothing_begins_before_something_is_read() -> None:
     assert (share, turns.windows) == (0, [])
 
 
-@given(st.lists(st.tuples(st.integers(1, 3 * limits.SECOND_NS), st.integers(0, 10**9), st.integers(0, 10**9))))
-def test_windows_are_apart_and_hold_no_more_than_was_read(steps: list[tuple[int, int, int]]) -> None:
+def test_while_the_engine_finds_nothing_to_do_readers_are_alone_and_that_takes_no_memory() -> None:
     turns = Turns()
-    now = octets = waited = 0
-    for length, more, longer in steps:
-        now, octets, waited = now + length, octets + more, waited + longer
-        turns.step(now, octets, waited)
-    turns.end(now, octets, waited)
+    for tick in range(1, 10_001):
+        turns.step(Progress(tick * TICK, tick * MB, 0))
+    assert turns.acting
+    assert not turns.reason
+    assert len(turns.windows) < limits.WINDOWS_ALONE + 5
+    last = turns.windows[-1]
+    assert last.start_ns + last.length_ns == 10_000 * TICK
+
+
+def test_what_it_does_in_the_end_is_held_against_the_time_before() -> None:
+    turns, octets = Turns(), 0
+    for tick in range(1, 401):
+        did = max(0, tick - 301)
+        octets += 7 * MB if did and turns.acting else MB
+        turns.step(Progress(tick * TICK, octets, 0, did))
+    helped = [one for one in turns.windows if one.acting]
+    assert min(one.start_ns for one in helped) in range(298 * TICK, 303 * TICK)
+    assert judge(turns.windows, Deeds(requests=1)).verdict == "helped"
+    assert not turns.reason
+
+
+def test_readers_who_live_on_what_was_brought_in_before_are_not_without_it() -> None:
+    """Of a set of files more and more is there, whoever acts at the moment; it was slower while it was brought in."""
+    turns, octets, used, brought = Turns(), 0, 0, 0
+    for tick in range(1, 601):
+        brought += 20 * (turns.acting and tick > 100)
+        hits = min(brought, 1000) / 1000
+        got = int(MB / (1 - 0.9 * hits)) * (9 if turns.acting and 0 < brought < 1000 else 10) // 10
+        octets, used = octets + got, used + int(got * hits)
+        turns.step(Progress(tick * TICK, octets, 0, brought, used))
+    verdict = judge(turns.windows, Deeds(requests=1))
+    assert verdict.verdict == "helped", turns.reason
+    assert verdict.ratio is not None
+    assert verdict.ratio > 5
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 3 * limits.SECOND_NS)] * 3, st.integers(0, 1), st.integers(0, 10**9))))
+def test_windows_are_apart_and_hold_no_more_than_was_read(steps: list[tuple[int, int, int, int, int]]) -> None:
+    turns = Turns()
+    now = Progress(0, 0, 0)
+    for length, more, longer, made, used in steps:
+        now = Progress(
+            now.now_ns + length + 1, now.octets + more, now.waited_ns + longer, now.requests + made, now.used + used
+        )
+        turns.step(now)
+    turns.end(now)
+    octets, waited = now.octets, now.waited_ns
     assert sum(window.bytes for window in turns.windows) <= octets
     assert sum(window.waited_ns for window in turns.windows) <= waited
     assert all(window.length_ns > 0 and window.bytes >= 0 for window in turns.windows)

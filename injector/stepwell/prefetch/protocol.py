@@ -196,7 +196,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Status:
-    """Told once a second while something happens, and at the end."""
+    """Told ten times a second while something happens, and at the end."""
 
     time_ns: int
     state: Annotated[str, "acting, watching, stopped, ended"]

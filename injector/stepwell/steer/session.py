@@ -18,7 +18,7 @@ from stepwell.steer.engine import Engine
 from stepwell.steer.feed import KINDS, Feed
 from stepwell.steer.meter import Waits
 from stepwell.steer.tune import Tuning
-from stepwell.steer.turns import Turns
+from stepwell.steer.turns import Progress, Turns
 from stepwell.trace.definition import RUN
 from stepwell.trace.layout import DTYPES
 from stepwell.trace.spool import Spool
@@ -87,7 +87,7 @@ class Session:
         self._spool: Spool | None = None
         self._origin_ns = 0
         self._failure = ""
-        self._last = (0, 0, 0)
+        self._last = Progress(0, 0, 0)
         self._waits = Waits()
         self._tuning = Tuning(plan.budget)
         self._mounts = mounts
@@ -135,20 +135,23 @@ class Session:
         told = self._feed.tell(spool.follow(KINDS), runs, waiting=self._waits.now)
         now_ns = clock_ns - self._origin_ns
         meter = self._feed.meter
-        self._last = now_ns, meter.octets, meter.waited_ns
+        made, used = 0, 0
+        if status := self._engine.status:
+            made, used = status.totals.requests + status.in_flight, status.totals.used_bytes
+        self._last = Progress(now_ns, meter.octets, meter.waited_ns, made, used)
         self._looks += meter.octets > 0
-        self._waits.see(*self._last)
+        self._waits.see(now_ns, meter.octets, meter.waited_ns)
         acting = self._turns.acting
         trying = self._mounts is not None and self._mounts.trying
         if trying:
-            self._turns.skip(*self._last)
+            self._turns.skip(self._last)
         else:
-            self._turns.step(*self._last)
+            self._turns.step(self._last)
         if self._mounts:
             self._mounts.see(told, now_ns, meter.octets, acting=acting)
         changes = self._mounts.changes if self._mounts else 0
         changed, self._changes = changes != self._changes, changes
-        if self._tuning.step(*self._last, acting=acting and not trying) or changed:
+        if self._tuning.step(now_ns, meter.octets, meter.waited_ns, acting=acting and not trying) or changed:
             self._tell(list(self._roots.values()))
         self._tell(told)
         if self._turns.acting is not acting:
@@ -175,7 +178,7 @@ class Session:
 
     def finish(self) -> Outcome:
         """End the engine, and return what was done and measured."""
-        self._turns.end(*self._last)
+        self._turns.end(self._last)
         if self._mounts:
             self._mounts.finish()
         if self._spool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from stepwell.analysis.thresholds import steer as limits
@@ -25,6 +25,22 @@ class Phase(Enum):
     """It did not pay: nothing is done any more."""
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far readers and the engine are."""
+
+    now_ns: int
+    """Nanoseconds since the trace's start."""
+    octets: int
+    """Bytes that readers got up to now."""
+    waited_ns: int
+    """How long they waited for reads up to now, all threads together."""
+    requests: int = 0
+    """Requests that the engine has made, as far as it has told."""
+    used: int = 0
+    """Bytes that it had brought in before readers came for them, as far as it has told."""
+
+
 @dataclass
 class Turns:
     """Acts in turns, and keeps the windows of each.
@@ -32,7 +48,8 @@ class Turns:
     The first turn is without, as soon as something is read, unless it is `known` what will be read: then nothing has
     to be seen before.  Turns with it grow as long as it helps, so that measuring costs less and less.  One that looks
     worse than the turn before is cut short, so that harm is small and soon certain; then acting ends, as it does when
-    it makes no difference.
+    it makes no difference.  A turn in which the engine found nothing to do is none with it, and readers who live on
+    what it brought in before are not without it: such time is not held against the other side.
 
     Attributes:
         windows: what was measured, in order of time.
@@ -45,7 +62,10 @@ class Turns:
     _phase: Phase = Phase.BEFORE
     _phase_ns: int | None = None
     _idle_ns: int = 0
-    _window: tuple[int, int, int] | None = None
+    _window: Progress | None = None
+    """Where the window began that is measured, or looked at, at the moment."""
+    _turn: Progress | None = None
+    """Where the last turn with acting began."""
     _turn_ns: int = limits.ACTING_NS
     _read: int = 0
     _harmed: int = 0
@@ -65,70 +85,112 @@ class Turns:
         """Whether the engine has been to act at any time."""
         return self._phase is not Phase.BEFORE
 
-    def step(self, now_ns: int, octets: int, waited_ns: int) -> None:
-        """Take in where readers are.
-
-        Args:
-            now_ns: nanoseconds since the trace's start.
-            octets: bytes that readers got up to now.
-            waited_ns: how long they waited for reads up to now.
-        """
+    def step(self, now: Progress) -> None:
+        """Take in where readers are."""
         if self._window is None:
-            if not octets:
-                self._idle_ns = now_ns
+            if not now.octets:
+                self._idle_ns = now.now_ns
                 return
-            self._window = self._begin(self._phase, self._idle_ns, 0, 0)
+            self._begin(self._phase, Progress(self._idle_ns, 0, 0))
         if self._phase in {Phase.BEFORE, Phase.WITHOUT}:
-            if self._phase is Phase.WITHOUT:
-                self._cut(limits.WINDOW_NS, now_ns, octets, waited_ns)
-            elif octets > self._window[1]:
-                self._cut(limits.FIRST_WINDOW_NS, now_ns, octets, waited_ns)
-            enough = limits.FIRST_WINDOWS if self._phase is Phase.BEFORE else limits.WINDOWS_WITHOUT
-            if self._read >= enough or self._over(limits.LONGEST_WITHOUT_NS, now_ns):
-                self._decide()
-                self._begin(Phase.OVER if self.reason else Phase.ACTING, now_ns, octets, waited_ns)
+            self._watch(now)
         elif self._phase is Phase.ACTING:
-            lasted = now_ns - self._phase_ns if self._phase_ns is not None else 0
-            self._cut(max(limits.WINDOW_NS, lasted // limits.WINDOWS_ACTING), now_ns, octets, waited_ns)
-            worse = self._worse()
-            if self._over(self._turn_ns, now_ns) or worse > limits.WORSE:
-                self._harmed = self._harmed + 1 if worse > limits.HARM else 0
-                self._begin(Phase.SETTLING, now_ns, octets, waited_ns)
-        elif self._phase is Phase.SETTLING and self._over(limits.SETTLING_NS, now_ns):
-            self._begin(Phase.WITHOUT, now_ns, octets, waited_ns)
+            self._act(now)
+        elif self._phase is Phase.SETTLING:
+            self._settle(now)
 
-    def skip(self, now_ns: int, octets: int, waited_ns: int) -> None:
+    def skip(self, now: Progress) -> None:
         """Take in where readers are after a moment that is not to be measured, as something else is being tried."""
         if self._window is None or self._phase_ns is None:
-            self._begin(self._phase, now_ns, octets, waited_ns)
+            self._begin(self._phase, now)
         else:
-            self._phase_ns += now_ns - self._window[0]
-            self._window = now_ns, octets, waited_ns
+            self._phase_ns += now.now_ns - self._window.now_ns
+            self._window = now
 
-    def end(self, now_ns: int, octets: int, waited_ns: int) -> None:
+    def end(self, now: Progress) -> None:
         """Take in where readers were at the end."""
         if self._phase in {Phase.BEFORE, Phase.WITHOUT, Phase.ACTING}:
-            self._cut(0, now_ns, octets, waited_ns)
+            self._cut(0, now)
 
-    def _over(self, length_ns: int, now_ns: int) -> bool:
-        return self._phase_ns is not None and now_ns - self._phase_ns >= length_ns
+    def _watch(self, now: Progress) -> None:
+        """Readers are left alone."""
+        assert self._window
+        if self._phase is Phase.WITHOUT:
+            self._cut(limits.WINDOW_NS, now)
+        elif now.octets > self._window.octets:
+            self._cut(limits.FIRST_WINDOW_NS, now)
+        enough = limits.FIRST_WINDOWS if self._phase is Phase.BEFORE else limits.WINDOWS_WITHOUT
+        if self._read >= enough or self._over(limits.LONGEST_WITHOUT_NS, now):
+            self._decide()
+            self._begin(Phase.OVER if self.reason else Phase.ACTING, now)
 
-    def _begin(self, phase: Phase, now_ns: int, octets: int, waited_ns: int) -> tuple[int, int, int]:
-        self._phase, self._phase_ns = phase, now_ns
-        self._window = now_ns, octets, waited_ns
-        self._read = 0
-        return self._window
-
-    def _cut(self, length_ns: int, now_ns: int, octets: int, waited_ns: int) -> None:
-        """End a window if it has lasted long enough."""
-        if self._window is None or now_ns - self._window[0] < max(length_ns, 1):
+    def _act(self, now: Progress) -> None:
+        """The engine may act."""
+        lasted = now.now_ns - self._phase_ns if self._phase_ns is not None else 0
+        self._cut(max(limits.WINDOW_NS, lasted // limits.WINDOWS_ACTING), now)
+        if not self._did(now):
+            self._wait(now)
             return
-        start_ns, before, waited_before = self._window
-        self.windows.append(
-            Window(start_ns, now_ns - start_ns, self.acting, octets - before, max(0, waited_ns - waited_before))
-        )
-        self._read += octets > before
-        self._window = now_ns, octets, waited_ns
+        worse = self._worse()
+        if self._over(self._turn_ns, now) or worse > limits.WORSE:
+            self._harmed = self._harmed + 1 if worse > limits.HARM else 0
+            self._begin(Phase.SETTLING, now)
+
+    def _wait(self, now: Progress) -> None:
+        """The engine has found nothing to do since it may: readers are alone, and the turn has not begun."""
+        assert self._turn
+        first = next((at for at, one in enumerate(self.windows) if one.start_ns >= self._turn.now_ns), None)
+        if first is None:
+            return
+        one = self.windows[first]
+        end_ns = one.start_ns + one.length_ns
+        # What it has done since then it may not have told yet.
+        if now.now_ns - end_ns >= limits.TOLD_NS:
+            self.windows[first] = replace(one, acting=False)
+            self._turn, self._phase_ns = replace(self._turn, now_ns=end_ns), end_ns
+            alone = sum(1 for _ in itertools.takewhile(lambda one: not one.acting, reversed(self.windows[: first + 1])))
+            begin = first + 1 - alone
+            del self.windows[begin : begin + max(0, alone - limits.WINDOWS_ALONE)]
+
+    def _settle(self, now: Progress) -> None:
+        """Go on when what was brought in is used up."""
+        assert self._window
+        before = self._window
+        if now.now_ns - before.now_ns < limits.SETTLING_NS // 2:
+            return
+        self._window = now
+        if not self._over(limits.SETTLING_NS, now):
+            return
+        if now.used - before.used <= limits.LIVES_ON * (now.octets - before.octets):
+            self._begin(Phase.WITHOUT, now)
+        elif self._over(limits.LONGEST_WITHOUT_NS, now):
+            # What is ahead of them lasts: they are not without it, and it is asked again later.
+            self._turn_ns = min(2 * self._turn_ns, limits.LONGEST_ACTING_NS)
+            self._begin(Phase.ACTING, now)
+
+    def _did(self, now: Progress) -> bool:
+        """Return whether anything has come of acting since its turn began."""
+        return self._turn is None or (now.requests, now.used) != (self._turn.requests, self._turn.used)
+
+    def _over(self, length_ns: int, now: Progress) -> bool:
+        return self._phase_ns is not None and now.now_ns - self._phase_ns >= length_ns
+
+    def _begin(self, phase: Phase, now: Progress) -> None:
+        self._phase, self._phase_ns = phase, now.now_ns
+        self._window = now
+        self._read = 0
+        if phase is Phase.ACTING:
+            self._turn = now
+
+    def _cut(self, length_ns: int, now: Progress) -> None:
+        """End a window if it has lasted long enough."""
+        if self._window is None or now.now_ns - self._window.now_ns < max(length_ns, 1):
+            return
+        start = self._window
+        octets, waited_ns = now.octets - start.octets, max(0, now.waited_ns - start.waited_ns)
+        self.windows.append(Window(start.now_ns, now.now_ns - start.now_ns, self.acting, octets, waited_ns))
+        self._read += octets > 0
+        self._window = now
 
     def _worse(self) -> float:
         """Return how many times as fast the turn before this one was, without acting; 0 while that cannot be said.

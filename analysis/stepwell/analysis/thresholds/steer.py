@@ -22,7 +22,7 @@ WINDOWS_WITHOUT = 4
 slow by chance is not half of it, and they take no more than half a second."""
 
 LONGEST_WITHOUT_NS = 2 * SECOND_NS
-"""Longest turn without acting, in ns.  Default 2 s: readers that rest are not waited for."""
+"""Longest turn without acting, in ns, and longest time before it.  Default 2 s: readers that rest are not waited for."""
 
 WINDOWS_ACTING = 8
 """Of how long a turn with acting has lasted, the next window is this part, but not below `WINDOW_NS`.  Default 8: short
@@ -45,8 +45,21 @@ LONGEST_ACTING_NS = 256 * SECOND_NS
 0.4 %."""
 
 SETTLING_NS = SECOND_NS // 2
-"""Time in ns after the end of acting that is not measured.  Default 0.5 s: what had been fetched is read meanwhile.  A
-reader that has more ahead of it does not wait for its storage, and the effect comes out smaller than it is."""
+"""Time in ns after the end of acting that is not measured.  Default 0.5 s: what had been fetched is read meanwhile.
+Readers who still live on it then (`LIVES_ON`) are left alone for longer, up to `LONGEST_WITHOUT_NS`."""
+
+LIVES_ON = 0.25
+"""Share of the bytes that readers get which the engine had brought in before, above which they are not yet without it.
+Default 1/4: at twice as many, what is measured without would be half with it; of a window ahead of a reader nothing is
+left after `SETTLING_NS`, of a set of files all."""
+
+TOLD_NS = SECOND_NS // 4
+"""Age in ns of a window from which on it is known whether the engine did anything in it.  Default 0.25 s: it tells its
+status every 0.1 s, and readers are looked at as often."""
+
+WINDOWS_ALONE = 53
+"""Windows that are kept while the engine finds nothing to do, the latest of them.  Default 53: about 5 s, and more than
+an effect needs."""
 
 TUNING_NS = SECOND_NS
 """Length in ns of a window in which a setting of block size and concurrency is tried.  Default 1 s: fifty requests to
