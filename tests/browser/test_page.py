@@ -111,7 +111,7 @@ def test_tables_say_what_the_json_says(browser: Browser, store: Path, page: Path
         ]  # fmt: skip
     assert files["/data/a.bin"] == ["1 MiB", "1", "1", "23", "91.9 KiB", "8.98 %", "23 us"]
     processes = seen.table("Processes")
-    assert [row[4] for row in processes.values()] == [count(reader["accesses"]) for reader in found["readers"]]
+    assert [row[5] for row in processes.values()] == [count(reader["accesses"]) for reader in found["readers"]]
     assert seen.table("Strides") == {"read": ["40,009 B", "4,093 B", "1", "23", "91.9 KiB"]}
     latency = seen.table("Latency")
     assert {op: row[:2] for op, row in latency.items()} == {

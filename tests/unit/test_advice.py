@@ -19,7 +19,6 @@ from stepwell.analysis.advice.drawn import Matter
 from stepwell.analysis.advice.reads import read_ahead
 from stepwell.analysis.orders import orders
 from stepwell.analysis.patterns import Pattern
-from stepwell.analysis.subject import called
 from stepwell.analysis.waits.model import Depth, FetchSize, Interval, Storage, Throttle
 from stepwell.store import Store
 from stepwell.trace.definition import OPEN
@@ -212,22 +211,6 @@ def test_a_cache_saves_what_is_fetched_again(recording: Recording) -> None:
     (sentence,) = cached(recording, 10.0)
     assert "a cache of 4 MiB would fetch" in sentence
     assert "expected 8.7x to 12x" in sentence  # a tenth of the waiting is left, 15 % more or less
-
-
-@pytest.mark.parametrize(
-    ("comm", "command", "name"),
-    [
-        ("python3", "python3 -u /opt/train.py --epochs 3", "train.py"),
-        ("python", "/usr/bin/python3.11 -m torch.distributed.run x.py", "torch.distributed.run"),
-        ("python", "python -c pass", "python"),
-        ("pt_data_worker", "python train.py", "pt_data_worker"),
-        ("cat", "cat train.py", "cat"),
-        ("bash", "bash", "bash"),
-        ("a.out", "", "a.out"),
-    ],
-)
-def test_an_interpreter_is_called_by_what_it_runs(comm: str, command: str, name: str) -> None:
-    assert called(comm, command) == name
 
 
 def test_no_cache_saves_what_is_fetched_for_the_first_time(recording: Recording) -> None:

@@ -67,7 +67,7 @@ def test_json_is_as_its_schema_says(store: Path, name: str) -> None:
     found = json.loads(explain(store, name, "-o", "json").stdout)
     jsonschema.validate(found, schema)
     assert list(found) == list(schema["properties"])
-    assert (found["version"], found["minor"]) == (1, 0)
+    assert (found["version"], found["minor"]) == (1, 1)
     for broken in (found | {"streams": 3}, found | {"version": 2}, {k: v for k, v in found.items() if k != "slow"}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(broken, schema)

@@ -43,7 +43,7 @@ def test_json_is_as_its_schema_says(store: Path) -> None:
     found = json.loads(report(store, "-o", "json"))
     jsonschema.Draft202012Validator.check_schema(schema())
     jsonschema.validate(found, schema())
-    assert (found["version"], found["minor"]) == (1, 1)
+    assert (found["version"], found["minor"]) == (1, 2)
     assert list(found) == list(schema()["properties"])
     assert (found["totals"]["accesses"], found["totals"]["read_bytes"]) == (23, 23 * 4093)
     assert [file["path"] for file in found["files"]] == ["/data/a.bin"]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from stepwell.analysis.naming import titled
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -94,6 +96,7 @@ class Reader:
     reader: Annotated[int, "number of the process in this trace"]
     pid: Annotated[int, "process id"]
     ppid: Annotated[int, "process id of its parent"]
+    name: Annotated[str, "what it is called: its name, of an interpreter that of its script or module"]
     comm: Annotated[str, "short name"]
     command: Annotated[str, "last command line seen"]
     threads: Annotated[int, "threads that made accesses"]
@@ -108,6 +111,11 @@ class Reader:
     cpu_ns: Annotated[int, "processor time of those threads"]
     start_ns: Annotated[int, "start, or begin of the trace"]
     end_ns: Annotated[int, "end, or end of the trace"]
+
+    @property
+    def title(self) -> str:
+        """Return its name and pid."""
+        return titled(self.name, [self.pid])
 
 
 @dataclass(frozen=True)

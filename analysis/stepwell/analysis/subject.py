@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from itertools import pairwise
 from posixpath import basename, join, normpath
 
 from stepwell.analysis.ask import Queryable, Row, rows
+from stepwell.analysis.naming import called, titled
 from stepwell.trace.errors import StepwellError
 
-_INTERPRETERS = frozenset(
-    {"python", "pypy", "perl", "ruby", "node", "julia", "Rscript", "php", "sh", "bash", "dash", "zsh"}
-)
-_VERSION = re.compile(r"[\d.]+$")
 _SEVERAL = re.compile(r"^\d+ x ")
 
 LISTED = 10
@@ -66,10 +62,11 @@ def find(store: Queryable, trace: int, name: str) -> Subject:
     Raises:
         SubjectError: it means nothing, or several things; the message lists candidates.
     """
-    processes, files = rows(store, _PROCESSES, trace), rows(store, _FILES, trace)
+    processes = [row | {"name": called(row["comm"], row["command"])} for row in rows(store, _PROCESSES, trace)]
+    files = rows(store, _FILES, trace)
     (place,) = rows(store, _CWD, trace)
     path = normpath(join(place["cwd"], name))
-    named = [row for row in processes if name in {row["comm"], called(row["comm"], row["command"])}]
+    named = [row for row in processes if name in {row["comm"], row["name"]}]
     data = [*_datasets(files, name, path), *_files(files, name, path)]
     found = _processes(named, name) or data or _processes(processes, name)
     if len(found) == 1:
@@ -77,7 +74,7 @@ def find(store: Queryable, trace: int, name: str) -> Subject:
     if found:
         raise SubjectError(f"{name} can be {_listed([str(one) for one in found])}; give a pid or the whole path")
     datasets = sorted({row["dataset"] for row in files if row["dataset"]})
-    known = [f"process {row['pid']} ({row['comm']})" for row in processes] + [f"dataset {one}" for one in datasets]
+    known = [f"process {row['pid']} ({row['name']})" for row in processes] + [f"dataset {one}" for one in datasets]
     raise SubjectError(
         f"trace {trace} has no process, dataset or file {name}; it has {_listed(known) or 'no accesses at all'}"
         "; `stepwell report` shows more of it"
@@ -88,26 +85,13 @@ def _processes(described: list[Row], name: str) -> list[Subject]:
     pid = name.rpartition(" ")[2]
     by_pid = [row for row in described if pid.isdecimal() and row["pid"] == int(pid)]
     name = _SEVERAL.sub("", name)
-    chosen = by_pid or [row for row in described if name == row["comm"] or name in _words(row["command"])]
+    chosen = by_pid or [
+        row for row in described if name in {row["comm"], row["name"]} or name in _words(row["command"])
+    ]
     if not chosen:
         return []
-    comm, pid = called(chosen[0]["comm"], chosen[0]["command"]), chosen[0]["pid"]
-    title = f"{len(chosen)} x {comm}" if len(chosen) > 1 else f"{comm} {pid}" if pid else comm
+    title = titled(chosen[0]["name"], [row["pid"] for row in chosen])
     return [Subject("process", title, readers=tuple(row["reader"] for row in chosen))]
-
-
-def called(comm: str, command: str) -> str:
-    """Return what people call a process: its name, of an interpreter that of the script, or module, that it runs."""
-    words = command.split()
-    program = _VERSION.sub("", basename(words[0])) if words else ""
-    if program not in _INTERPRETERS or not basename(words[0]).startswith(comm):
-        return comm
-    for option, word in pairwise(words):
-        if word == "-c":
-            break
-        if option == "-m" or not word.startswith("-"):
-            return basename(word)
-    return comm
 
 
 def _words(command: str) -> set[str]:

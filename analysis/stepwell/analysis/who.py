@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from stepwell.analysis import queries
 from stepwell.analysis.ask import Queryable, Row, ask
 from stepwell.analysis.model import Dataset, File, Reader, Software, Usage
+from stepwell.analysis.naming import called
 from stepwell.analysis.unique import unique
 
 _SUMS = ("accesses", "bytes", "around_bytes", "unique_bytes")
@@ -102,6 +103,7 @@ class Who:
         return [
             Reader(
                 **facts[row["reader"]],
+                name=called(facts[row["reader"]]["comm"], facts[row["reader"]]["command"]),
                 threads=len(of_reader[row["reader"]]),
                 files=row["files"],
                 top_directory=row["top_directory"],

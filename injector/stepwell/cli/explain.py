@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stepwell.analysis.waits import Account, Interval, Storage
     from stepwell.cli.place import Place
 
-FORM = Form("stepwell explain -o json", version=1, minor=0)
+FORM = Form("stepwell explain -o json", version=1, minor=1)
 
 WIDEST = 110
 """Columns that lines are broken at, if the terminal has as many."""
@@ -147,7 +147,7 @@ def _time(found: Explanation) -> Iterator[str]:
 def _processes(found: Explanation) -> Iterator[str]:
     yield f"{plural(len(found.processes), 'process', 'processes')}, those first that wait longest:"
     for process in found.processes[:10]:
-        yield f"  {process.comm} {process.pid}, {duration(process.elapsed_ns)}: {_account(process.account)}"
+        yield f"  {process.title}, {duration(process.elapsed_ns)}: {_account(process.account)}"
     if len(found.processes) > 10:
         yield f"  and {count(len(found.processes) - 10)} more"
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stepwell.analysis.ask import Queryable, Row, ask, rows
+from stepwell.analysis.naming import called
 from stepwell.analysis.queries import IMPORTED, READERS, TRACE
 from stepwell.analysis.thresholds import waits as limits
 from stepwell.analysis.waits import questions
@@ -228,7 +229,7 @@ class _Study:
         of = {row["reader"]: row for row in self.described}
         first = of[team.readers[0]]
         return Team(
-            name=first["comm"],
+            name=called(first["comm"], first["command"]),
             workload=first["command"],
             readers=team.readers,
             pids=tuple(of[reader]["pid"] for reader in team.readers),
@@ -255,6 +256,7 @@ class _Study:
             reader=row["reader"],
             pid=row["pid"],
             ppid=row["ppid"],
+            name=called(row["comm"], row["command"]),
             comm=row["comm"],
             command=row["command"],
             elapsed_ns=int(alive),

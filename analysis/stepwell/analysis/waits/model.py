@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from stepwell.analysis.subject import called
+from stepwell.analysis.naming import titled
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Use:
 class Team:
     """Threads that read side by side: sibling processes such as a loader's workers, or the threads of one process."""
 
-    name: Annotated[str, "its processes' name"]
+    name: Annotated[str, "what its processes are called"]
     workload: Annotated[str, "command line of its processes, or of their parent"]
     readers: Annotated[tuple[int, ...], "its processes"]
     pids: Annotated[tuple[int, ...], "their process ids"]
@@ -180,9 +180,8 @@ class Team:
 
     @property
     def title(self) -> str:
-        """Return its process with the pid, or how many there are of which name; of scripts, theirs."""
-        name = called(self.name, self.workload) or "process"
-        return f"{name} {self.pids[0]}" if len(self.readers) == 1 else f"{len(self.readers)} x {name}"
+        """Return its process with the pid, or how many there are of which name."""
+        return titled(self.name, self.pids)
 
 
 @dataclass(frozen=True)
@@ -192,11 +191,17 @@ class Process:
     reader: Annotated[int, "number of the process in this trace"]
     pid: Annotated[int, "process id"]
     ppid: Annotated[int, "process id of its parent"]
+    name: Annotated[str, "what it is called: its name, of an interpreter that of its script or module"]
     comm: Annotated[str, "short name"]
     command: Annotated[str, "command line"]
     elapsed_ns: Annotated[int, "how long it lived while traced"]
     account: Annotated[Account, "where the time of its threads went"]
     verdict: Annotated[Verdict, "what it is bound by"]
+
+    @property
+    def title(self) -> str:
+        """Return its name and pid."""
+        return titled(self.name, [self.pid])
 
 
 @dataclass(frozen=True)

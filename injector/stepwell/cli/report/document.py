@@ -13,7 +13,7 @@ from stepwell.cli.documents import Form
 if TYPE_CHECKING:
     from stepwell.analysis import Insight, Summary
 
-FORM = Form("stepwell report -o json", version=1, minor=1)
+FORM = Form("stepwell report -o json", version=1, minor=2)
 
 
 def document(summary: Summary, insight: Insight) -> str:

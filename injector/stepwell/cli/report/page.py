@@ -50,7 +50,7 @@ def _data(summary: Summary, insight: Insight) -> dict[str, Any]:
         "caches": [_cache(cache) for cache in insight.caches],
         "acts": [_act(verdict) for verdict in insight.verdicts],
         "order": [reader.reader for reader in summary.readers],
-        "readers": {reader.reader: form.printable(f"{reader.comm} {reader.pid}") for reader in summary.readers},
+        "readers": {reader.reader: form.printable(reader.title) for reader in summary.readers},
         "sizes": [
             [row.op, row.low, words.request(row.low, row.high), row.accesses, row.bytes] for row in summary.size_buckets
         ],

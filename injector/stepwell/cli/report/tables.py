@@ -118,12 +118,14 @@ def processes(summary: Summary, console: Console) -> None:
     heading(console, "Processes", "stall: share of its threads' time in accesses")
     wide = console.width >= 120
     columns = (">pid", ">accesses", ">bytes", *([">unique"] if wide else []), ">stall", ">cpu")
-    table = unlined("command" if wide else "process", "mostly in", *columns)
-    for reader in shown:
+    table = unlined("process", "mostly in", *columns)
+    names = [start(reader.name, min(24, max(12, console.width - 60))) for reader in shown]
+    room = max(0, console.width - (64 if wide else 48) - max([12, *map(len, names)]))
+    for reader, name in zip(shown, names, strict=True):
         stall = share(reader.stall_ns, reader.wall_ns)
         table.add_row(
-            start(reader.command, 40) if wide else start(reader.comm, 12),
-            fit(place(reader.top_directory, summary) or "./", console.width - (104 if wide else 60)),
+            name,
+            fit(place(reader.top_directory, summary) or "./", room),
             str(reader.pid),
             count(reader.accesses),
             size(reader.bytes),

@@ -146,7 +146,7 @@ def _time(summary: Summary) -> list[str]:
     longest = max(summary.readers, key=lambda reader: share(reader.stall_ns, reader.wall_ns))
     stall = share(longest.stall_ns, longest.wall_ns)
     if totals.readers > 1 and stall >= WORTH_TELLING:
-        parts.append(f"Held up most: {longest.comm} {longest.pid}, {percent(stall)} of its time in accesses.")
+        parts.append(f"Held up most: {longest.title}, {percent(stall)} of its time in accesses.")
     return parts
 
 
