@@ -22,7 +22,7 @@ WINDOWS_WITHOUT = 4
 slow by chance is not half of it, and they take no more than half a second."""
 
 LONGEST_WITHOUT_NS = 2 * SECOND_NS
-"""Longest turn without acting, in ns, and longest time before it.  Default 2 s: readers that rest are not waited for."""
+"""Longest turn without acting, in ns, and longest time before it.  Default 2 s: who rests is not waited for."""
 
 WINDOWS_ACTING = 8
 """Of how long a turn with acting has lasted, the next window is this part, but not below `WINDOW_NS`.  Default 8: short
