@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tests.kernel.tool import SECONDS, wait_until
 
-from stepwell.prefetch.protocol import Close, Message, Open, Refused, Root, Run, Status, decode, encode
+from stepwell.prefetch.codec import decode, encode
+from stepwell.prefetch.protocol import Close, Message, Open, Refused, Root, Run, Status
 
 PROGRAM = (sys.executable, "-m", "stepwell.prefetch")
 

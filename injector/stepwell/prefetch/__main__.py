@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from stepwell.prefetch.codec import encode
 from stepwell.prefetch.connections import Connection, listen
 from stepwell.prefetch.engine import Engine
 from stepwell.prefetch.errors import PrefetchError
 from stepwell.prefetch.order_file import read_order
-from stepwell.prefetch.protocol import Budget, Root, Status, encode
+from stepwell.prefetch.protocol import Budget, Root, Status
 from stepwell.trace.errors import StepwellError
 from stepwell.trace.format import octets, plural, size
 

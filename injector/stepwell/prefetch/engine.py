@@ -15,13 +15,14 @@ from typing import Any
 
 from stepwell.prefetch import machine
 from stepwell.prefetch.budgets import bucket
+from stepwell.prefetch.codec import decode, encode
 from stepwell.prefetch.connections import Connection
 from stepwell.prefetch.errors import OrderError, PrefetchError, ProtocolError
 from stepwell.prefetch.follower import Follower
 from stepwell.prefetch.issuer import Issuer
 from stepwell.prefetch.order_file import entry_of
 from stepwell.prefetch.planner import Planner
-from stepwell.prefetch.protocol import Entry, Message, Order, Refused, Root, Status, Stop, decode, encode
+from stepwell.prefetch.protocol import Entry, Message, Order, Refused, Root, Status, Stop
 
 PROCESSORS_NS = 50_000_000
 """It is looked at how long the processors idle once in so long, while anything happens."""

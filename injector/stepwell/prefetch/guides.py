@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from stepwell.prefetch.board import Board
 from stepwell.prefetch.files import Files
 from stepwell.prefetch.learning import Learning
+from stepwell.prefetch.order_source import OrderSource
 from stepwell.prefetch.orders import JUDGED, Sequence
+from stepwell.prefetch.pace import Pace
 from stepwell.prefetch.protocol import Close, Entry, Policy
 from stepwell.prefetch.roots import Dataset
-from stepwell.prefetch.sources import OrderSource, Pace
 from stepwell.prefetch.windows import Waits, Window
 
 FIRST_WINDOW = 4
@@ -58,6 +59,10 @@ class Guides:
         if self.known:
             self._leave_out(self.known.sequence.advance(index))
             self._board.wake("order")
+
+    def progress(self) -> tuple[int, int]:
+        """Return how many steps of the given order are over, and how many are known."""
+        return (self.known.sequence.position, len(self.known.sequence.entries)) if self.known else (0, 0)
 
     def _comes_again(self, path: str) -> bool:
         return self.known is not None and len(self.known.sequence.places.get(path, ())) > 1

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from stepwell.prefetch.board import Board
 from stepwell.prefetch.files import Files
 from stepwell.prefetch.guides import Guides
+from stepwell.prefetch.head_source import HeadSource
 from stepwell.prefetch.learning import SHARE
+from stepwell.prefetch.order_source import OrderSource
 from stepwell.prefetch.orders import Sequence
+from stepwell.prefetch.pace import Pace
 from stepwell.prefetch.protocol import Close, Entry, Open, Policy, Run
 from stepwell.prefetch.roots import Dataset
-from stepwell.prefetch.sources import HeadSource, OrderSource, Pace
 from stepwell.prefetch.streams import Separator
 from stepwell.prefetch.tracks import PAGE, Track
 from stepwell.prefetch.windows import Waits, Window

@@ -10,8 +10,9 @@ import tempfile
 import time
 from collections.abc import Iterable
 
+from stepwell.prefetch.codec import decode, encode
 from stepwell.prefetch.errors import PrefetchError, ProtocolError
-from stepwell.prefetch.protocol import Message, Refused, Run, Status, Stop, decode, encode
+from stepwell.prefetch.protocol import Message, Refused, Run, Status, Stop
 
 MOST_UNSENT = 4 << 20
 """Bytes that wait to be taken by the engine. Beyond that it is told of no more runs until it takes them: each message

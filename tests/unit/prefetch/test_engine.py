@@ -18,7 +18,8 @@ from tests.kernel.tool import SECONDS, wait_until
 from tests.storage.engine import PROGRAM, running
 from tests.unit.prefetch.test_native import evict
 
-from stepwell.prefetch.protocol import Entry, Order, Refused, Root, Status, Stop, decode, encode
+from stepwell.prefetch.codec import decode, encode
+from stepwell.prefetch.protocol import Entry, Order, Refused, Root, Status, Stop
 
 FILES, EACH = 31, 8191
 

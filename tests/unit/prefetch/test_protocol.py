@@ -8,9 +8,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from stepwell.prefetch import protocol
+from stepwell.prefetch import codec, protocol
+from stepwell.prefetch.codec import decode, encode
 from stepwell.prefetch.errors import ProtocolError
-from stepwell.prefetch.protocol import Budget, Entry, Order, Policy, Root, Run, Stop, decode, encode
+from stepwell.prefetch.protocol import Budget, Entry, Order, Policy, Root, Run, Stop
 
 RUN: dict[str, Any] = {
     "type": "run", "stream": "7:3", "path": "/d/a", "offset": 0, "size": 4096, "stride": 4096, "count": 3,
@@ -18,7 +19,7 @@ RUN: dict[str, Any] = {
 }  # fmt: skip
 
 
-@given(st.sampled_from([*protocol._KINDS.values()]).flatmap(st.from_type))
+@given(st.sampled_from([*codec._KINDS.values()]).flatmap(st.from_type))
 def test_a_decoded_line_is_the_encoded_message(message: protocol.Message | protocol.Answer) -> None:
     line = encode(message)
     assume(all(-(2**63) <= int(number) < 2**63 for number in re.findall(rb"-?\d+", line)))
@@ -68,7 +69,7 @@ def test_the_document_names_every_message_and_field() -> None:
         text = file.read()
     for kind in (protocol.Root, Budget, protocol.Mode, Run, protocol.Open, Order, protocol.Position):
         row = next(line for line in text.splitlines() if line.startswith(f"| `{kind.__name__.lower()}`"))
-        for name in protocol._types(kind):
+        for name in codec._types(kind):
             assert f"`{name}`" in row
-    for name in protocol._types(protocol.Status):
+    for name in codec._types(protocol.Status):
         assert name == "time_ns" or f"`{name}`" in text

@@ -1,0 +1,121 @@
+"""Orders of files as sources: the steps that come next, each in pieces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stepwell.prefetch.ahead import pieces
+from stepwell.prefetch.orders import Sequence
+from stepwell.prefetch.pace import Pace
+from stepwell.prefetch.protocol import Entry, Head, Policy
+from stepwell.prefetch.sources import ASKED, Piece, SizeOf
+
+MOST_BEGUN = 256
+"""Steps that wait for the size of their file: as many as there can be requests."""
+
+
+@dataclass
+class OrderSource:
+    """Reads ahead along an order of files."""
+
+    name: str
+    sequence: Sequence
+    pace: Pace
+    unbounded: bool
+    """The order is known: only the memory budget limits how far ahead it is read."""
+    begun: dict[int, tuple[Entry, int]] = field(default_factory=dict)
+    """Steps of which something was asked for and something is left, with where that begins."""
+    visits: int = 0
+    skip: int = 0
+
+    @property
+    def policy(self) -> Policy:
+        """How it reads ahead."""
+        return self.sequence.policy
+
+    @property
+    def place(self) -> str:
+        """The file that is next; empty when there is none."""
+        begun = next((entry for entry, _ in self.begun.values()), None)
+        following = begun or self.sequence.next_step()
+        return following.path if following else ""
+
+    def why_not(self) -> str:
+        """Return why nothing is read ahead of it now; empty when it is."""
+        if self.pace.still:
+            return "its readers stand still, and others need the memory"
+        if not self.sequence.follows:
+            return self.sequence.diverged or "not enough files seen"
+        return "" if self.pace.acted or self.unbounded else self.pace.waits.why_not()
+
+    def next_piece(self, size_of: SizeOf, ahead: int) -> Piece | None:
+        """Return the next piece; see `Source`."""
+        if not self.unbounded and ahead >= self.pace.window.target:
+            return None
+        return self._go_on(size_of) or self._begin(size_of)
+
+    def _go_on(self, size_of: SizeOf) -> Piece | None:
+        """The next piece of a step that was begun."""
+        for step, (entry, start) in list(self.begun.items()):
+            size = size_of(entry.path)
+            if self.sequence.is_over(step) and start == entry.offset:
+                del self.begun[step]
+            elif size != ASKED:
+                piece = self._cut(step, entry, start, size)
+                if piece:
+                    return piece
+        return None
+
+    def _begin(self, size_of: SizeOf) -> Piece | None:
+        """The first piece of the next step that has one; steps on files whose size is being asked for wait."""
+        while len(self.begun) < MOST_BEGUN and (entry := self.sequence.next_step()) is not None:
+            step, size = self.sequence.asked, size_of(entry.path)
+            self.sequence.asked += 1
+            if self.pace.rest and self.skip < self.pace.rest:
+                self.skip += 1
+                continue
+            self.skip = 0
+            if size == ASKED:
+                self.begun[step] = (entry, entry.offset)
+                continue
+            piece = self._cut(step, entry, entry.offset, size)
+            if piece:
+                return piece
+        return None
+
+    def leave(self, path: str) -> None:
+        """What is left of the steps on this file that are over is no longer asked for."""
+        for step, (entry, _) in list(self.begun.items()):
+            if entry.path == path and self.sequence.is_over(step):
+                del self.begun[step]
+
+    def _cut(self, step: int, entry: Entry, start: int, size: int | None) -> Piece | None:
+        """The next piece of a step; with an unknown size only the first."""
+        end = size if entry.size is None else entry.offset + entry.size
+        if size is not None:
+            end = min(size, end or 0)
+        elif end is None:
+            end = start + self.pace.block
+        if self.pace.streamed and size is not None and end - entry.offset > self.pace.block:
+            self.begun.pop(step, None)
+            return None
+        # A file of one block comes by itself as soon as it is begun, and is then read whole.
+        whole = self.pace.client_block if size is not None and end - entry.offset > self.pace.client_block else 0
+        for low, high in pieces(start, end, whole or self.pace.block):
+            # In its place among the others: the nearest step comes first.
+            if size is None or high < end:
+                self.begun[step] = (entry, high)
+            else:
+                self.begun.pop(step, None)
+            return Piece(entry.path, low, high, whole=bool(whole))
+        self.begun.pop(step, None)
+        return None
+
+    def status(self) -> Head:
+        """Return what to tell of it."""
+        why_not = self.why_not() or self.pace.left
+        step = self.sequence.next_step()
+        return Head(
+            self.name, step.path if step else "", Policy.NONE if why_not else self.policy, why_not or self.sequence.why,
+            self.sequence.position, 0, self.pace.window.target, self.visits,
+        )  # fmt: skip
