@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import signal
 import statistics
 import subprocess
 import time
@@ -95,6 +96,8 @@ class Control:
     """The storage's shared memory: settings to change and counters to read while it runs."""
 
     def __init__(self, path: Path) -> None:
+        self.pid = 0
+        """Of the storage's process."""
         self._map = np.memmap(path, np.uint8, "r+")
         names = [field.name for field in fields(Settings)]
         page = self._map[: 8 * (len(names) + len(COUNTERS) + 1)].view(np.uint64)
@@ -106,6 +109,15 @@ class Control:
         """Change settings from the next request on."""
         for name, value in settings.items():
             self._settings[self._names.index(name)] = value
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Answer nothing at all, not even whether a name is there."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     @property
     def ready(self) -> bool:
@@ -173,6 +185,7 @@ class Slow:
             if self.settings.latency_us:
                 self.check(control)
             control.reset()
+            control.pid = process.pid
             # Only now: the check is no part of what is counted.
             control.set(**{name: getattr(self.settings, name) for name in faults})
             yield control
@@ -205,6 +218,11 @@ class Slow:
         assert least <= min(times) < 1.25 * least + 2000 + self.settings.jitter_us, (
             f"{least} us were asked, {statistics.median(times):.0f} us it takes"
         )
+
+
+def is_waiting(pid: int) -> bool:
+    """Whether the first thread of a process waits for an answer of a FUSE file system."""
+    return Path(f"/proc/{pid}/wchan").read_text() == "request_wait_answer"
 
 
 def _told(settings: Settings) -> list[str]:

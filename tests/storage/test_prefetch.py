@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from tests.kernel.tool import SECONDS, wait_until
 from tests.storage.engine import PROGRAM, Reader, running
-from tests.storage.slow import Control, Settings, Slow
+from tests.storage.slow import Control, Settings, Slow, is_waiting
 
+from stepwell.prefetch.issuer import Issuer, Told
 from stepwell.prefetch.native.library import Pool
 from stepwell.prefetch.protocol import Budget, Entry, Order, Policy, Stop
 from stepwell.prefetch.requests import Kind
@@ -233,6 +234,40 @@ def test_a_hung_read_holds_up_neither_others_nor_the_end(storage: Storage, mount
         engine.tell(Stop())
         wait_until(lambda: bool(engine.statuses) and engine.status.state == "ended", "it does not end")
         assert engine.process.wait(SECONDS) == 0
+
+
+@pytest.mark.parametrize("how", ["term", "parent"])
+def test_it_ends_where_not_even_a_name_is_looked_up(storage: Storage, source: Path, mount: Path, how: str) -> None:
+    (source / "below").mkdir()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as parent, storage() as control, control.stopped():
+        argv = [*PROGRAM, "--root", str(mount / "below"), "--stdin", "--parent", str(parent.pid)]
+        with subprocess.Popen(argv, stdin=subprocess.PIPE) as engine:
+            try:
+                wait_until(lambda: is_waiting(engine.pid), "it does not look at the storage")
+                (engine if how == "term" else parent).send_signal(signal.SIGTERM)
+                assert engine.wait(SECONDS) == 1
+            finally:
+                engine.kill()
+                parent.kill()
+
+
+def test_a_storage_that_answers_nothing_keeps_no_other_from_being_asked(
+    storage: Storage, source: Path, mount: Path, tmp_path: Path
+) -> None:
+    issuer = Issuer()
+    (source / "below").mkdir()
+    with storage() as control:
+        with control.stopped():
+            for root in (mount / "below", tmp_path, mount / "below"):
+                issuer.add_root(str(root), anew=True)
+            assert select.select([issuer.told], [], [], SECONDS)[0]
+            assert [told.root for told in issuer.answers()] == [str(tmp_path)]
+        # Asked while the first question was open, the second follows it.
+        answers: list[Told] = []
+        while len(answers) < 2:
+            assert select.select([issuer.told], [], [], SECONDS)[0]
+            answers += issuer.answers()
+    assert [(told.root, told.mounted is not None) for told in answers] == [(str(mount / "below"), True)] * 2
 
 
 def test_the_storage_may_die(storage: Storage, mount: Path) -> None:

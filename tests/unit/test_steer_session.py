@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class Mounts:
         pass
 
 
-def test_after_a_mount_was_set_otherwise_its_roots_are_told_again(
+def test_after_a_mount_was_set_otherwise_alone_its_roots_are_looked_at_again(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[object] = []
@@ -92,8 +93,14 @@ def test_after_a_mount_was_set_otherwise_its_roots_are_told_again(
     assert [root.path for root in first] == ["/nowhere/data"]
     told.clear()
     session.tick(Recorder())
-    assert [message for message in told if isinstance(message, Root)] == first
+    assert [message for message in told if isinstance(message, Root)] == [replace(first[0], remounted=True)]
+    told.clear()
     monkeypatch.setattr(session, "_mounts", None)
+    session.tick(Recorder())
+    monkeypatch.setattr(session._tuning, "step", lambda *_, **__: True)
+    session.tick(Recorder())
+    # The mount is no longer the one that was set otherwise just now: another block size is no reason to look again.
+    assert [message for message in told if isinstance(message, Root)][-1:] == first
     session.tick(Recorder())
     session.finish()
 

@@ -49,6 +49,8 @@ def _run(given: argparse.Namespace) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     told = given.socket or given.stdin
     engine = Engine(status_file=given.status, follow=not told)
+    if given.parent:  # before anything looks at a storage
+        engine.end_with(given.parent)
     for root in given.root:
         if not root.is_dir():
             raise PrefetchError(f"{root} is no directory; give --root the directory that readers read in")
@@ -62,8 +64,6 @@ def _run(given: argparse.Namespace) -> None:
         engine.listen(listener, orders=orders)
     if given.stdin:
         engine.connect(Connection(sys.stdin.fileno(), sys.stdout.fileno()))
-    if given.parent:
-        engine.end_with(given.parent)
     try:
         status = engine.run(until_done=not sockets and not told)
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
 import socket
 import sys
 import time
@@ -17,6 +16,7 @@ from stepwell.prefetch import machine
 from stepwell.prefetch.budgets import bucket
 from stepwell.prefetch.codec import decode, encode
 from stepwell.prefetch.connections import Connection
+from stepwell.prefetch.ending import Ending
 from stepwell.prefetch.errors import OrderError, PrefetchError, ProtocolError
 from stepwell.prefetch.follower import Follower
 from stepwell.prefetch.issuer import Issuer
@@ -40,6 +40,7 @@ class Engine:
     """
 
     def __init__(self, *, status_file: Path | None = None, follow: bool = False) -> None:
+        self._ending = Ending()
         self.planner = Planner(time.monotonic_ns())
         self._issuer = Issuer()
         self._follower = Follower() if follow else None
@@ -56,8 +57,7 @@ class Engine:
         self._watch(self._issuer.told, None)
         if self._follower:
             self._watch(self._follower.descriptor, None)
-        self._wake = _signals()
-        self._watch(self._wake, None)
+        self._watch(self._ending.descriptor, None)
 
     # ---- who tells ----
 
@@ -71,7 +71,7 @@ class Engine:
             if not os.path.isabs(message.path):  # noqa: PTH117 - a path of the protocol
                 raise ProtocolError(f"root.path is {message.path!r}; give an absolute path")
             message = replace(message, path=os.path.normpath(message.path))
-            self._issuer.add_root(message.path)
+            self._issuer.add_root(message.path, anew=message.remounted)
         self.planner.observe(message, now)
         if self._follower and isinstance(message, Order):
             self._follower.expect(self.planner.absolute(entry.path) for entry in message.entries)
@@ -95,10 +95,7 @@ class Engine:
         Raises:
             PrefetchError: there is none.
         """
-        try:
-            self._watch(os.pidfd_open(pid), pid)
-        except OSError as error:
-            raise PrefetchError(f"there is no process {pid}; give --parent one that runs") from error
+        self._ending.end_with(pid)
 
     # ---- the loop ----
 
@@ -150,7 +147,7 @@ class Engine:
                 accepted = listener.accept()[0].detach()
                 os.set_blocking(accepted, False)
                 self.connect(Connection(accepted, accepted, orders=orders))
-            elif isinstance(key.data, int) or key.fd == self._wake:
+            elif key.fd == self._ending.descriptor:
                 self._stopped = True
             elif key.fd == self._issuer.told:
                 self._storages_told()
@@ -270,13 +267,3 @@ class Engine:
 
     def _watch(self, descriptor: int, data: Any) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, data)
-
-
-def _signals() -> int:
-    """Return a descriptor that becomes readable when the engine is asked to end by SIGTERM or SIGINT."""
-    reading, writing = socket.socketpair()
-    writing.setblocking(False)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    signal.set_wakeup_fd(writing.detach())
-    return reading.detach()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import queue
@@ -15,6 +16,10 @@ from stepwell.prefetch.requests import Done, Request
 
 MOST_NAMES = 1_000_000
 """Names of a directory that are taken in: more take longer to sort than they save."""
+
+
+MOST_ASKING = 8
+"""Questions to storages that are asked at once: as many directories of mounts that hang leave others unasked."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +48,28 @@ class Issuer:
         self._roots: dict[str, int] = {}
         self._paths: dict[int, str] = {}
         self._failed: list[Done] = []
-        self._questions: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._questions: dict[tuple[str, str], None] = {}
+        """What nobody asks yet, each question once, oldest first."""
+        self._asking: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
         self._answers: queue.SimpleQueue[Told] = queue.SimpleQueue()
-        # A thread of its own: a storage that hangs holds up the next question, and nothing else.
-        threading.Thread(target=self._ask, name="questions", daemon=True).start()
 
-    def add_root(self, root: str) -> None:
-        """Begin to use a root, and find out what is mounted there."""
-        if root not in self._roots:
+    def add_root(self, root: str, *, anew: bool = False) -> None:
+        """Begin to use a root, and find out what is mounted there.
+
+        Args:
+            root: the directory.
+            anew: its mount was set otherwise, and is looked at again if the root is known.
+        """
+        known = root in self._roots
+        if not known:
             self._roots[root] = self._pool.root(root)
-        # Told again, its mount may have been set otherwise.
-        self._questions.put((root, ""))
+        if anew or not known:
+            self._question(root, "")
 
     def list_directory(self, root: str, path: str) -> None:
         """Ask for the names in a directory below a root."""
-        self._questions.put((root, path))
+        self._question(root, path)
 
     def issue(self, request: Request) -> None:
         """Give a request to a worker."""
@@ -109,15 +121,30 @@ class Issuer:
                 self.opened[self._paths[one.number]] += 1
         return answers
 
-    def _ask(self) -> None:
+    def _question(self, root: str, path: str) -> None:
+        """Ask a storage something, by a thread of its own: one that hangs holds up no other."""
+        with self._lock:
+            self._questions[root, path] = None
+            if len(self._asking) >= MOST_ASKING or (root, path) in self._asking:
+                return
+            self._asking.add((root, path))
+            del self._questions[root, path]
+        threading.Thread(target=self._ask, args=(root, path), name="question", daemon=True).start()
+
+    def _ask(self, root: str, path: str) -> None:
         while True:
-            root, path = self._questions.get()
-            try:
+            with contextlib.suppress(OSError):
                 told = Told(root, path, names=_names(root, path)) if path else Told(root, "", describe(root))
-            except OSError:
-                continue
-            self._answers.put(told)
-            os.eventfd_write(self.told, 1)
+                self._answers.put(told)
+                os.eventfd_write(self.told, 1)
+            with self._lock:
+                self._asking.remove((root, path))
+                following = next((one for one in self._questions if one not in self._asking), None)
+                if following is None:
+                    return
+                del self._questions[following]
+                self._asking.add(following)
+            root, path = following
 
 
 def _below(root: str, path: str) -> str:

@@ -41,6 +41,7 @@ class Root:
     block_bytes: Annotated[int | None, "size of a request; null: what the mount reads ahead at most"] = None
     in_flight: Annotated[int | None, "most requests at once on this dataset; null: the budget's"] = None
     window_bytes: Annotated[int | None, "furthest ahead of a reader; null: as the engine finds"] = None
+    remounted: Annotated[bool, "its mount was set otherwise: the engine finds out anew what is mounted there"] = False
 
 
 @dataclass(frozen=True)

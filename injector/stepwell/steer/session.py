@@ -152,7 +152,7 @@ class Session:
         changes = self._mounts.changes if self._mounts else 0
         changed, self._changes = changes != self._changes, changes
         if self._tuning.step(now_ns, meter.octets, meter.waited_ns, acting=acting and not trying) or changed:
-            self._tell(list(self._roots.values()))
+            self._tell([replace(root, remounted=changed) for root in self._roots.values()])
         self._tell(told)
         if self._turns.acting is not acting:
             self._tell([Mode(act=self._turns.acting)])
@@ -163,7 +163,7 @@ class Session:
         tuned: list[Message] = []
         for message in messages:
             if isinstance(message, Root):
-                self._roots[message.path] = message
+                self._roots[message.path] = replace(message, remounted=False)
                 tuned.append(self._tuning.set(message))
             else:
                 tuned.append(message)

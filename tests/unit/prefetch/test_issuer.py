@@ -10,13 +10,19 @@ from tests.kernel.tool import SECONDS
 from stepwell.prefetch.issuer import Issuer
 
 
-def test_a_root_that_is_told_again_is_looked_at_again(tmp_path: Path) -> None:
+def test_a_root_is_looked_at_once_and_again_when_its_mount_was_set_otherwise(tmp_path: Path) -> None:
     issuer = Issuer()
-    for _ in range(3):  # its mount may have been set otherwise
-        issuer.add_root(str(tmp_path))
+    for anew in (False, True, True):
+        issuer.add_root(str(tmp_path), anew=anew)
         readable, _, _ = select.select([issuer.told], [], [], SECONDS)
         assert readable
         (told,) = issuer.answers()
         assert told.root == str(tmp_path)
         assert told.mounted is not None
         assert told.mounted.device == tmp_path.stat().st_dev
+    # With another plan alone it is not: the next answer is the next root's.
+    (tmp_path / "next").mkdir()
+    issuer.add_root(str(tmp_path))
+    issuer.add_root(str(tmp_path / "next"))
+    assert select.select([issuer.told], [], [], SECONDS)[0]
+    assert [one.root for one in issuer.answers()] == [str(tmp_path / "next")]
