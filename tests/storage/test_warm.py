@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.kernel.tool import SECONDS, Stepwell, ended, wait_until
 from tests.storage.conftest import Storage
-from tests.storage.slow import Control
+from tests.storage.slow import Control, is_waiting
 from tests.unit.recordings import Recording
 
 pytestmark = [
@@ -155,6 +155,36 @@ def test_a_storage_that_hangs_is_told(storage: Storage, mount: Path) -> None:
         assert control.counters["hung"] == 1
     assert done.returncode == 1
     assert "does not answer" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["warm", "bench"])
+def test_ctrl_c_ends_a_command_on_a_storage_that_answers_nothing(
+    stepwell: Stepwell, storage: Storage, mount: Path, command: str
+) -> None:
+    with storage() as control, control.stopped(), ended(stepwell.start(command, str(mount / "b"))) as process:
+        wait_until(lambda: is_waiting(process.pid), "it does not look at the storage")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == -signal.SIGINT
+
+
+def test_directories_that_cannot_be_listed_are_told(stepwell: Stepwell, tmp_path: Path, state: Path) -> None:
+    top, name = tmp_path / "deep", "d" * 251
+    top.mkdir()
+    (top / "file").write_bytes(bytes(11))
+    at = os.open(top, os.O_RDONLY)
+    for _ in range(17):  # a longer path than the kernel takes at once
+        os.mkdir(name, dir_fd=at)
+        below = os.open(name, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    found = warmed(stepwell, top, code=1)
+    assert (found["status"], found["files"], found["done"], found["failed"]) == ("complete", 1, 1, 0)
+    (unlisted,) = found["unlisted"]
+    assert unlisted["path"].startswith(f"{top}/{name}/")
+    assert unlisted["error"] == "ENAMETOOLONG"
+    assert len(list(state.iterdir())) == 1
+    assert f"NOT LISTED: {unlisted['path'][:60]}" in stepwell.run("warm", str(top)).stdout
 
 
 ORDERS = {

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepwell.cli import format as human
+from stepwell.cli.interrupts import deadly_interrupts
 from stepwell.cli.output import schema_option, write_page
 from stepwell.cli.place import say
 from stepwell.cli.progress import ProgressLine
-from stepwell.cli.values import Octets, Seconds, Several
+from stepwell.cli.values import Octets, Seconds, Several, StoragePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ Ctrl-C ends with what was measured until then.
 Exit codes: 0 measured; 1 nothing can be measured there, or the storage hangs;
 2 wrong usage; 130 stopped by Ctrl-C, the result is what was measured until then."""
 )
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", type=StoragePath(exists=True, path_type=Path))
 @click.option(
     "--block-size",
     "blocks",
@@ -104,27 +105,30 @@ def bench(
             raise click.BadParameter("sizes are powers of two from 4KiB to 64MiB", param_hint="--block-size")
     limits = Limits(seconds, octets, blocks or BLOCKS, concurrency or CONCURRENCY)
     line = ProgressLine()
-    with _data(path, make, line) as data:
-        found = find(data, time.monotonic() + _OPENING * seconds)
-        with opened(found, time.monotonic() + _OPENING * seconds) as files:
-            result = measure(
-                path.resolve(),  # as traces name it
-                _filesystem(data),
-                files,
-                limits,
-                lambda done, total, next_: line.show(f"{done} of {total} combinations measured; {next_}"),
-            )
-            line.clear()
-            if output == "json":
-                click.echo(dump(result), nl=False)
-            elif output == "html":
-                from stepwell.cli.measured_page import page
+    with contextlib.ExitStack() as cleanup:
+        data = cleanup.enter_context(_data(path, make, line))
+        # What was made is to be removed.
+        with deadly_interrupts() if make is None else contextlib.nullcontext():
+            found = find(data, time.monotonic() + _OPENING * seconds)
+            files = cleanup.enter_context(opened(found, time.monotonic() + _OPENING * seconds))
+        result = measure(
+            path.resolve(),  # as traces name it
+            _filesystem(data),
+            files,
+            limits,
+            lambda done, total, next_: line.show(f"{done} of {total} combinations measured; {next_}"),
+        )
+        line.clear()
+        if output == "json":
+            click.echo(dump(result), nl=False)
+        elif output == "html":
+            from stepwell.cli.measured_page import page
 
-                write_page(page(result), None, "stepwell-bench.html")
-            else:
-                show(result)
-            if result.status == "hung":
-                _leave(result)
+            write_page(page(result), None, "stepwell-bench.html")
+        else:
+            show(result)
+        if result.status == "hung":
+            _leave(result)
     return _INTERRUPTED if result.status == "interrupted" else 0
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import click
 
 from stepwell.cli import format as human
+from stepwell.cli.interrupts import deadly_interrupts
 
 
 class Octets(click.ParamType[int]):
@@ -78,3 +79,12 @@ class Several(click.ParamType[tuple[Any, ...]]):
 def together(_ctx: click.Context, _param: click.Parameter, value: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
     """Return the values of an option that was given several times, each once."""
     return tuple(dict.fromkeys(one for several in value for one in several))
+
+
+class StoragePath(click.Path):
+    """A path on a storage that may hang: Ctrl-C ends the look whether it is there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        with deadly_interrupts():
+            return super().convert(value, param, ctx)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from stepwell.cli import format as human
+from stepwell.cli.interrupts import deadly_interrupts
 from stepwell.cli.output import table_or_json
 from stepwell.cli.place import say, trace_number
 from stepwell.cli.progress import ProgressLine
-from stepwell.cli.values import Bandwidth, Octets
+from stepwell.cli.values import Bandwidth, Octets, StoragePath
 
 if TYPE_CHECKING:
     from stepwell.cli.place import Place
@@ -50,11 +51,11 @@ the same PATHs, it goes on; files that changed are read anew, and all is after a
 Only when all was read the note is removed; --restart removes it before.
 
 \b
-Exit codes: 0 all was read; 1 files failed (they are named, and tried again the next
-time), or the storage hangs; 2 wrong usage; 4, 5 no such store or trace; 130 stopped by
+Exit codes: 0 all was read; 1 files failed or directories could not be listed (they are
+named, and tried again the next time), or the storage hangs; 2 wrong usage; 4, 5 no such store or trace; 130 stopped by
 Ctrl-C."""
 )
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=StoragePath(exists=True, path_type=Path), metavar="PATH...")
 @click.option("--bandwidth", type=Bandwidth(), default="0", help="Bytes a second at most.  [default: no limit]")
 @click.option(
     "--concurrency", type=click.IntRange(1, _MOST), default=32, show_default=True, help="Reads on their way at once."
@@ -92,7 +93,9 @@ def warm(
         raise click.BadParameter("sizes are multiples of 4KiB up to 64MiB", param_hint="--block-size")
     if trace is not None and order != "trace":
         raise click.UsageError("--trace says which trace --order trace goes by; give --order trace as well")
-    files = _ordered(place, find(paths), paths, order, trace or "last")
+    with deadly_interrupts():
+        found, unlisted = find(paths)
+    files = _ordered(place, found, paths, order, trace or "last")
     line = ProgressLine()
     with Journal.of(PlatformDirs("stepwell").user_state_path / "warm", paths) as journal:
         if restart:
@@ -106,12 +109,15 @@ def warm(
                 f"{human.throughput(now.brought_bytes * 1e9 / max(now.elapsed_ns, 1))}"
                 + (f", {now.failed:,} failed" if now.failed else "")
             ),
+            unlisted,
         )
     line.clear()
     if output == "json":
         click.echo(json.dumps(asdict(result)))
     else:
         _print(result)
+    if result.forgotten:
+        say(f"{result.forgotten}: what was read is not noted, and would be read anew; make room, or set XDG_STATE_HOME")
     if result.status == "hung":
         say("error: the storage does not answer; look at what serves the mount, then run the same again")
         sys.stdout.flush()
@@ -119,7 +125,7 @@ def warm(
     if result.status == "interrupted":
         say("stopped; the same command goes on from here")
         return _INTERRUPTED
-    return _FAILED if result.failed else 0
+    return _FAILED if result.failed or result.unlisted else 0
 
 
 def _ordered(place: Place, files: list[File], paths: tuple[Path, ...], order: str, trace: str) -> list[File]:
@@ -155,3 +161,7 @@ def _print(result: Warmed) -> None:
         click.echo(f"FAILED: {human.printable(failure.path)}: {failure.error}")
     if result.failed > _NAMED:
         click.echo(f"FAILED: {human.plural(result.failed - _NAMED, 'further file')}; -o json names them")
+    for directory in result.unlisted[:_NAMED]:
+        click.echo(f"NOT LISTED: {human.printable(directory.path)}: {directory.error}")
+    if len(result.unlisted) > _NAMED:
+        click.echo("NOT LISTED: further directories; -o json names them")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepwell.prefetch.budgets import BURST_NS, Bucket
 from stepwell.prefetch.mounted import Client, describe
 from stepwell.prefetch.native.library import MOST_WORKERS, Answer, Pool
 from stepwell.prefetch.requests import Kind
-from stepwell.warm.find import File
+from stepwell.warm.find import Failure, File
 from stepwell.warm.journal import Journal
 from stepwell.warm.work import Piece, Work
 
@@ -46,15 +45,6 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A file that could not be read."""
-
-    path: str
-    error: str
-    """Name of the error, as in errno(3)."""
-
-
-@dataclass(frozen=True)
 class Warmed:
     """How a warm-up went."""
 
@@ -76,6 +66,10 @@ class Warmed:
     """Bytes read a second."""
     failures: tuple[Failure, ...]
     """The first hundred files that failed."""
+    unlisted: tuple[Failure, ...] = ()
+    """The first hundred directories that could not be listed: what is below them was not read."""
+    forgotten: str = ""
+    """Why what was read could not be noted; empty when it was."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +146,7 @@ class _Run:
     def result(self, status: str) -> Warmed:
         """Return how it went."""
         tally, elapsed = self.work.tally, time.monotonic_ns() - self.began_ns
-        failures = tuple(
-            Failure(self.files[file].name, errno.errorcode.get(code, str(code))) for file, code in tally.failed.items()
-        )
+        failures = tuple(Failure.of(self.files[file].name, code) for file, code in tally.failed.items())
         return Warmed(
             status=status,
             files=len(self.files),
@@ -180,7 +172,13 @@ class _Run:
         self.work.done(piece, answer.file_size, answer.ino, answer.error)
 
 
-def warm(files: list[File], limits: Limits, journal: Journal, progress: Callable[[Progress], None]) -> Warmed:
+def warm(
+    files: list[File],
+    limits: Limits,
+    journal: Journal,
+    progress: Callable[[Progress], None],
+    unlisted: tuple[Failure, ...] = (),
+) -> Warmed:
     """Read files once, in their order; Ctrl-C ends it, and the next call goes on from there.
 
     When the storage hangs, workers of this process hang with it: the caller ends by `os._exit`.
@@ -190,6 +188,7 @@ def warm(files: list[File], limits: Limits, journal: Journal, progress: Callable
         limits: what it may take.
         journal: what was read before; it is kept unless all was read.
         progress: told some times a second how far it is.
+        unlisted: what could not be looked for files: with any of it, not all is read.
     """
     assert limits.concurrency <= MOST_WORKERS // 2
     run = _Run(files, limits, journal)
@@ -210,8 +209,8 @@ def warm(files: list[File], limits: Limits, journal: Journal, progress: Callable
     except KeyboardInterrupt:
         status = "interrupted"
     result = run.result(status)
-    if status == "complete" and not result.failed:
+    if status == "complete" and not result.failed and not unlisted:
         journal.remove()
     else:
         journal.save()
-    return result
+    return replace(result, unlisted=unlisted[:_MOST_NAMED], forgotten=journal.broken)

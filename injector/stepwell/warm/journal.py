@@ -33,6 +33,8 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.broken = ""
+        """Why it cannot be written any more; empty while it can."""
         self._noted: dict[tuple[str, int, int], list[tuple[int, int]]] = defaultdict(list)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +59,8 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         """Write what was noted, and close it."""
         self.save()
-        self._file.close()
+        with contextlib.suppress(OSError):  # `broken` says it
+            self._file.close()
 
     def restart(self) -> None:
         """Forget what was read."""
@@ -94,7 +97,18 @@ class Journal:
         self._noted[file.name, size, inode].append((offset, offset + octets))
 
     def save(self) -> None:
-        """Write what was noted; pieces that follow on are one line, so that it stays short."""
+        """Write what was noted; pieces that follow on are one line, so that it stays short.
+
+        A disk that is full, or broken, ends the noting and not the warm-up.
+        """
+        if self.broken:
+            return
+        try:
+            self._save()
+        except OSError as error:
+            self.broken = f"{self.path}: {error.strerror}"
+
+    def _save(self) -> None:
         for (name, size, inode), ranges in self._noted.items():
             # An empty file has an empty piece, which says that it was read.
             for begin, end in merged(ranges) or ((0, 0),):
