@@ -14,8 +14,10 @@ from tests.bench.figures import Figure, Table
 from tests.bench.synthetic import write_spool
 from tests.truth.accesses import Rng, Series, disturbed, interleaved, thinned
 from tests.truth.composed import COMPOSED
+from tests.truth.crews import CREWS, TOGETHER, shared
+from tests.truth.crews import LATER as CREWS_LATER
 from tests.truth.heldout import HELD_OUT
-from tests.truth.judged import judge, names
+from tests.truth.judged import judge, judge_crew, names
 from tests.truth.later import LATER
 from tests.truth.patterns import FAMILIES
 from tests.truth.unseen import UNSEEN, Label, Maker
@@ -98,6 +100,24 @@ def _verdicts(title: str, families: Labelled, disturbances: set[str], seeds: int
     return [whole, *(table for table in details if table.rows)]
 
 
+def _crews(title: str, families: Labelled, seeds: int) -> Table:
+    """Return how often the verdict on a file that several threads share is right, and as what it is told."""
+    table = Table(f"Verdicts: {title}")
+    for kind, (name, (label, maker)) in enumerate(families.items()):
+        told, bold = Counter[str](), 0
+        for seed in range(seeds):
+            rng = np.random.default_rng([seed, kind, 1009])
+            found = judge_crew(shared(rng, maker(rng), TOGETHER.get(name, 1)))
+            told[found["pattern"]] += 1
+            bold += found["pattern"] not in label | {"unknown"} and found["confidence"] >= CONFIDENT
+        good = sum(count for pattern, count in told.items() if pattern in label)
+        row: dict[str, Figure] = {"series": seeds, "% right": 100 * good / seeds, "wrong but confident": bold}
+        table.rows[f"{name} ({' or '.join(sorted(label))})"] = row | {
+            "told as": "; ".join(f"{count} {what}" for what, count in told.most_common())
+        }
+    return table
+
+
 def _timed(spool: Path, database: Path) -> dict[str, Figure]:
     """Ingest and classify, in a process of its own for the sake of the memory's peak."""
     with Store.open(database, "w") as store:
@@ -117,6 +137,10 @@ def _timed(spool: Path, database: Path) -> dict[str, Figure]:
 def patterns(work: Path, *, quick: bool) -> list[Table]:
     seeds = 7 if quick else 97
     tables = [table for title, of in SETS.items() for table in _verdicts(title, *of, seeds)]
+    tables += [
+        _crews("files that several threads share", CREWS, seeds),
+        _crews("files that several threads share, written after the rule", CREWS_LATER, seeds),
+    ]
     table = Table("Time to all verdicts on a trace; reads of 4 KiB, by 17 threads, of 1,009 files")
     # In a mixed trace half of the runs are sequential and have 21 accesses, about.
     for title, runs, mixed in (

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from tests.truth.accesses import Series
+from tests.truth.crews import Crew
 from tests.unit.coalescing import ACCESS
 
 from stepwell.analysis.native.streams import Evidence, Streams
+from stepwell.analysis.streams.classify import Patterns
 from stepwell.analysis.streams.decide import PATTERNS, Circumstances, Verdicts, decide
+from stepwell.analysis.streams.facts import Facts
 from stepwell.analysis.thresholds.streams import HeadLimits
 from stepwell.collectors.native.library import library
 from stepwell.trace.definition import RUN
@@ -58,3 +62,32 @@ def judge(many: Sequence[Series], *, seen: float = 1.0) -> tuple[Evidence, Verdi
 def names(verdicts: Verdicts) -> list[str]:
     """Return the patterns by name."""
     return [PATTERNS[number] for number in verdicts["pattern"]]
+
+
+def judge_crew(crew: Crew, *, seen: float = 1.0) -> dict[str, Any]:
+    """Return the verdict on the file that the threads of a process share: its row of the view `patterns`."""
+    parts, ended = [], []
+    for thread in np.unique(crew.thread).tolist():
+        mine = np.flatnonzero(crew.thread == thread)
+        own = runs_of(crew.series.take(mine), starts=crew.start_ns[mine].astype(np.uint64))
+        parts.append(columns_of(own, 1, crew.series.op) | {"thread": np.full(len(own), 1 + thread)})
+        # A run comes when its thread begins the next one, which does not go on with it.
+        ended.append(np.append(parts[-1]["start_ns"][1:], 2**62))
+    order = np.argsort(np.concatenate(ended), kind="stable")
+    runs = {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
+    none = 2**62
+    facts = Facts(
+        files=pa.table(
+            {"file": [1, none], "path": ["/data/shared", ""], "size": [crew.series.file_size, -1],
+             "dataset": ["/data", ""], "software": [False, False]}
+        ),
+        readers=pa.table({"reader": [1, none], "workload": ["read", ""]}),
+        appending=np.zeros(0, np.int64),
+        exact=True,
+        seen=seen,
+    )  # fmt: skip
+    with Patterns(facts) as engine:
+        engine.feed(runs)
+        rows: list[dict[str, Any]] = engine.finish().to_pylist()
+    (row,) = (row for row in rows if row["scope"] == "file")
+    return row

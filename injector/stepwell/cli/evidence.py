@@ -88,6 +88,9 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "heads": lambda heads: f"{plural(heads, 'long chain')} of accesses beside each other",
     "chain": lambda chain: f"longest chain: {plural(chain['accesses'], 'access', 'accesses')}, {size(chain['bytes'])}",
     "covered": lambda share: f"{percent(share)} of the range from the lowest offset to the highest end was transferred",
+    "lattice": lambda found: (
+        f"{percent(found['share'])} of sampled offsets lie at multiples of {size(found['distance'])} from each other"
+    ),
     "jumps": lambda jumps: (
         f"jumps: {count(jumps['up'])} up, {count(jumps['down'])} down, {count(jumps['turns'])} turns"
     ),

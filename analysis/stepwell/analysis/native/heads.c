@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lattice.h"
 #include "lines.h"
 #include "map.h"
 #include "trace/record.h"
@@ -563,13 +564,18 @@ FOR_PROCESSORS void sw_heads_add(struct sw_heads *s, const struct sw_series *run
 			run->start_ns + (int64_t)(every_ns * (double)i), run->op == SW_MMAP, limits);
 }
 
-void sw_heads_end(struct sw_heads *s)
+void sw_heads_end(struct sw_heads *s, const struct sw_heads_limits *limits)
 {
+	struct sw_evidence *e = &s->evidence;
+
 	for (uint32_t i = 0; i < s->live; i++)
 		retire(s, i);
 	s->live = 0;
 	for (int k = 0; k < SW_SCALES; k++) {
-		sw_lines(s->samples, s->evidence.sampled, 1ULL << k, 0, s->evidence.rising[k]);
-		sw_lines(s->samples, s->evidence.sampled, 1ULL << k, UINT64_MAX, s->evidence.falling[k]);
+		sw_lines(s->samples, e->sampled, 1ULL << k, 0, e->rising[k]);
+		sw_lines(s->samples, e->sampled, 1ULL << k, UINT64_MAX, e->falling[k]);
 	}
+	/* It takes time, so it is looked for where it tells something: of what rises, but does not read on. */
+	if (4 * e->rising[0][SW_LINES - 1] >= 3 * e->sampled && 2 * e->steps[SW_CONSECUTIVE] <= e->accesses)
+		e->lattice = sw_lattice(s->samples, e->sampled, limits->lattice, &e->places, &e->on_lattice);
 }

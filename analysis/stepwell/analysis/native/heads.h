@@ -103,6 +103,10 @@ struct sw_evidence {
 	uint64_t sampled;
 	uint64_t rising[SW_SCALES][SW_LINES];
 	uint64_t falling[SW_SCALES][SW_LINES];
+	/* Of a stream that rises: the distance at which almost all of its samples lie, whatever is left out; or 0. */
+	uint64_t lattice;
+	uint64_t places; /* different offsets among the samples */
+	uint64_t on_lattice; /* of these, how many lie on it */
 };
 
 struct sw_heads_limits {
@@ -113,6 +117,7 @@ struct sw_heads_limits {
 	uint32_t skips; /* most steps of a stride left out at once, and holes in requests */
 	uint64_t page; /* a request counts as at least so large when its holes are measured */
 	uint64_t around; /* how far page faults that belong together may be apart */
+	uint64_t lattice; /* percent of samples on a lattice, for it to be one */
 };
 
 struct sw_chain {
@@ -188,6 +193,6 @@ void sw_heads_copy(struct sw_heads *to, const struct sw_heads *from);
 /* Add a run for which there is room. */
 void sw_heads_add(struct sw_heads *stream, const struct sw_series *series, const struct sw_heads_limits *limits);
 /* All chains end; the evidence is complete. */
-void sw_heads_end(struct sw_heads *stream);
+void sw_heads_end(struct sw_heads *stream, const struct sw_heads_limits *limits);
 
 #endif

@@ -195,7 +195,7 @@ static int give_out(struct sw_streams *t, uint32_t slot)
 		t->done = grown;
 		t->done_room = room;
 	}
-	sw_heads_end(&stream->heads);
+	sw_heads_end(&stream->heads, &t->limits);
 	t->done[t->done_count++] = stream->heads.evidence;
 	while (*link != slot)
 		link = &at(t, *link)->chained;

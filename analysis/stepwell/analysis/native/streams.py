@@ -18,7 +18,7 @@ STEPS = ("consecutive", "gap", "strided", "backward", "repeat", "jump")
 """How an access follows from the one before it on its head: `enum sw_step`, which explains them."""
 
 CHAINS, TOP, EARLY, WINDOWS = 8, 4, 8, 8
-SCALES, LINES = 4, 3
+SCALES, LINES, SAMPLED = 4, 3, 128
 
 _TOGETHER = 4096
 """Streams of one table that are given out together at the end: 6 MB of evidence."""
@@ -49,6 +49,7 @@ EVIDENCE = np.dtype(
         *((f"best_{name}", _U8) for name in ("bytes", "accesses", "offset", "end", "before", "before_bytes")),
         ("window", _U8), ("windows", _U8), ("window_steps", _U8, (WINDOWS, len(STEPS))), ("window_ns", _S8, WINDOWS),
         ("sampled", _U8), ("rising", _U8, (SCALES, LINES)), ("falling", _U8, (SCALES, LINES)),
+        *((name, _U8) for name in ("lattice", "places", "on_lattice")),
     ]
 )  # fmt: skip
 """`struct sw_evidence`, which explains its members: all integers, offsets and sizes in bytes, times in nanoseconds."""
@@ -69,8 +70,7 @@ class _Columns(ctypes.Structure):
 class _Limits(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_uint32) for name in ("heads", "proven", "settled", "expanded", "skips")),
-        ("page", ctypes.c_uint64),
-        ("around", ctypes.c_uint64),
+        *((name, ctypes.c_uint64) for name in ("page", "around", "lattice")),
     )
 
 

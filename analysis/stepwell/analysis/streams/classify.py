@@ -29,7 +29,7 @@ from stepwell.analysis.streams.rollup import (
 from stepwell.analysis.thresholds import streams as limits
 from stepwell.trace.definition import Op
 
-ANALYSIS_VERSION = 8
+ANALYSIS_VERSION = 9
 """Raised when verdicts change, so that stored ones are drawn again."""
 
 Records = np.ndarray[Any, np.dtype[np.void]]

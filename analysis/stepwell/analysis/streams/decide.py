@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stepwell.analysis.native.streams import EARLY, LINES, SCALES, STEPS, Evidence
+from stepwell.analysis.native.streams import EARLY, LINES, SAMPLED, SCALES, STEPS, Evidence
 from stepwell.analysis.thresholds import streams as limits
 from stepwell.trace.definition import Op
 
@@ -80,7 +80,8 @@ def decide(evidence: Evidence, about: Circumstances) -> Verdicts:
     verdicts["cost"] = cost.sum(axis=1)
     verdicts["request"] = _request(evidence)
     tiled, row = _tiles(evidence)
-    verdicts["stride"] = np.where(tiled, row, _distance(evidence))
+    lattice = _lattice(evidence)
+    verdicts["stride"] = np.where(tiled, row, np.where(lattice, _f(evidence["lattice"]), _distance(evidence)))
     main = shares.argmax(axis=1)
     rows = np.arange(len(evidence))
     share = shares[rows, main]
@@ -221,6 +222,12 @@ def _shares(evidence: Evidence, cost: Floats) -> tuple[Floats, Floats]:
     holed = rising & uneven & ~(by_rows & (2 * forward >= accesses))
     ahead = np.where(up & ~rows_on, jumps, 0) + np.where(holed, regular, 0)
     regular = np.where(holed, 0, regular) + np.where(rows_on, jumps, 0)
+    lattice = _lattice(evidence)
+    regular, sequential, ahead = (
+        regular + np.where(lattice, sequential + ahead, 0),
+        np.where(lattice, 0, sequential),
+        np.where(lattice, 0, ahead),
+    )
     shares = np.stack([sequential + ahead, regular, falling + np.where(down, jumps, 0), random], axis=1)
     return shares / np.maximum(whole, 1)[:, None], compared
 
@@ -269,6 +276,31 @@ def _tiles(evidence: Evidence) -> tuple[Bools, Floats]:
         & (np.abs(_f(evidence["bytes"]) / extent - 1) <= limits.COVERED)
     )
     return found, row
+
+
+def _lattice(evidence: Evidence) -> Bools:
+    """Tell which streams rise over places at one distance, of which they may leave out any, but not too many at once.
+
+    That is what each of several threads has of a stride, and all of them in an order of time that is not quite its own.
+    """
+    request, _ = _most(evidence, "request")
+    distance = _f(evidence["lattice"])
+    places, on = evidence["places"].astype(np.int64), evidence["on_lattice"].astype(np.int64)
+    # How many ways there are to choose those on it, times the chance that all but the first of them lie there.
+    ways = _LOG_FACTORIAL[places] - _LOG_FACTORIAL[on] - _LOG_FACTORIAL[places - on]
+    chance = ways + (on - 1) * np.log(np.clip(_ratio_any(request, distance), 1e-9, 1))
+    extent = _f(evidence["high"]) - _f(evidence["low"])
+    found: Bools = (
+        (distance > 0)
+        & (evidence["steps"][:, _CONSECUTIVE] <= (1 - limits.ONE_WAY) * evidence["accesses"])
+        & (request <= limits.DENSE * distance)
+        & (chance <= np.log(limits.BY_CHANCE))
+        & (extent <= limits.HeadLimits.skips * distance * _f(evidence["accesses"]))
+    )
+    return found
+
+
+_LOG_FACTORIAL = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, SAMPLED + 1)))])
 
 
 def _most(evidence: Evidence, name: str) -> tuple[Floats, Floats]:
@@ -343,7 +375,7 @@ def _in_phases(evidence: Evidence) -> tuple[Bools, Floats]:
     one_stride = _most(evidence, "stride")[1] >= limits.MAJORITY * strides
     in_phases = (
         (parts >= limits.MINIMUM)
-        & (one_stride | ~ahead.all(axis=1))
+        & ((one_stride & ~_lattice(evidence)) | ~ahead.all(axis=1))
         & (pure.sum(axis=1) >= parts - changes)
         & (second >= 1)
         & (changes <= 2)

@@ -69,7 +69,8 @@ def of_streams(evidence: Evidence, found: Records) -> pa.Array:
     Keys: `steps` (accesses by how they follow from the one before on their head), `heads` (long chains), `jumps`
     (`up`, `down`, `turns`), `by_chance` (steps as many as which a random order gives), `chain` (the longest: accesses
     and bytes), `covered` (share of the extent from the lowest offset to the highest end that was transferred, above 1
-    when some was twice), `likely` (the best guess of an unknown), `phases` (of a mixed one: from which time on which
+    when some was twice), `lattice` (the distance at which places lie, whatever is left out, and the share of those
+    sampled that do), `likely` (the best guess of an unknown), `phases` (of a mixed one: from which time on which
     pattern).
     """
     kind, _, there = phases(evidence)
@@ -90,6 +91,9 @@ def _stream(one: Any, verdict: Any, kinds: list[str | None]) -> dict[str, Any]:
     }
     if one["upwards"] or one["downwards"]:
         said["jumps"] = {"up": int(one["upwards"]), "down": int(one["downwards"]), "turns": int(one["turns"])}
+    if verdict["stride"] and verdict["stride"] == one["lattice"]:
+        share = int(one["on_lattice"]) / max(int(one["places"]), 1)
+        said["lattice"] = {"distance": int(one["lattice"]), "share": round(share, 3)}
     if one["mirrored"]:
         said["by_chance"] = int(one["mirrored"])
     if one["around"]:

@@ -26,6 +26,9 @@ class HeadLimits:
     """Bytes. Holes are measured in requests of at least a page, the unit of the page cache."""
     around: int = 64 << 10
     """Bytes. Linux maps up to 16 cached pages around a fault (fault_around_bytes in mm/memory.c)."""
+    lattice: int = 80
+    """Percent of sampled offsets at multiples of one distance from each other, for that to be a lattice. A tenth of
+    foreign accesses leaves 90 of 100, and in 128 samples hardly ever under 80."""
     streams: int = 1 << 17
     """Streams under way at the same time, of 2.5 to 8.5 KiB; beyond, the one left alone longest is concluded early."""
     short: int = 64
@@ -81,6 +84,10 @@ TILED, ACROSS, BANDS, COVERED = 0.45, 3, 2.5, 0.25
 the tile before (all but those at the left edge, and a tenth of foreign ones breaks a fifth); tiles beside each other,
 fewer of which may be two buffers by turns; bands of tiles one below the other, fewer of which may be readers by turns;
 and the share by which what is read may differ from the extent, for what is foreign or lost."""
+
+BY_CHANCE = 0.001
+"""Chance that so many places lie on a lattice though each might lie at any request's distance, above which it is none.
+Default 0.001: 8 places on each third request, or 5 on each sixth, when all do; 13 of 16 on each third."""
 
 MINIMUM = 4
 """Accesses of a stream, below which only a whole file read at once has a name."""
