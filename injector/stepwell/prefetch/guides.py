@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from stepwell.prefetch.board import Board
 from stepwell.prefetch.files import Files
-from stepwell.prefetch.learning import Learning
+from stepwell.prefetch.learning import SHARE, Learning
 from stepwell.prefetch.order_source import OrderSource
 from stepwell.prefetch.orders import JUDGED, Sequence
 from stepwell.prefetch.pace import Pace
@@ -142,7 +142,7 @@ class Guides:
         step = sequence.visit(path, start, end)
         if step is None:
             return None
-        source.visits += 1
+        source.took()
         pace.moved_ns, pace.still = now_ns, False
         left_out, sequence.left_out = sequence.left_out, []
         self._leave_out(left_out)
@@ -190,7 +190,8 @@ class Guides:
         if sequence is not None and sequence.entries:
             pace = Pace(Window(FIRST_WINDOW * dataset.block), waits, moved_ns=now_ns)
             # A set comes in no order, so that nothing of it is nearer than the rest.
-            self._board.add(OrderSource(name, sequence, pace, unbounded=sequence.policy is Policy.RANDOM))
+            is_set = sequence.policy is Policy.RANDOM
+            self._board.add(OrderSource(name, sequence, pace, unbounded=is_set, share=SHARE if is_set else None))
 
     def _sweep(self) -> None:
         """Forget orders that were guessed and are over."""

@@ -13,6 +13,9 @@ from stepwell.prefetch.sources import ASKED, Piece, SizeOf
 MOST_BEGUN = 256
 """Steps that wait for the size of their file: as many as there can be requests."""
 
+SAVED = 4
+"""Visits' shares of a set that are saved up at most: as many requests as an order begins with, for each step."""
+
 
 @dataclass
 class OrderSource:
@@ -26,6 +29,11 @@ class OrderSource:
     begun: dict[int, tuple[Entry, int]] = field(default_factory=dict)
     """Steps of which something was asked for and something is left, with where that begins."""
     visits: int = 0
+    """Steps that readers have taken."""
+    share: int | None = None
+    """Steps that may be asked for, for each of these; None for no such limit."""
+    credit: int = 0
+    """How many may be asked for now."""
     skip: int = 0
 
     @property
@@ -52,7 +60,8 @@ class OrderSource:
         """Return the next piece; see `Source`."""
         if not self.unbounded and ahead >= self.pace.window.target:
             return None
-        return self._go_on(size_of) or self._begin(size_of)
+        more = self.share is None or self.credit > 0
+        return self._go_on(size_of) or (self._begin(size_of) if more else None)
 
     def _go_on(self, size_of: SizeOf) -> Piece | None:
         """The next piece of a step that was begun."""
@@ -71,6 +80,7 @@ class OrderSource:
         while len(self.begun) < MOST_BEGUN and (entry := self.sequence.next_step()) is not None:
             step, size = self.sequence.asked, size_of(entry.path)
             self.sequence.asked += 1
+            self.credit -= 1
             if self.pace.rest and self.skip < self.pace.rest:
                 self.skip += 1
                 continue
@@ -82,6 +92,13 @@ class OrderSource:
             if piece:
                 return piece
         return None
+
+    def took(self) -> None:
+        """A reader took a step."""
+        self.visits += 1
+        if self.share is not None:
+            # What was not asked for in time is not made up for: that would come in a burst, before readers' own.
+            self.credit = min(max(self.credit, 0) + self.share, SAVED * self.share)
 
     def leave(self, path: str) -> None:
         """What is left of the steps on this file that are over is no longer asked for."""

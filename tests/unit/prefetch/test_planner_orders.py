@@ -235,17 +235,41 @@ def test_files_that_are_read_here_and_there_are_not_brought_in_as_a_whole() -> N
     assert status(world).totals.brought_bytes == 0
 
 
-def test_the_rest_of_a_directory_comes_once_a_fifth_of_it_was_read_in_no_order() -> None:
-    paths = names(211)
-    order = random.Random(19).sample(paths, 211)
+def in_no_order(files: int) -> tuple[World, list[str]]:
+    paths = names(files)
     world = World(dict.fromkeys(paths, BLOCK), listings={"/d": [path[3:] for path in paths]})
-    for path in order[:42]:
+    return world, random.Random(19).sample(paths, files)
+
+
+def test_the_rest_of_a_directory_comes_once_none_of_its_files_comes_again_where_some_would_by_chance() -> None:
+    world, order = in_no_order(4099)
+    for path in order[:156]:  # 156 * 155 / 2 / 4099 = 2.95
         world.read_file(path)
     assert world.requests == []
-    for path in order[42:]:
+    for number, path in enumerate(order[156:], 157):
         world.read_file(path)
-    assert world.demand < 64
+        assert len({one.path for one in world.requests}) <= 5 * number
+    assert world.demand < 1009
     assert status(world).totals.wasted_bytes == 0
+
+
+def test_where_a_file_came_again_the_rest_of_a_directory_comes_once_a_fifth_of_it_was_read() -> None:
+    world, order = in_no_order(67)
+    visits = [*order[:11], order[0], *order[11:]]
+    for path in visits[:15]:
+        world.read_file(path)
+    assert world.requests == []
+    for path in visits[15:]:
+        world.read_file(path)
+    assert world.demand <= 19
+
+
+def test_files_that_are_drawn_again_and_again_are_no_set_of_which_each_comes_once() -> None:
+    paths, draws = names(2003), random.Random(29)
+    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": [path[3:] for path in paths]})
+    for _ in range(307):
+        world.read_file(draws.choice(paths))
+    assert world.requests == []
 
 
 def test_other_files_and_second_opens_do_not_lead_away_from_a_known_order() -> None:
