@@ -144,19 +144,42 @@ def test_what_it_does_in_the_end_is_held_against_the_time_before() -> None:
     assert not turns.reason
 
 
-def test_readers_who_live_on_what_was_brought_in_before_are_not_without_it() -> None:
-    """Of a set of files more and more is there, whoever acts at the moment; it was slower while it was brought in."""
-    turns, octets, used, brought = Turns(), 0, 0, 0
-    for tick in range(1, 601):
-        brought += 20 * (turns.acting and tick > 100)
-        hits = min(brought, 1000) / 1000
-        got = int(MB / (1 - 0.9 * hits)) * (9 if turns.acting and 0 < brought < 1000 else 10) // 10
-        octets, used = octets + got, used + int(got * hits)
-        turns.step(Progress(tick * TICK, octets, 0, brought, used))
+def of_a_set(cost: float) -> Turns:
+    """Return turns over a reader of 1 MB a tick, of whose 5,000 MB ever more is there; bringing it in costs time."""
+    turns, octets, used, brought = Turns(), 0, 0.0, 0
+    for tick in range(1, 1201):
+        brings = turns.acting and tick > 100 and brought < 5000
+        brought += 37 * brings
+        hits = brought / 5500
+        got = MB / (1 - hits) / (cost if brings else 1)
+        octets, used = octets + int(got), used + got * hits
+        turns.step(Progress(tick * TICK, octets, 0, brought, int(used), invests=brought > 0))
+    return turns
+
+
+def test_what_costs_now_and_pays_later_is_held_against_the_time_before() -> None:
+    turns = of_a_set(1.2)
+    assert turns.acting
+    assert not any(one.start_ns > 101 * TICK for one in turns.windows if not one.acting)
     verdict = judge(turns.windows, Deeds(requests=1))
-    assert verdict.verdict == "helped", turns.reason
+    assert verdict.design == "before and after"
     assert verdict.ratio is not None
-    assert verdict.ratio > 5
+    assert verdict.ratio > 1
+
+
+def test_what_costs_too_much_now_is_ended_however_it_would_pay_later() -> None:
+    assert of_a_set(3).reason == "its readers got less than 1/2 of what they got alone, in two turns"
+
+
+def test_readers_who_live_on_what_is_ahead_are_not_without_it() -> None:
+    """What is brought in lasts for a second after acting has ended."""
+    turns, octets, used, ahead = Turns(), 0, 0, 0
+    for tick in range(1, 1201):
+        ahead = 10 if turns.acting else max(0, ahead - 1)
+        octets, used = octets + (7 if ahead else 1) * MB, used + (7 * MB if ahead else 0)
+        turns.step(Progress(tick * TICK, octets, 0, tick, used))
+    assert {round(one.bytes * TICK / one.length_ns / MB) for one in turns.windows[3:] if not one.acting} <= {1, 2}
+    assert judge(turns.windows, Deeds(requests=1)).verdict == "helped"
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 3 * limits.SECOND_NS)] * 3, st.integers(0, 1), st.integers(0, 10**9))))

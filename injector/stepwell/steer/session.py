@@ -12,11 +12,11 @@ import numpy as np
 
 from stepwell.analysis.plans import Plan, Target
 from stepwell.analysis.verdicts import Deeds, Window
-from stepwell.prefetch.protocol import Message, Mode, Root, Status
+from stepwell.prefetch.protocol import Message, Mode, Policy, Root, Status
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
 from stepwell.steer.feed import KINDS, Feed
-from stepwell.steer.meter import Waits
+from stepwell.steer.meter import Meter, Waits
 from stepwell.steer.tune import Tuning
 from stepwell.steer.turns import Progress, Turns
 from stepwell.trace.definition import RUN
@@ -135,10 +135,7 @@ class Session:
         told = self._feed.tell(spool.follow(KINDS), runs, waiting=self._waits.now)
         now_ns = clock_ns - self._origin_ns
         meter = self._feed.meter
-        made, used = 0, 0
-        if status := self._engine.status:
-            made, used = status.totals.requests + status.in_flight, status.totals.used_bytes
-        self._last = Progress(now_ns, meter.octets, meter.waited_ns, made, used)
+        self._last = _progress(now_ns, meter, self._engine.status)
         self._looks += meter.octets > 0
         self._waits.see(now_ns, meter.octets, meter.waited_ns)
         acting = self._turns.acting
@@ -200,6 +197,19 @@ class Session:
         if settings and not plan.targets:
             plan = replace(plan, targets=(Target(settings[0].path, "none", "its mount was set otherwise, no more"),))
         return replace(plan, settings=settings)
+
+
+def _progress(now_ns: int, meter: Meter, status: Status | None) -> Progress:
+    """Return how far readers are, and the engine as far as it has told."""
+    now = Progress(now_ns, meter.octets, meter.waited_ns)
+    if status is None:
+        return now
+    return replace(
+        now,
+        requests=status.totals.requests + status.in_flight,
+        used=status.totals.used_bytes,
+        invests=any(head.policy is Policy.RANDOM for head in status.heads),
+    )
 
 
 def _deeds(status: Status | None, stopped: str) -> Deeds:

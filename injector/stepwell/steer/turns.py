@@ -39,6 +39,8 @@ class Progress:
     """Requests that the engine has made, as far as it has told."""
     used: int = 0
     """Bytes that it had brought in before readers came for them, as far as it has told."""
+    invests: bool = False
+    """It brings in a set that is read in no order: that costs now, and pays whenever a file of it is read."""
 
 
 @dataclass
@@ -49,7 +51,8 @@ class Turns:
     to be seen before.  Turns with it grow as long as it helps, so that measuring costs less and less.  One that looks
     worse than the turn before is cut short, so that harm is small and soon certain; then acting ends, as it does when
     it makes no difference.  A turn in which the engine found nothing to do is none with it, and readers who live on
-    what it brought in before are not without it: such time is not held against the other side.
+    what it brought in before are not without it: such time is not held against the other side.  While the engine
+    invests, its turn goes on unless it does great harm: turns would show what that costs, and nothing of what it gains.
 
     Attributes:
         windows: what was measured, in order of time.
@@ -132,7 +135,8 @@ class Turns:
             self._wait(now)
             return
         worse = self._worse()
-        if self._over(self._turn_ns, now) or worse > limits.WORSE:
+        over = worse > limits.HARM if now.invests else self._over(self._turn_ns, now) or worse > limits.WORSE
+        if over:
             self._harmed = self._harmed + 1 if worse > limits.HARM else 0
             self._begin(Phase.SETTLING, now)
 
