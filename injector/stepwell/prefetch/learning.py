@@ -182,31 +182,46 @@ class Learning:
             sizes: bytes of the files that are known.
             memory: bytes that may be ahead.
         """
-        if self.before:
-            known, where = list(self.before), f"the {len(self.before)} files of the last epoch"
-        else:
-            parent, _ = _split(path)
-            folder = self._directories.get(parent)
-            if folder is None or not folder.names:
-                return None
-            known = [f"{parent}/{name}" for name in folder.names["name"]]
-            where = f"the {len(known)} files of {parent}"
+        folders = {} if self.before else self._like(path)
+        total = len(self.before) or sum(len(folder.names["name"]) for folder in folders.values())
+        if not self._is_set(len(self.extents), total):
+            return None
+        latest = list(self.extents.items())[-SAMPLE:]
+        mean = sum(sizes.get(one, 0) or extent.end for one, extent in latest) // len(latest)
+        if mean * (total - len(self.extents)) > memory:
+            return None
+        known = list(self.before) or [
+            f"{parent}/{name}" for parent, one in folders.items() for name in one.names["name"]
+        ]
         rest = [one for one in known if one not in self.extents]
-        visited = len(known) - len(rest)
-        # Of n files two visits are the same one by chance once in n pairs.
-        once = not self._again and visited * (visited - 1) >= 2 * UNREPEATED * len(known)
-        if not rest or not (once or SHARE * visited >= len(known)):
+        if not rest or not self._is_set(total - len(rest), total):
             return None
+        where = "the last epoch" if self.before else _split(path)[0]
+        if len(folders) > 1:
+            where += f" and {len(folders) - 1} directories beside it"
+        why = f"the {total} files of {where} come in no order, and fit the memory"
+        found = Sequence(Policy.RANDOM, why, trusted=True)
         sample = list(self.before.values() or self.extents.values())[-SAMPLE:]
-        seen = [sizes.get(one, 0) or extent.end for one, extent in list(self.extents.items())[-SAMPLE:]]
-        mean = max(sum(seen) // len(seen), 1) if seen else 1
-        if sum(sizes.get(one, mean) for one in rest) > memory:
-            return None
-        found = Sequence(Policy.RANDOM, f"{where} come in no order, and fit the memory", trusted=True)
         found.extend(
             entry for one in rest if (entry := _entry(one, [self.before[one]] if one in self.before else sample))
         )
         return found
+
+    def _is_set(self, visited: int, total: int) -> bool:
+        """Return whether so many different files of so many say that the others will be visited, too."""
+        # Of n files two visits are the same one by chance once in n pairs.
+        once = not self._again and visited * (visited - 1) >= 2 * UNREPEATED * total
+        return total > 0 and (once or SHARE * visited >= total)
+
+    def _like(self, path: str) -> dict[str, Directory]:
+        """Return the directories beside that of a file, and that itself, whose names are known, as of classes."""
+        own = _split(path)[0]
+        beside = _split(own)[0]
+        return {
+            parent: folder
+            for parent, folder in self._directories.items()
+            if folder.names and (parent == own or _split(parent)[0] == beside)
+        }
 
     def _turn(self) -> None:
         """A new epoch begins with the last visits."""

@@ -253,6 +253,16 @@ def test_the_rest_of_a_directory_comes_once_none_of_its_files_comes_again_where_
     assert status(world).totals.wasted_bytes == 0
 
 
+def test_files_in_a_directory_for_each_class_are_one_set() -> None:
+    folders = {f"/d/{number}": [f"{file:03}" for file in range(103)] for number in range(11)}
+    paths = [f"{folder}/{name}" for folder, names_ in folders.items() for name in names_]
+    world = World(dict.fromkeys(paths, BLOCK), listings=folders)
+    for path in random.Random(31).sample(paths, len(paths)):
+        world.read_file(path)
+    assert world.demand < len(paths) // 3
+    assert status(world).totals.wasted_bytes == 0
+
+
 def test_where_a_file_came_again_the_rest_of_a_directory_comes_once_a_fifth_of_it_was_read() -> None:
     world, order = in_no_order(67)
     visits = [*order[:11], order[0], *order[11:]]
