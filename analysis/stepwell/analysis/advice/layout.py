@@ -2,6 +2,12 @@
 
 A file is read in *series*: pieces of one size at one distance, such as the rows of a tile, or a column.  Stored as a
 chunk, a series is one fetch, or as many as read-ahead makes of it.
+
+What is mapped gets no such advice, for a trace does not tell how large the chunks would be.  A fault maps the cached
+pages around it, up to 64 KiB, and touches of these are not seen: readers of 8 bytes, 4 KiB and 16 KiB in each of 24
+rows of 128 KiB all leave one run of 24 faults of 64 KiB, with 24 fetches.  Chunks made the first two 24 times as fast,
+the last one 11.5 times, on storage of 3 ms and 100 MB/s.  Bounds from what is mapped, all of it used or hardly any,
+were tried: nothing could be promised for sure, and two of two gains lay above the upper one.
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ def chunks(matter: Matter) -> Finding | None:
     """Return the advice to store what is read together in one piece, where it is read in many small ones."""
     use, storage, series = matter.use, matter.storage, matter.facts.of_series(matter.use.dataset)
     if storage is None or series is None or 2 * use.mapped > use.accesses:
-        return None  # of a page fault it is not known how much of what it brought is used
+        return None  # of a page fault it is not known how much of what it brought is used: see above
     if matter.pattern is None or matter.pattern.pattern != "strided":
         return None
     pieces = series.pieces / series.number
