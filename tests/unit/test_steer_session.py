@@ -75,8 +75,12 @@ class Mounts:
     settings: tuple[object, ...] = ()
     changes = 0
 
-    def see(self, *_: object, **__: object) -> None:
+    def __init__(self) -> None:
+        self.settled: list[bool] = []
+
+    def see(self, *_: object, settled: bool) -> None:
         self.changes += 1
+        self.settled.append(settled)
 
     def finish(self) -> None:
         pass
@@ -103,6 +107,17 @@ def test_after_a_mount_was_set_otherwise_alone_its_roots_are_looked_at_again(
     assert [message for message in told if isinstance(message, Root)][-1:] == first
     session.tick(Recorder())
     session.finish()
+
+
+def test_mounts_are_told_when_the_engine_will_not_act_any_more(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_mounts", mounts := Mounts())
+    session.tick(Recorder())
+    session._turns.reason = "it made no difference"
+    session.tick(Recorder())
+    session.finish()
+    assert mounts.settled == [False, True]
 
 
 def test_an_engine_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

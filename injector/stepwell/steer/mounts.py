@@ -68,7 +68,7 @@ class MountTuning:
         self._refused: set[Mount] = set()
         self._lock = threading.Lock()
         self._now = (0, 0)
-        self._acting = False
+        self._settled = False
         self._trial: Trial | None = None
         self._touched = False
         self._planned = tuple(planned)
@@ -82,14 +82,14 @@ class MountTuning:
         """Whether a trial is under way: other measurements of the same readers mean nothing then."""
         return self._trial is not None and self._trial.kept is None
 
-    def see(self, messages: Iterable[Message], now_ns: int, octets: int, *, acting: bool) -> None:
+    def see(self, messages: Iterable[Message], now_ns: int, octets: int, *, settled: bool) -> None:
         """Take in what happened; waits for nothing.
 
         Args:
             messages: what the engine is told.
             now_ns: nanoseconds since the trace's start.
             octets: bytes that readers got up to now.
-            acting: whether the engine acts.
+            settled: whether the engine acts, or will not any more.
         """
         told: dict[Mount, list[Message]] = {}
         for message in messages:
@@ -97,7 +97,7 @@ class MountTuning:
                 told.setdefault(mount, []).append(message)
         with self._lock:
             self._now = now_ns, octets
-            self._acting = acting
+            self._settled = settled
             for mount, of_mount in told.items():
                 self._asked.setdefault(mount, Asked()).see(of_mount)
         if told:
@@ -201,8 +201,8 @@ class MountTuning:
         if choice is None:
             return
         held.choice = choice
-        # What is to save time must save it beside the engine; bytes are saved in any case.
-        if choice.values and (self._acting or choice.saves_bytes) and choice.kind not in held.tried:
+        # What is to save time must save it beside the engine, if that acts; bytes are saved in any case.
+        if choice.values and (self._settled or choice.saves_bytes) and choice.kind not in held.tried:
             held.tried.add(choice.kind)
             self._tune(held, choice)
             held.begin = self._moment(held.tuned)

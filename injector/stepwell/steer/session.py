@@ -145,7 +145,7 @@ class Session:
         else:
             self._turns.step(self._last)
         if self._mounts:
-            self._mounts.see(told, now_ns, meter.octets, acting=acting)
+            self._mounts.see(told, now_ns, meter.octets, settled=acting or self._turns.reason != "")
         changes = self._mounts.changes if self._mounts else 0
         changed, self._changes = changes != self._changes, changes
         if self._tuning.step(now_ns, meter.octets, meter.waited_ns, acting=acting and not trying) or changed:
