@@ -54,9 +54,15 @@ class Bucket:
         return self.rate == 0 or self.tokens > 0
 
     def take(self, amount: int) -> None:
-        """Take tokens; negative ones are given back because they were not needed."""
+        """Take tokens."""
         if self.rate:
-            self.tokens = min(self.tokens - amount, self._burst())
+            self.tokens -= amount
+
+    def give_back(self, amount: int, now_ns: int) -> None:
+        """Give back tokens that were not needed: they were paid for, whatever the burst is."""
+        self._fill(now_ns)  # before: what came in meanwhile was no burst
+        if self.rate:
+            self.tokens = min(self.tokens + amount, max(self._burst(), amount))
 
     def set_rate(self, rate: int, now_ns: int) -> None:
         """Change the rate; what was overdrawn remains, what was saved is cut to the new burst."""

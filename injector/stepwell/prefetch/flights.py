@@ -109,9 +109,9 @@ class Flights:
         flight.storage.answered(done)
         return flight
 
-    def settle(self, request: Request, done: Done) -> None:
+    def settle(self, request: Request, done: Done, now_ns: int) -> None:
         """Give back the bandwidth that a request did not need."""
-        self._bucket.take(done.brought - request.size)
+        self._bucket.give_back(request.size - done.brought, now_ns)
 
     def _issue(
         self, dataset: Dataset, path: str, offset: int, size: int, kind: Kind, now_ns: int, about: int = 0

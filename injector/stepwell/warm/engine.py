@@ -163,7 +163,7 @@ class _Run:
     def _answered(self, answer: Answer) -> None:
         piece = self.flying.pop(answer.number)
         self.blocks -= piece.whole
-        self.bucket.take(answer.brought - piece.size)
+        self.bucket.give_back(piece.size - answer.brought, time.monotonic_ns())
         self.brought += answer.brought
         self.resident += answer.resident
         if not answer.error:

@@ -355,6 +355,17 @@ def test_bandwidth_is_kept_within_5_percent_and_changes_at_once() -> None:
         assert status(world).totals.brought_bytes - before == pytest.approx(4 * rate, rel=0.05)
 
 
+@pytest.mark.parametrize("latency_ms", [1, 20, 100])
+def test_bandwidth_is_kept_to_where_files_turn_out_to_be_smaller_than_a_request(latency_ms: int) -> None:
+    paths = names(401)
+    world = World(dict.fromkeys(paths, 70_001), latency_ns=latency_ms * MS, budget=Budget(bandwidth_bytes_s=MIB))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.pass_to(1000 * MS)
+    before = status(world).totals.brought_bytes
+    world.pass_to(11_000 * MS)
+    assert status(world).totals.brought_bytes - before == pytest.approx(10 * MIB, rel=0.05)
+
+
 @settings(max_examples=60)
 @given(
     st.lists(
