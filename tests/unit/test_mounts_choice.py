@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,12 @@ def test_other_mounts_are_left_alone(filesystem: str, settings: dict[str, int], 
     choice = choose(filesystem, settings, reading)
     assert not choice.values
     assert word in choice.reason
+
+
+def test_whole_blocks_pay_only_where_the_cache_holds_them() -> None:
+    dense = Reading(0, 800, 17 * MIB, 64 * MIB, 1, 4096, GIB, cache=64 * MIB)
+    assert "whole blocks pay" in choose("fuse.juicefs", USUAL, dense).reason
+    assert choose("fuse.juicefs", USUAL, replace(dense, cache=63 * MIB)).values == {"prefetch": 0, "max-readahead": 0}
 
 
 def test_along_files_more_is_read_ahead_but_never_less() -> None:
@@ -125,7 +133,7 @@ def test_options_that_are_set_and_set_back_leave_the_command_line_as_it_was(
 
 
 def test_a_command_that_is_shown_has_no_password() -> None:
-    client = Client("/bin/juicefs", ("juicefs", "mount", "redis://me:secret@h:1/2", "/m"), {}, "/", 0, 0, (), {})
+    client = Client("/bin/juicefs", ("juicefs", "mount", "redis://me:secret@h:1/2", "/m"), {}, "/", 0, 0, (), {}, None)
     assert command(client, {"prefetch": "0"}) == "/bin/juicefs mount --prefetch 0 'redis://me:****@h:1/2' /m"
 
 

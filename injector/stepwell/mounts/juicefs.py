@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ class Client:
     groups: tuple[int, ...]
     options: Mapping[str, int]
     """The values of `NAMES`."""
+    cache: int | None
+    """Bytes of its cache; None where it does not say."""
 
 
 def find(mount: Mount) -> Client:
@@ -75,7 +77,8 @@ def find(mount: Mount) -> Client:
             f"the JuiceFS client of {mount.point} (process {pid}) is not to be seen: {error.strerror}; run as its user"
         ) from error
     _fit(mount, arguments, binary, environment)
-    return Client(binary, arguments, environment, directory, *identity, options=_options(told))
+    cache = told.get("Chunk", {}).get("CacheSize")
+    return Client(binary, arguments, environment, directory, *identity, options=_options(told), cache=cache)
 
 
 def given(arguments: tuple[str, ...]) -> dict[str, str | None]:
@@ -134,10 +137,7 @@ def again(mount: Mount, client: Client, options: Mapping[str, str | None]) -> Cl
         raise MountError(f"JuiceFS did not take {mount.point} over; it serves on as before")
     if code:
         raise MountError(f"JuiceFS refuses to mount {mount.point} again: {_last(words)}; it serves on as before")
-    now = _options(config(mount.point))
-    return Client(
-        client.binary, arguments, client.environment, client.directory, client.user, client.group, client.groups, now
-    )
+    return replace(client, arguments=arguments, options=_options(config(mount.point)))
 
 
 def fetched(mount: Mount) -> int | None:

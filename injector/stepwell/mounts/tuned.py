@@ -100,6 +100,11 @@ class Tuned:
             for name, value in values.items()
         ]
 
+    @property
+    def cache(self) -> int | None:
+        """Bytes that its client caches; None where it does not say."""
+        return self._client.cache if self._client else None
+
     def fetched(self) -> int | None:
         """Return the bytes that its client has got from its storage since it began; None where it does not say."""
         return juicefs.fetched(self.mount) if self.mount.fstype == JUICEFS else None

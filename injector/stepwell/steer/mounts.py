@@ -192,7 +192,8 @@ class MountTuning:
         if reading.kind == "sparse":
             now = self._moment(held.tuned)
             fetched = (now.fetched or 0) - (held.begin.fetched or 0)
-            reading = replace(reading, bytes=now.octets - held.begin.octets, fetched=fetched)
+            octets, cache = now.octets - held.begin.octets, held.tuned.cache
+            reading = replace(reading, bytes=octets, fetched=fetched, cache=cache)
         return choose(mount.fstype, held.tuned.before, reading)
 
     def _try(self, held: _Held) -> None:
@@ -239,7 +240,7 @@ class MountTuning:
                 reading = self._asked[tuned.mount].reading()
                 octets = self._now[1]
             fits = reading.kind in {"", choice.kind}
-            fits = fits and not (choice.saves_bytes and dense(replace(reading, bytes=octets)))
+            fits = fits and not (choice.saves_bytes and dense(replace(reading, bytes=octets, cache=tuned.cache)))
             otherwise = 0 if fits else otherwise + 1
         tuned.restore()
         self.changes += 1

@@ -31,6 +31,8 @@ class Reading:
     """Bytes that the mount's client has got for it from its storage; 0 where that is not known."""
     backward: int = 0
     """Recent accesses that end where others began."""
+    cache: int | None = None
+    """Bytes that the mount's client caches; None where that is not known."""
 
     @property
     def kind(self) -> str:
@@ -78,8 +80,9 @@ def choose(filesystem: str, settings: Mapping[str, int], reading: Reading) -> Ch
 
 
 def dense(reading: Reading) -> bool:
-    """Return whether so much of the files was asked for that whole blocks fetch little beside."""
-    return reading.extent < engines.MOST_FETCHED * reading.bytes
+    """Return whether so much of the files was asked for that whole blocks fetch little beside, and will be cached."""
+    lasts = reading.cache is None or reading.extent <= reading.cache
+    return lasts and reading.extent < engines.MOST_FETCHED * reading.bytes
 
 
 def _sparse(filesystem: str, settings: Mapping[str, int], reading: Reading) -> Choice:
