@@ -50,6 +50,11 @@ class Feedback:
                 trial.stop_ns *= 2
             trial.mark = replace(account)
 
+    def pardon(self, accounts: dict[Policy, Account]) -> None:
+        """What was lost up to now is no policy's fault."""
+        for policy, account in accounts.items():
+            self.trials[policy].mark = replace(account)
+
     def stopped(self, policy: Policy, now_ns: int) -> bool:
         """Whether a policy may bring in nothing now."""
         return now_ns < self.trials[policy].until_ns

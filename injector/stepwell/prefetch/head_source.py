@@ -91,6 +91,10 @@ class HeadSource:
                 return Piece(self.path, start, end)
         return None
 
+    def restart(self) -> None:
+        """What is ahead of its reader may be gone: it is to be asked for again."""
+        self.cursor, self.within = -1, 0
+
     def status(self) -> Head:
         """Return what to tell of it."""
         why_not = self.why_not() or self.pace.left

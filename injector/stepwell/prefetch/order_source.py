@@ -93,6 +93,11 @@ class OrderSource:
                 return piece
         return None
 
+    def restart(self) -> None:
+        """What is ahead of its reader may be gone: it is to be asked for again."""
+        self.sequence.asked = self.sequence.position
+        self.begun.clear()
+
     def took(self) -> None:
         """A reader took a step."""
         self.visits += 1

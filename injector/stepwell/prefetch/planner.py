@@ -35,6 +35,7 @@ from stepwell.prefetch.readers import Readers
 from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
 from stepwell.prefetch.roots import Roots
 from stepwell.prefetch.scheduler import Scheduler
+from stepwell.prefetch.storage import Storage
 from stepwell.prefetch.sums import Sums
 
 MOST_TOLD = 64
@@ -72,6 +73,8 @@ class Planner:
         match message:
             case Root():
                 self._roots.tell(message)
+                if message.remounted:
+                    self._start_anew(message.path)
             case Budget():
                 self._flights.limit(message, now_ns)
             case Mode():
@@ -138,6 +141,28 @@ class Planner:
             if done.brought or done.resident:
                 source.pace.found(resident=not done.brought)
             self.board.wake(source.name)
+
+    def _start_anew(self, root: str) -> None:
+        """A mount was set otherwise.
+
+        Its client may know no file any more, and have the kernel forget what is in memory of one when it is opened, as
+        for the next request (fs/fuse/file.c, fuse_finish_open: without FOPEN_KEEP_CACHE).
+        """
+        dataset = self._roots.find(root)
+        assert dataset
+        for one in list(self.ledger.ready.values()):
+            if not one.unseen and self._is_on(dataset.storage, one.path):
+                self.ledger.evicted(one.number, 0)
+        self._feedback.pardon(self.ledger.accounts)
+        for source in self.board.sources.values():
+            # An order that was asked for as a whole has no next file.
+            if not source.place or self._is_on(dataset.storage, source.place):
+                source.restart()
+                self.board.wake(source.name)
+
+    def _is_on(self, storage: Storage, path: str) -> bool:
+        found = self._roots.find(path)
+        return found is not None and found.storage is storage
 
     # ---- what follows ----
 

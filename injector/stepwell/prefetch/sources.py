@@ -51,5 +51,8 @@ class Source(Protocol):
             ahead: bytes of this source that are on their way or ready.
         """
 
+    def restart(self) -> None:
+        """What is ahead of its reader may be gone: it is to be asked for again."""
+
     def status(self) -> Head:
         """Return what to tell of it."""

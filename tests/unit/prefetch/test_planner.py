@@ -15,6 +15,7 @@ from tests.unit.prefetch.simulation import (
     MIB,
     MS,
     PAGE,
+    ROOT,
     Access,
     World,
     asked,
@@ -48,6 +49,30 @@ def test_a_sequential_reader_waits_for_few_accesses_only() -> None:
     assert ranges[-1][1] == 211 * BLOCK
     totals = status(world).totals
     assert totals.brought_bytes == totals.used_bytes + totals.late_bytes == (211 - 3) * BLOCK
+
+
+@pytest.mark.parametrize("way", ["sequential", "backward", "strided", "files in a known order"])
+def test_after_a_mount_was_set_otherwise_what_was_ahead_is_asked_for_again(way: str) -> None:
+    paths = names(211)
+    world = World({FILE: 211 * BLOCK} | dict.fromkeys(paths, BLOCK))
+    accesses = list(sequential(FILE, 211 * BLOCK))
+    if way == "backward":
+        accesses.reverse()
+    elif way == "strided":
+        accesses = [Access(FILE, at * BLOCK, PAGE) for at in range(211)]
+    elif way == "files in a known order":
+        accesses = [Access(path, 0, BLOCK) for path in paths]
+        world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.read_all(accesses[:101])
+    before = world.demand
+    world.settle()
+    world.cache.clear()
+    world.tell(Root(ROOT, remounted=True))
+    world.read_all(accesses[101:])
+    assert world.demand <= before + 1
+    totals = status(world).totals
+    assert totals.early_bytes > 0
+    assert not status(world).stops
 
 
 def test_a_backward_reader_likewise() -> None:
