@@ -24,10 +24,13 @@ from tests.bench.backends.juicefs import JuiceFS
 from tests.kernel.tool import SECONDS, Stepwell, wait_until
 from tests.storage.conftest import Storage
 from tests.storage.slow import Settings, Slow
+from tests.unit.prefetch.test_native import Workers
 
 from stepwell.mounts import Mount, MountError, juicefs, kernel, mount_of, mounts
 from stepwell.mounts.notes import left
 from stepwell.mounts.tuned import Tuned, restore_left
+from stepwell.prefetch.requests import Kind
+from stepwell.steer.held_open import HeldOpen
 
 SIZE = 523 << 20
 """Bytes of a file on JuiceFS: so many blocks that a reader at random does not soon find all of them in its cache."""
@@ -252,6 +255,20 @@ def test_what_is_mounted_on_top_is_taken_away_again(volume: JuiceFS) -> None:
             juicefs.again(here(point), other, {"prefetch": "0"})
         assert sum(one.point == str(point) for one in mounts()) == 1
         assert juicefs.find(here(point)) == client
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_what_is_in_memory_of_a_file_that_is_open_stays_there_if_it_is_held_open_after_mounting_again(
+    volume: JuiceFS, *, held: bool
+) -> None:
+    with volume.in_background(volume.objects) as point, (point / "large").open("rb", buffering=0) as file:
+        juicefs.again(here(point), juicefs.find(here(point)), {"prefetch": "0"})
+        held_open = HeldOpen()
+        held_open.hold([file.name] if held else [])
+        assert len(file.read(131_072)) == 131_072
+        workers = Workers(point)
+        assert (workers("large", 0, 131_072, Kind.LOOK).resident == 131_072) is held
+        held_open.keep([])
 
 
 def test_a_client_in_the_foreground_is_left_alone(volume: JuiceFS, notes: Path) -> None:

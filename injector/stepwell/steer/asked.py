@@ -35,6 +35,10 @@ class Asked:
                 for name in [name for name, stream in self._streams.items() if stream.path == message.path]:
                     del self._streams[name]
 
+    def open_files(self) -> list[str]:
+        """Return the files that are open and have been read."""
+        return list({stream.path: None for stream in self._streams.values()})
+
     def reading(self) -> Reading:
         """Return how the files that are open are read."""
         along = backward = sparse = 0

@@ -13,6 +13,7 @@ from stepwell.mounts import Mount, MountError, mount_of, mounts
 from stepwell.mounts.tuned import Tuned
 from stepwell.prefetch.protocol import Close, Message, Open, Run
 from stepwell.steer.asked import Asked
+from stepwell.steer.held_open import HeldOpen
 from stepwell.steer.trial import Moment, Trial
 
 INTERVAL = 0.1
@@ -37,6 +38,7 @@ class _Held:
     choice: Choice = field(default=Choice("too little has been read to tell how"))
     tried: set[str] = field(default_factory=set)
     """The ways of reading for which a change has been tried: each once."""
+    files: HeldOpen = field(default_factory=HeldOpen)
 
 
 class MountTuning:
@@ -126,6 +128,7 @@ class MountTuning:
                 self._read.clear()
                 self._hold(held)
                 for one in held.values():
+                    one.files.keep(self._open_files(one))
                     if not one.tuned.changed:
                         self._try(one)
             for one in held.values():
@@ -139,6 +142,7 @@ class MountTuning:
             self._ready.set()
             for one in held.values():
                 self._give_up(one.tuned)
+                one.files.keep(())
 
     def _prepare(self, held: dict[Mount, _Held]) -> None:
         """Set mounts as the plan says."""
@@ -216,34 +220,35 @@ class MountTuning:
                 trial.step(self._moment(tuned))
                 if trial.kept is not None:
                     break
-                self._set(tuned, choice, wanted=trial.wanted)
+                self._set(held, choice, wanted=trial.wanted)
+                held.files.keep(self._open_files(held))
                 self._stop.wait(INTERVAL)
             if trial.kept is None:
                 trial.kept, trial.why = False, "the program ended before its effect was known"
-            self._set(tuned, choice, wanted=trial.kept)
+            self._set(held, choice, wanted=trial.kept)
             done = "set to" if trial.kept else "set back from"
             self._say(tuned.mount, f"{done} {_listed(choice.values)}: {choice.reason}; {trial.why}")
             if trial.kept:
                 others = [one for one in self.settings if one.path != tuned.mount.point]
                 self.settings = others + tuned.described(choice.values, choice.reason, choice.source)
-                self._watch(tuned, choice)
+                self._watch(held, choice)
         finally:
             trial.kept = bool(trial.kept)
 
-    def _watch(self, tuned: Tuned, choice: Choice) -> None:
+    def _watch(self, held: _Held, choice: Choice) -> None:
         """Wait until the program ends, or its readers read in another way."""
-        otherwise = 0
+        tuned, otherwise = held.tuned, 0
         while otherwise < LOOKS:
             if self._stop.wait(INTERVAL):
                 return
+            held.files.keep(self._open_files(held))
             with self._lock:
                 reading = self._asked[tuned.mount].reading()
                 octets = self._now[1]
             fits = reading.kind in {"", choice.kind}
             fits = fits and not (choice.saves_bytes and dense(replace(reading, bytes=octets, cache=tuned.cache)))
             otherwise = 0 if fits else otherwise + 1
-        tuned.restore()
-        self.changes += 1
+        self._set(held, choice, wanted=False)
         self._say(tuned.mount, "set back, as it was read in another way, or so much of it that whole blocks pay")
 
     def _moment(self, tuned: Tuned) -> Moment:
@@ -251,14 +256,21 @@ class MountTuning:
             now_ns, octets = self._now
         return Moment(now_ns, octets, tuned.fetched())
 
-    def _set(self, tuned: Tuned, choice: Choice, *, wanted: bool) -> None:
-        if wanted and not tuned.changed:
+    def _set(self, held: _Held, choice: Choice, *, wanted: bool) -> None:
+        tuned = held.tuned
+        if wanted is tuned.changed:
+            return
+        if wanted:
             self._touched = True
             tuned.apply(choice.values)
-            self.changes += 1
-        elif tuned.changed and not wanted:
+        else:
             tuned.restore()
-            self.changes += 1
+        held.files.hold(self._open_files(held))
+        self.changes += 1
+
+    def _open_files(self, held: _Held) -> list[str]:
+        with self._lock:
+            return self._asked[held.tuned.mount].open_files()
 
     def _say(self, mount: Mount, what: str) -> None:
         self.told.append(f"mount {mount.point}: {what}")
