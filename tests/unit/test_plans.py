@@ -37,7 +37,7 @@ def targets(draw: st.DrawFn) -> Target:
         reason=draw(TEXTS),
         workload=draw(st.none() | TEXTS),
         block_bytes=block,
-        in_flight=draw(st.none() | st.integers(1, 1024)),
+        in_flight=draw(st.none() | st.integers(1, 256)),
         window_bytes=draw(st.none() | st.integers(block or 1, MEMORY)),
         stride_bytes=draw(st.integers(-(1 << 60), -1) | st.integers(1, 1 << 60)) if policy == "strided" else None,
         order_file="order.txt" if policy == "order" else None,
@@ -55,7 +55,7 @@ PLANS = st.builds(
     budget=st.builds(
         Budget,
         memory_bytes=st.integers(MEMORY, 1 << 60),
-        in_flight=st.integers(1, 1024),
+        in_flight=st.integers(1, 256),
         bandwidth_bytes_s=st.none() | st.integers(1, 1 << 60),
     ),
     targets=st.lists(targets(), max_size=3).map(tuple),
@@ -199,7 +199,7 @@ def test_any_value_in_any_place_is_a_plan_or_one_error(value: Any, data: st.Data
     assert load(dump(plan)) == plan
 
 
-@given(PLANS, st.integers(1 << 20, 1 << 40), st.integers(1, 1024))
+@given(PLANS, st.integers(1 << 20, 1 << 40), st.integers(1, 256))
 def test_a_plan_fits_any_budget(plan: Plan, memory: int, in_flight: int) -> None:
     budget = Budget(memory, in_flight)
     held = plan.within(budget)

@@ -225,7 +225,7 @@ RATES = st.integers(1_000_000, 10**10)
     width=st.floats(1, 500),
     scales=st.none() | st.booleans(),
     memory=st.integers(1 << 20, 1 << 40),
-    in_flight=st.integers(1, 1024),
+    in_flight=st.integers(1, 256),
     wide=st.floats(1, 10),
 )
 def test_every_plan_is_inside_its_budget_and_can_be_written(

@@ -59,7 +59,7 @@ Exit codes: 0 planned; 2 an option is unusable; 4 the store cannot be read;
 @click.option("--memory", type=Octets(1 << 20), default="1GiB", show_default=True, help="Most that is kept read ahead.")
 @click.option("--bandwidth", type=Bandwidth(1), help="Most that is read a second.  [default: no cap]")
 @click.option(
-    "--in-flight", type=click.IntRange(1, 1024), default=64, show_default=True, help="Most requests under way at once."
+    "--in-flight", type=click.IntRange(1, 256), default=64, show_default=True, help="Most requests under way at once."
 )
 @click.option(
     "--storage",

@@ -63,7 +63,7 @@ class Budget:
     """What acting may cost at most, all targets together."""
 
     memory_bytes: Annotated[int, "bytes brought in and not used yet", Limits(1 << 20, 1 << 60)]
-    in_flight: Annotated[int, "requests under way at once", Limits(1, 1024)]
+    in_flight: Annotated[int, "requests under way at once", Limits(1, 256)]
     bandwidth_bytes_s: Annotated[int | None, "bytes a second; left out: no cap", _COUNT] = None
     cpu_permille: Annotated[int | None, "thousandths of one processor; left out: no cap", Limits(1, 1_000_000)] = None
 
@@ -78,7 +78,7 @@ class Target:
     workload: Annotated[str | None, "command line of the readers it is for; left out: all", _TEXT] = None
     files: Annotated[str | None, "pattern of their paths below `path`, such as *.npz; left out: all", _TEXT] = None
     block_bytes: Annotated[int | None, "bytes of one request", Limits(512, 1 << 30)] = None
-    in_flight: Annotated[int | None, "requests under way at once", Limits(1, 1024)] = None
+    in_flight: Annotated[int | None, "requests under way at once", Limits(1, 256)] = None
     window_bytes: Annotated[int | None, "bytes kept ahead of a reader", _COUNT] = None
     stride_bytes: Annotated[
         int | None,
