@@ -190,7 +190,8 @@ def test_attached_to_threads_and_descriptors_that_were_there_already(stepwell: S
         (True, 3 * SIZE, SIZE, 5),
         (True, 8 * SIZE, 0, 1),
     ]
-    assert stepwell.rows(f"SELECT state FROM opens JOIN files USING (trace, file) WHERE path = '{path}'") == [(8,)]
+    # Once, unless threads came to it at the same moment.
+    assert set(stepwell.rows(f"SELECT state FROM opens JOIN files USING (trace, file) WHERE path = '{path}'")) == {(8,)}
     (readers,) = stepwell.rows(
         "SELECT count(*), count(DISTINCT command), min(command LIKE '%turn.wait()%') FROM readers"
     )

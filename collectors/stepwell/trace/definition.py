@@ -199,7 +199,8 @@ THREAD_END = Record(
 OPEN = Record(
     "open",
     6,
-    "an open file (open file description) of a regular file, when first seen",
+    "an open file (open file description) of a regular file, when first seen; twice, if it was opened before tracing "
+    "and two threads came to it at the same moment",
     (
         _HEADER,
         Field("thread", "u32", "thread that opened it, or used it first"),

@@ -123,11 +123,11 @@ def test_reports_say_of_waiting_what_the_log_can_tell(tmp_path: Path, store: Sto
     insight = understand(store, brought.trace)
     (line,) = insight.headlines
     if latency is None:
-        assert line.startswith("process 0 reads 211 files of 64 KiB, one at a time; leave it alone: the trace has no")
+        assert line.startswith("process reads 211 files of 64 KiB, one at a time; leave it alone: the trace has no")
         assert [one.kind for one in insight.findings] == ["leave-alone"]
         assert "waiting" not in insight.findings[0].sentence
     else:
-        assert line.startswith("process 0 waits 75 % of its time for 211 files of 64 KiB")
+        assert line.startswith("process waits 75 % of its time for 211 files of 64 KiB")
         assert {"concurrency", "packing"} <= {one.kind for one in insight.findings}
         assert not {"read-size", "read-ahead", "read-ahead-off"} & {one.kind for one in insight.findings}
 
