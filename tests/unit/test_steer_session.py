@@ -12,10 +12,13 @@ from tests.unit.recordings import MS, T0, Recording
 
 from stepwell.analysis.plans import Budget, Plan
 from stepwell.analysis.plans.model import VERSION
+from stepwell.prefetch import protocol
 from stepwell.prefetch.errors import PrefetchError
-from stepwell.prefetch.protocol import Root
+from stepwell.prefetch.protocol import Root, Status, Totals
 from stepwell.steer import Engine, Session
 from stepwell.steer.feed import Feed
+from stepwell.steer.meter import Meter
+from stepwell.steer.session import _progress
 from stepwell.trace.definition import RUN
 from stepwell.trace.layout import DTYPES
 
@@ -118,6 +121,12 @@ def test_mounts_are_told_when_the_engine_will_not_act_any_more(
     session.tick(Recorder())
     session.finish()
     assert mounts.settled == [False, True]
+
+
+@pytest.mark.parametrize(("looks", "octets", "answered", "made"), [(1, 0, 0, 0), (3, 4096, 0, 1), (1, 0, 5, 5)])
+def test_looks_at_files_are_no_deeds(looks: int, octets: int, answered: int, made: int) -> None:
+    status = Status(1, "acting", "", looks, octets, 0, protocol.Budget(), Totals(requests=answered))
+    assert _progress(7, Meter(), status).requests == made
 
 
 def test_an_engine_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

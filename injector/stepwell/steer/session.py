@@ -206,7 +206,8 @@ def _progress(now_ns: int, meter: Meter, status: Status | None) -> Progress:
         return now
     return replace(
         now,
-        requests=status.totals.requests + status.in_flight,
+        # Looks at files are under way as well, but bring in nothing.
+        requests=status.totals.requests + (status.in_flight_bytes > 0),
         used=status.totals.used_bytes,
         invests=any(head.policy is Policy.RANDOM for head in status.heads),
     )
