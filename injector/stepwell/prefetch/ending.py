@@ -56,5 +56,5 @@ class Ending:
         waiting.register(descriptor, select.POLLIN)
         waiting.poll()
         os.eventfd_write(self.descriptor, 1)
-        time.sleep(PATIENCE)
+        time.sleep(PATIENCE)  # with the main thread the process ends, and this thread in its sleep
         os._exit(1)

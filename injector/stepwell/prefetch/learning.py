@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.protocol import Entry, Policy
@@ -186,7 +186,7 @@ class Learning:
         total = len(self.before) or sum(len(folder.names["name"]) for folder in folders.values())
         if not self._is_set(len(self.extents), total):
             return None
-        latest = list(self.extents.items())[-SAMPLE:]
+        latest = list(islice(reversed(self.extents.items()), SAMPLE))
         mean = sum(sizes.get(one, 0) or extent.end for one, extent in latest) // len(latest)
         if mean * (total - len(self.extents)) > memory:
             return None

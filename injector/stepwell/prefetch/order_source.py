@@ -14,7 +14,8 @@ MOST_BEGUN = 256
 """Steps that wait for the size of their file: as many as there can be requests."""
 
 SAVED = 4
-"""Visits' shares of a set that are saved up at most: as many requests as an order begins with, for each step."""
+"""Visits whose share of a set is saved up at most.  Default 4: other orders begin with as many requests at once
+(`guides.FIRST_WINDOW`), and a reader alone has about `SHARE` of the set under way."""
 
 
 @dataclass
