@@ -26,7 +26,7 @@ from stepwell.analysis.verdicts import (
     table,
     verdicts,
 )
-from stepwell.analysis.verdicts.effect import _rank_sum, _signed_rank, independent
+from stepwell.analysis.verdicts.effect import _signed_rank, _student, independent
 from stepwell.analysis.verdicts.judge import conclude
 from stepwell.store import NoTraceError, Store
 
@@ -81,7 +81,8 @@ def test_intervals_of_before_and_after_cover_the_truth(before: int, after: int, 
     found = [
         before_after(windows(rng, acting, 2.0, spread=0.3, correlation=correlation, tails=False)) for _ in range(SERIES)
     ]
-    assert np.mean([one is not None and one.low <= 2 <= one.high for one in found]) >= 0.85
+    least = 0.8 if correlation else 0.85  # that neighbours are alike is not always seen
+    assert np.mean([one is not None and one.low <= 2 <= one.high for one in found]) >= least
 
 
 def test_an_interval_narrows_with_more_turns_and_widens_when_they_are_alike() -> None:
@@ -116,19 +117,13 @@ def test_the_signed_rank_interval_is_the_narrowest_that_is_sure_enough(number: i
     assert np.mean(np.array(sums) <= outside) <= 0.05 < np.mean(np.array(sums) <= outside + 1)
 
 
-@pytest.mark.parametrize(("first", "second"), [(4, 4), (5, 7), (6, 4)])
-def test_the_rank_sum_interval_is_the_narrowest_that_is_sure_enough(first: int, second: int) -> None:
-    smaller = [
-        sum(other < place for place in places for other in range(first + second) if other not in places)
-        for places in itertools.combinations(range(first + second), first)
-    ]
-    outside = _rank_sum(first, second)
-    assert np.mean(np.array(smaller) <= outside) <= 0.05 < np.mean(np.array(smaller) <= outside + 1)
+@pytest.mark.parametrize(("freedom", "quantile"), [(2, 2.920), (3, 2.353), (7, 1.895), (23, 1.714), (101, 1.660)])
+def test_students_quantile_is_that_of_the_tables(freedom: int, quantile: float) -> None:
+    assert _student(freedom) == pytest.approx(quantile, rel=0.003)
 
 
 def test_the_normal_law_takes_over_where_it_agrees() -> None:
     assert abs(_signed_rank(40) - _signed_rank(41)) <= 21  # the statistic grows by 20.5 a pair, on average
-    assert 0 <= _rank_sum(41, 40) - _rank_sum(40, 40) <= 40
 
 
 WORK = st.lists(
@@ -167,18 +162,42 @@ def test_acting_that_takes_so_many_times_as_long_is_so_many_times_as_slow(
         before = measure(found)
         assert before is not None
         slower = [replace(one, length_ns=one.length_ns * (factor if one.acting else 1)) for one in found]
-        expected = Effect(before.ratio / factor, before.low / factor, before.high / factor, before.pairs)
-        assert near(measure(slower), expected)
+        found_slower = measure(slower)
+        assert found_slower is not None
+        assert math.isclose(found_slower.ratio, before.ratio / factor, rel_tol=1e-6)
+        if measure is alternating:
+            expected = Effect(before.ratio / factor, before.low / factor, before.high / factor, before.pairs)
+            assert near(found_slower, expected)
 
 
 @given(WORK)
 def test_what_helps_from_one_side_hurts_from_the_other(work: list[tuple[int, int, int]]) -> None:
     found = in_turns(work[: len(work) // 2 * 2])
-    for measure in (alternating, before_after):
-        before = measure(found)
-        assert before is not None
-        other = [replace(one, acting=not one.acting) for one in found]
-        assert near(measure(other), Effect(1 / before.ratio, 1 / before.high, 1 / before.low, before.pairs))
+    other = [replace(one, acting=not one.acting) for one in found]
+    before = alternating(found)
+    assert before is not None
+    assert near(alternating(other), Effect(1 / before.ratio, 1 / before.high, 1 / before.low, before.pairs))
+    on_the_whole, back = before_after(found), before_after(other)
+    assert on_the_whole is not None
+    assert back is not None
+    assert math.isclose(on_the_whole.ratio * back.ratio, 1)
+
+
+def test_without_turns_the_effect_is_that_on_the_whole_however_uneven() -> None:
+    """A set that is brought in pays at its end: most windows show nothing of it, the time that it took does."""
+    alone = [Window(0, SECOND // 40, False, done, 0) for done in (125_000, 122_000, 128_000)]
+    helped = [Window(0, SECOND // 8, True, 625_000, 0)] * 23 + [Window(0, SECOND // 2, True, 75_000_000, 0)] * 2
+    found = before_after([*alone, *helped])
+    assert found is not None
+    seconds, done = 23 / 8 + 1, 23 * 625_000 + 2 * 75_000_000
+    assert found.ratio == pytest.approx(done / 5e6 / seconds)
+    assert found.low / found.ratio == pytest.approx(found.ratio / found.high)
+    assert 0.93 < found.low / found.ratio < 0.97
+    assert found.pairs == 3
+    halting = [*alone, replace(alone[0], length_ns=SECOND, bytes=0)]
+    longer = before_after([*halting, *helped])
+    assert longer is not None
+    assert longer.ratio == pytest.approx(found.ratio * (1 + 0.075) / 0.075)  # time in which nothing came counts, too
 
 
 @given(st.lists(st.floats(-9, 9), max_size=97))

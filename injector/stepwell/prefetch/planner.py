@@ -78,7 +78,7 @@ class Planner:
             case Budget():
                 self._flights.limit(message, now_ns)
             case Mode():
-                self._act = message.act
+                self._act, self._scheduler.pays = message.act, message.pays
             case Run() if (dataset := self._roots.find(message.path)) and message.count > 0 and message.size > 0:
                 self._readers.run(message, dataset, now_ns)
             case Open() if dataset := self._roots.find(message.path):

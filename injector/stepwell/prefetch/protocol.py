@@ -59,6 +59,8 @@ class Mode:
     """Whether to read ahead: while not acting, the engine follows its readers and issues nothing."""
 
     act: bool
+    pays: bool = False
+    """Acting was measured to pay: what is only supposed of the processors does not hold it back."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ class Mount:
     block_bytes: Annotated[int, "size of a request"]
     request_ns: Annotated[int, "time of a request, moving average; 0 before the first"]
     hung: Annotated[int, "requests without an answer for so long that nothing new is asked of it"]
+    parts: Annotated[bool, "parts of files were asked of it, of a size that can be chosen, not only its blocks"] = False
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ class Scheduler:
         """Why the latest reader that was left to its mount's client was."""
         self.memory_full = False
         """A source found no memory in the last rounds."""
+        self.pays = False
+        """Reading ahead was measured to pay."""
         self._board = board
         self._files = files
         self._roots = roots
@@ -103,7 +105,7 @@ class Scheduler:
         pace.block, pace.client_block, pace.request_ns = block, whole, dataset.storage.request_ns
         caps = (dataset.root.window_bytes, AT_ONCE * whole * client.at_once)
         pace.cap_bytes = min((cap for cap in caps if cap), default=None)
-        pace.streamed = client.streams
+        pace.client_ahead, pace.streamed = client.ahead, client.streams
         pace.in_flight = min(self._flights.budget.in_flight or 1, dataset.root.in_flight or 256)
 
     def _may(self, source: Source, dataset: Dataset, now_ns: int) -> bool:
@@ -126,7 +128,7 @@ class Scheduler:
             heads += found is not None and found.storage is storage
             if heads * client.ahead >= client.at_once:
                 return f"{storage.name}'s client reads {client.ahead} blocks ahead of each reader by itself"
-        why = storage.spare.why_not() if client.ahead else ""
+        why = storage.spare.why_not() if client.ahead and not self.pays else ""
         return why and f"{storage.name}'s client {why}"
 
     def along(self, within_ns: int, now_ns: int) -> Iterator[Source]:

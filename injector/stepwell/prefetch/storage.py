@@ -50,6 +50,7 @@ class Storage:
         self._chosen: Kind | None = None
         self._next = Kind.READ
         self.spare = Spare()
+        self._parts = False
 
     def block(self, root: Root) -> int:
         """Return the bytes of a request, a multiple of a page.
@@ -92,6 +93,7 @@ class Storage:
         self.in_flight[request.number] = now_ns
         self._requests[request.number] = request
         self._busy[request.root] += 1
+        self._parts |= request.kind in self._trials
         if request.kind is Kind.TOUCH:
             self._blocks += 1
             self.spare.disturb()
@@ -125,8 +127,7 @@ class Storage:
             block = size(self.mounted.client.block)
             chosen += f"; along files by whole blocks of its client, {block} each"
         return Mount(
-            self.name, chosen, self.block(Root(self.name)), self.request_ns,
-            self.hung(now_ns),
+            self.name, chosen, self.block(Root(self.name)), self.request_ns, self.hung(now_ns), self._parts,
         )  # fmt: skip
 
     def _choose(self) -> None:

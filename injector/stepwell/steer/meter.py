@@ -24,22 +24,30 @@ class Meter:
     Attributes:
         octets: bytes up to now.
         waited_ns: how long readers waited up to now.
+        began_ns: when the first of the reads began, CLOCK_MONOTONIC; None while there is none.
     """
 
     def __init__(self) -> None:
         self.octets = self.waited_ns = 0
+        self.began_ns: int | None = None
         self._ended = (0, 0)
 
     def ended(self, reads: Records) -> None:
         """Add runs that have ended."""
-        octets, waited_ns = _sums(reads)
+        octets, waited_ns = self._sums(reads)
         self._ended = self._ended[0] + octets, self._ended[1] + waited_ns
 
     def open(self, reads: Records) -> None:
         """Take in all runs that are open after those that ended."""
-        octets, waited_ns = _sums(reads)
+        octets, waited_ns = self._sums(reads)
         self.octets = max(self.octets, self._ended[0] + octets)
         self.waited_ns = max(self.waited_ns, self._ended[1] + waited_ns)
+
+    def _sums(self, reads: Records) -> tuple[int, int]:
+        if self.began_ns is None and len(reads):
+            self.began_ns = int(reads["start_ns"].min())
+        octets = (reads["count"] - np.uint64(1)) * reads["size"] + reads["tail"]
+        return int(octets.sum()), int(reads["wait_ns"].sum())
 
 
 class Waits:
@@ -61,8 +69,3 @@ class Waits:
             self._waited_at = now_ns
         self._last = now_ns, waited_ns
         self.now = now_ns - self._waited_at <= LULL_NS
-
-
-def _sums(reads: Records) -> tuple[int, int]:
-    octets = (reads["count"] - np.uint64(1)) * reads["size"] + reads["tail"]
-    return int(octets.sum()), int(reads["wait_ns"].sum())

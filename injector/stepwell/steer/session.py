@@ -135,7 +135,7 @@ class Session:
         told = self._feed.tell(spool.follow(KINDS), runs, waiting=self._waits.now)
         now_ns = clock_ns - self._origin_ns
         meter = self._feed.meter
-        self._last = _progress(now_ns, meter, self._engine.status)
+        self._last = _progress(now_ns, self._origin_ns, meter, self._engine.status)
         self._looks += meter.octets > 0
         self._waits.see(now_ns, meter.octets, meter.waited_ns)
         acting = self._turns.acting
@@ -152,7 +152,7 @@ class Session:
             self._tell([replace(root, remounted=changed) for root in self._roots.values()])
         self._tell(told)
         if self._turns.acting is not acting:
-            self._tell([Mode(act=self._turns.acting)])
+            self._tell([Mode(act=self._turns.acting, pays=self._turns.pays)])
         self._listen()
 
     def _tell(self, messages: Iterable[Message]) -> None:
@@ -170,8 +170,9 @@ class Session:
         self._engine.listen()
         if status := self._engine.status:
             self._done.see((*status.heads, *status.ended))
-            if self._tuning.tuner is None and status.totals.requests and status.mounts:
-                self._tuning.start(max(status.mounts, key=lambda mount: mount.request_ns))
+            tunable = [mount for mount in status.mounts if mount.parts]
+            if self._tuning.tuner is None and tunable:
+                self._tuning.start(max(tunable, key=lambda mount: mount.request_ns))
 
     def finish(self) -> Outcome:
         """End the engine, and return what was done and measured."""
@@ -199,9 +200,10 @@ class Session:
         return replace(plan, settings=settings)
 
 
-def _progress(now_ns: int, meter: Meter, status: Status | None) -> Progress:
+def _progress(now_ns: int, origin_ns: int, meter: Meter, status: Status | None) -> Progress:
     """Return how far readers are, and the engine as far as it has told."""
-    now = Progress(now_ns, meter.octets, meter.waited_ns)
+    began_ns = now_ns if meter.began_ns is None else meter.began_ns - origin_ns
+    now = Progress(now_ns, meter.octets, meter.waited_ns, began_ns=began_ns)
     if status is None:
         return now
     return replace(

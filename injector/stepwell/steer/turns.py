@@ -41,6 +41,8 @@ class Progress:
     """Bytes that it had brought in before readers came for them, as far as it has told."""
     invests: bool = False
     """It brings in a set that is read in no order: that costs now, and pays whenever a file of it is read."""
+    began_ns: int | None = None
+    """When the first read began; None where that is not known."""
 
 
 @dataclass
@@ -50,18 +52,20 @@ class Turns:
     The first turn is without, as soon as something is read, unless it is `known` what will be read: then nothing has
     to be seen before.  Turns with it grow as long as it helps, so that measuring costs less and less.  One that looks
     worse than the turn before is cut short, so that harm is small and soon certain; then acting ends, as it does when
-    it makes no difference.  A turn in which the engine found nothing to do is none with it, and readers who live on
+    it makes no difference.  (One that follows a turn that paid is given time to fill its window first.)  A turn in which the engine found nothing to do is none with it, and readers who live on
     what it brought in before are not without it: such time is not held against the other side.  While the engine
     invests, its turn goes on unless it does great harm: turns would show what that costs, and nothing of what it gains.
 
     Attributes:
         windows: what was measured, in order of time.
         reason: why acting ended, once it has.
+        pays: readers got more in the last turn with acting than in the one without that followed.
     """
 
     known: bool = False
     windows: list[Window] = field(default_factory=list)
     reason: str = ""
+    pays: bool = False
     _phase: Phase = Phase.BEFORE
     _phase_ns: int | None = None
     _idle_ns: int = 0
@@ -94,13 +98,19 @@ class Turns:
             if not now.octets:
                 self._idle_ns = now.now_ns
                 return
-            self._begin(self._phase, Progress(self._idle_ns, 0, 0))
+            self._begin(self._phase, Progress(self._idle_ns, 0, self._waited_before(now)))
         if self._phase in {Phase.BEFORE, Phase.WITHOUT}:
             self._watch(now)
         elif self._phase is Phase.ACTING:
             self._act(now)
         elif self._phase is Phase.SETTLING:
             self._settle(now)
+
+    def _waited_before(self, now: Progress) -> int:
+        """Return how much of the first reads' waiting lies before the look after which something had been read."""
+        if now.began_ns is None or not now.began_ns < self._idle_ns:
+            return 0
+        return now.waited_ns * (self._idle_ns - now.began_ns) // (now.now_ns - now.began_ns)
 
     def skip(self, now: Progress) -> None:
         """Take in where readers are after a moment that is not to be measured, as something else is being tried."""
@@ -133,6 +143,8 @@ class Turns:
         self._cut(max(limits.WINDOW_NS, lasted // limits.WINDOWS_ACTING), now)
         if not self._did(now):
             self._wait(now)
+            return
+        if self.pays and not self._over(limits.FILLING_NS, now):
             return
         worse = self._worse()
         over = worse > limits.HARM if now.invests else self._over(self._turn_ns, now) or worse > limits.WORSE
@@ -212,6 +224,7 @@ class Turns:
 
     def _decide(self) -> None:
         """Conclude from the turns up to now: go on for longer, or end."""
+        self.pays = self._paid()
         if self._harmed > 1:
             self.reason = f"its readers got less than 1/{limits.HARM:.0f} of what they got alone, in two turns"
             return
@@ -226,6 +239,13 @@ class Turns:
             self.reason = (
                 f"it {what} in {effect.pairs} turns: {effect.ratio:.3g}x [{effect.low:.3g}, {effect.high:.3g}]"
             )
+
+    def _paid(self) -> bool:
+        """Return whether the last turn with acting got clearly more than the one without after it."""
+        without = list(itertools.takewhile(lambda window: not window.acting, reversed(self.windows)))
+        before = reversed(self.windows[: len(self.windows) - len(without)])
+        acting = list(itertools.takewhile(lambda window: window.acting, before))
+        return bool(acting) and _rate(acting) > limits.WORSE * _rate(without) > 0
 
 
 def _pauses(windows: Sequence[Window]) -> list[int]:

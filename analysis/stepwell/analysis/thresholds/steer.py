@@ -36,6 +36,10 @@ WORSE = 1.1
 """Factor between the bytes a second of a turn without acting and of the one after it, from which on that is cut short.
 Default 1.1: windows of 0.1 s vary by about as much, and a turn cut short for nothing costs half a second."""
 
+FILLING_NS = SECOND_NS
+"""Time in ns before which a turn is not cut short if the last one with acting paid.  Default 1 s: what is brought in
+comes to its reader a window later, which takes half a second with storage of 100 ms."""
+
 HARM = 2.0
 """Factor as that of `WORSE` by which two turns in a row, both cut short, end acting at once.  Default 2: nothing that
 harms so much is to be tried five times, as often as a verdict takes; by chance two turns are seldom so much worse."""

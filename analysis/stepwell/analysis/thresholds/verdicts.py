@@ -11,14 +11,14 @@ PAIRS = 5
 
 SIDE, BOTH_SIDES = 3, 8
 """Windows that each side has at least, where they do not alternate, and both together.  Default 3 and 8: the fewest for
-which the rank-sum interval is safely inside `CONFIDENCE` (2 in 56 for 3 and 5, 2 in 70 for 4 and 4)."""
+which an interval is narrow enough to say anything: with two degrees of freedom it reaches 2.9 standard errors."""
 
 EXACT = 40
-"""Pairs, or windows of a side, up to which the rank statistic's distribution is counted rather than taken as normal.
+"""Pairs up to which the rank statistic's distribution is counted rather than taken as normal.
 Default 40: the normal law is right to three digits from there on, and counting takes 1 ms."""
 
 MOST = 500
-"""Pairs, or windows of a side, beyond which neighbours are averaged.  Default 500: all pairs of them are looked at, and
+"""Pairs, or windows without acting, beyond which neighbours are joined.  Default 500: all pairs of them are looked at, and
 the interval is narrower than anything that matters long before."""
 
 CORRELATED_Z = 1.0

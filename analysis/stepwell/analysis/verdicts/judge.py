@@ -13,7 +13,7 @@ _ACTIONS = {"helped": "kept", "no effect": "rolled back", "hurt": "rolled back",
 
 _HOW = {
     "alternating": "{} turns without acting, each against the turn with it beside it",
-    "before and after": "windows without acting against later ones with it, {} of the fewer; whatever else changed"
+    "before and after": "{} independent windows without acting against all of the time with it; whatever else changed"
     " between them counts, too",
     "recorded": "equal shares of the same work in an earlier recording, {} independent ones; how much runs differ by"
     " themselves is not in it",
