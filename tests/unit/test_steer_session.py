@@ -63,11 +63,21 @@ def test_whatever_breaks_while_looking_ends_acting_alone(session: Session, error
 
 
 def test_what_is_read_before_the_engine_ends_is_measured(session: Session) -> None:
-    session.tick(Recorder())
+    session.end(T0 + 1009 * MS)
     outcome = session.finish()
     assert not outcome.failed
     assert [window.bytes for window in outcome.windows] == [17 * 4096]
     assert [window.waited_ns for window in outcome.windows] == [17 * MS]
+
+
+def test_readers_begin_with_the_first_of_their_reads() -> None:
+    meter = Meter()
+    assert (meter.began_ns, _progress(7, 0, meter, None).began_ns) == (None, 7)
+    for start_ns in (11, 5):
+        runs = np.zeros(1, DTYPES[RUN.kind])
+        runs["start_ns"], runs["count"] = start_ns, 1
+        meter.ended(runs)
+    assert _progress(17, 3, meter, None).began_ns == 8
 
 
 class Mounts:
@@ -126,7 +136,7 @@ def test_mounts_are_told_when_the_engine_will_not_act_any_more(
 @pytest.mark.parametrize(("looks", "octets", "answered", "made"), [(1, 0, 0, 0), (3, 4096, 0, 1), (1, 0, 5, 5)])
 def test_looks_at_files_are_no_deeds(looks: int, octets: int, answered: int, made: int) -> None:
     status = Status(1, "acting", "", looks, octets, 0, protocol.Budget(), Totals(requests=answered))
-    assert _progress(7, Meter(), status).requests == made
+    assert _progress(7, 0, Meter(), status).requests == made
 
 
 def test_an_engine_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

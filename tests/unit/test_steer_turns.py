@@ -44,6 +44,31 @@ def test_great_harm_is_tried_twice_and_not_again() -> None:
     assert share < 0.02
 
 
+def test_what_pays_is_known_after_the_first_rest_and_not_cut_short_while_its_window_fills() -> None:
+    turns, octets, since = Turns(), 0, 0
+    began: list[tuple[int, bool]] = []
+    for tick in range(1, 301):
+        since = since + 1 if turns.acting else 0
+        # What is brought in comes to its reader after 0.7 s; until then that costs a third, but not in the first turn.
+        filling = 3 if len(began) < 2 else 2
+        octets += (6 if since >= 7 else filling if turns.acting else 3) * MB
+        acting = turns.acting
+        turns.step(Progress(tick * TICK, octets, 0, tick))
+        if turns.acting and not acting:
+            began.append((tick, turns.pays))
+    assert [pays for _, pays in began] == [False, *[True] * (len(began) - 1)]
+    assert all(later - earlier >= limits.ACTING_NS // TICK for (earlier, _), (later, _) in pairwise(began[1:]))
+    assert judge(turns.windows, Deeds(requests=1)).verdict == "helped"
+
+
+def test_the_first_window_has_only_what_was_waited_in_it() -> None:
+    """Two readers wait for 0.4 s; a look comes 0.1 s before their first bytes."""
+    turns = Turns()
+    for tick, octets, waited in ((1, 0, 0), (4, 0, 0), (5, MB, 8 * TICK), (6, 2 * MB, 9 * TICK)):
+        turns.step(Progress(tick * TICK, octets, waited, began_ns=TICK))
+    assert [(one.length_ns, one.waited_ns) for one in turns.windows] == [(TICK, 2 * TICK), (TICK, TICK)]
+
+
 def test_before_anything_is_done_three_windows_are_enough_and_each_has_something_read() -> None:
     turns, look = Turns(), limits.FIRST_WINDOW_NS
     for number in range(1, 13):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepwell.cli.ahead import give_way
 from stepwell.cli.launch import Signals
 from stepwell.cli.recording import Plan, Recording
 from stepwell.cli.storing import prepare, store_recording
@@ -118,7 +119,7 @@ def record(
         store_recording(place, trace_uuid, spool, keep=keep, summary=summary, quiet=quiet)
 
     with Signals() as signals:
-        recording = Recording(plan, trace_uuid, spool, signals, quiet, ahead=(prepare,))
+        recording = Recording(plan, trace_uuid, spool, signals, quiet, ahead=(give_way, prepare))
         ending = recording.run()
         if command and ending.exit_code is None:
             # The command outlives its recording, and is still owed its signals.

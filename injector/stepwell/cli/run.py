@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepwell.cli.ahead import give_way
 from stepwell.cli.launch import Signals
 from stepwell.cli.recording import Plan as Scope
 from stepwell.cli.recording import Recording
@@ -117,7 +118,7 @@ def run(
             signals,
             quiet,
             steered,
-            (*([steered.prepare] if steered else []), prepare, _prepare_conclusion),
+            (*([steered.prepare] if steered else []), give_way, prepare, _prepare_conclusion),
         )
         try:
             ending = recording.run()

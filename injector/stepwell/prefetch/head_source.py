@@ -74,11 +74,8 @@ class HeadSource:
         policy, track, window, whole = self.policy, self.track, self.window(), self.pace.client_block
         block = whole or self.pace.block
         if policy is Policy.SEQUENTIAL:
-            cursor = self.cursor
-            if whole and cursor < track.position:
-                # The block in which the reader is comes by itself, and those that its client reads ahead of it.
-                own = min(self.pace.client_ahead, track.bytes // whole) * whole
-                cursor, window = -(-track.position // whole) * whole + own, window + own
+            # The block in which the reader is comes by itself.
+            cursor = max(self.cursor, -(-track.position // whole) * whole) if whole else self.cursor
             for start, end in forward(track, cursor, window, block):
                 self.cursor = end
                 return Piece(self.path, start, end, whole=bool(whole))

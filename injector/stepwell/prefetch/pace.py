@@ -22,8 +22,6 @@ class Pace:
     block: int = 0
     client_block: int = 0
     """Bytes of the blocks that the mount's client fetches whole; 0: such blocks are no use to this source."""
-    client_ahead: int = 0
-    """Such blocks that the client fetches ahead of each reader along a file by itself, once that has read as many."""
     streamed: bool = False
     """The client streams each open file: requests for parts of one would take the stream from each other."""
     in_flight: int = 0

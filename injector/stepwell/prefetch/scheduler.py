@@ -105,7 +105,7 @@ class Scheduler:
         pace.block, pace.client_block, pace.request_ns = block, whole, dataset.storage.request_ns
         caps = (dataset.root.window_bytes, AT_ONCE * whole * client.at_once)
         pace.cap_bytes = min((cap for cap in caps if cap), default=None)
-        pace.client_ahead, pace.streamed = client.ahead, client.streams
+        pace.streamed = client.streams
         pace.in_flight = min(self._flights.budget.in_flight or 1, dataset.root.in_flight or 256)
 
     def _may(self, source: Source, dataset: Dataset, now_ns: int) -> bool:

@@ -52,9 +52,10 @@ class Turns:
     The first turn is without, as soon as something is read, unless it is `known` what will be read: then nothing has
     to be seen before.  Turns with it grow as long as it helps, so that measuring costs less and less.  One that looks
     worse than the turn before is cut short, so that harm is small and soon certain; then acting ends, as it does when
-    it makes no difference.  (One that follows a turn that paid is given time to fill its window first.)  A turn in which the engine found nothing to do is none with it, and readers who live on
-    what it brought in before are not without it: such time is not held against the other side.  While the engine
-    invests, its turn goes on unless it does great harm: turns would show what that costs, and nothing of what it gains.
+    it makes no difference.  (One that follows a turn that paid is given time to fill its window first.)  A turn in
+    which the engine found nothing to do is none with it, and readers who live on what it brought in before are not
+    without it: such time is not held against the other side.  While the engine invests, its turn goes on unless it
+    does great harm: turns would show what that costs, and nothing of what it gains.
 
     Attributes:
         windows: what was measured, in order of time.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from tests.unit.prefetch.simulation import FILE, MIB, MS, asked, sequential, status, with_client
 
 from stepwell.prefetch import machine
 from stepwell.prefetch.mounted import Client
+from stepwell.prefetch.protocol import Mode
 from stepwell.prefetch.spare import WATCHED_NS, Spare
 
 
@@ -51,6 +54,19 @@ def test_a_reader_whose_client_reads_ahead_is_helped_where_the_processors_idle(
         assert {head.why for head in status(world).heads} == {
             "/d's client reads ahead by itself, and the processors idle 20 % of the time only"
         }
+
+
+def test_a_client_is_not_left_alone_for_busy_processors_once_that_was_measured_to_pay() -> None:
+    world = with_client({FILE: 211 * MIB}, Client(4 * MIB, 15, 2))
+    accesses = sequential(FILE, 211 * MIB)
+    for pays in (False, True):
+        world.tell(Mode(act=True, pays=pays))
+        for access in islice(accesses, 97):
+            world.read("s", access)
+            world.planner.processors(0, world.now // MS, world.now)
+        assert bool(asked(world)) == pays
+    # Its blocks have a size of their own: no other is to be tried.
+    assert not status(world).mounts[0].parts
 
 
 def test_the_machine_tells_how_long_its_processors_idle() -> None:

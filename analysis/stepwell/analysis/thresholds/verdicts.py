@@ -18,8 +18,8 @@ EXACT = 40
 Default 40: the normal law is right to three digits from there on, and counting takes 1 ms."""
 
 MOST = 500
-"""Pairs, or windows without acting, beyond which neighbours are joined.  Default 500: all pairs of them are looked at, and
-the interval is narrower than anything that matters long before."""
+"""Pairs, or windows without acting, beyond which neighbours are joined.  Default 500: all pairs of them are
+looked at, and the interval is narrower than anything that matters long before."""
 
 CORRELATED_Z = 1.0
 """Standard errors of the correlation of neighbours from which on they are averaged.  Default 1: an interval that is too

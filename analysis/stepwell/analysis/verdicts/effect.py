@@ -124,7 +124,7 @@ def independent(series: Floats) -> Floats:
 
 def _batches(windows: Sequence[Window]) -> tuple[Floats, Floats]:
     """Return times and bytes of windows, neighbours joined until their costs are not alike."""
-    times, octets = (np.array(each, float) for each in zip(*[(one.length_ns, one.bytes) for one in windows], strict=True))
+    times, octets = (np.array([getattr(one, name) for one in windows], float) for name in ("length_ns", "bytes"))
     while len(times) >= 2 * limits.PAIRS and (
         len(times) > limits.MOST or _alike(times - times.sum() / octets.sum() * octets)
     ):
@@ -176,7 +176,7 @@ def _student(freedom: int) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
-    return z + sum(term / freedom**power for power, term in enumerate(terms, 1))
+    return float(z + sum(term / freedom**power for power, term in enumerate(terms, 1)))
 
 
 def _outside(ways: Floats) -> int:
