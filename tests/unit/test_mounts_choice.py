@@ -40,7 +40,6 @@ def test_small_reads_here_and_there_are_to_fetch_nothing_beside() -> None:
         ("fuse.juicefs", USUAL, Reading(0, 800, 17 * MIB, 64 * MIB, 1, 4096, GIB), "whole blocks pay"),
         ("fuse.juicefs", USUAL, Reading(0, 8, 8 * 4096, GIB, 1, 4096, 5 * 8 * 4096 - 1), "not much"),
         ("nfs4", USUAL, Reading(along=8, bytes=MIB), "no FUSE mount"),
-        ("fuse.slow", USUAL, Reading(along=8, bytes=MIB, files=7), "keeps the read-ahead"),
         ("fuse.juicefs", USUAL, Reading(backward=9, sparse=1, bytes=GIB, extent=GIB, files=1), "backwards"),
         ("fuse.juicefs", USUAL, Reading(along=5, backward=4, bytes=GIB, extent=GIB, files=1), "harms the other"),
     ],
@@ -69,11 +68,13 @@ def test_along_files_more_is_read_ahead_but_never_less() -> None:
 def test_along_large_files_juicefs_reads_more_ahead_of_each() -> None:
     along = Reading(along=99, sparse=1, bytes=31 * MIB, extent=32 * MIB, files=1, largest=MIB)
     choice = choose("fuse.juicefs", USUAL, along)
-    assert choice.values == {"max-readahead": 128, "buffer-size": 600}
+    kernel = {"read_ahead_kb": 4096, "max_background": 128}
+    assert choice.values == kernel | {"max-readahead": 128, "buffer-size": 600}
     assert not choice.saves_bytes
-    assert choose("fuse.juicefs", USUAL | {"max-readahead": 128}, along).values == {"buffer-size": 600}
-    assert not choose("fuse.juicefs", USUAL | {"max-readahead": 128, "buffer-size": 1024}, along).values
-    assert not choose("fuse.slow", USUAL, along).values
+    assert choose("fuse.juicefs", USUAL | {"max-readahead": 128}, along).values == kernel | {"buffer-size": 600}
+    set_so = USUAL | kernel | {"max-readahead": 128, "buffer-size": 1024}
+    assert not choose("fuse.juicefs", set_so, along).values
+    assert choose("fuse.slow", USUAL, along).values == kernel | {"read_ahead_kb": 16_384}
 
 
 def test_files_shorter_than_what_juicefs_reads_ahead_gain_nothing_by_more() -> None:

@@ -61,6 +61,28 @@ def test_what_pays_is_known_after_the_first_rest_and_not_cut_short_while_its_win
     assert judge(turns.windows, Deeds(requests=1)).verdict == "helped"
 
 
+def test_what_is_measured_under_one_setting_of_mounts_is_not_held_against_another() -> None:
+    turns, octets, settings = Turns(), 0, (1, 5)
+    for tick in range(1, 701):
+        octets += settings[tick > 100] * (2 if turns.acting else 1) * MB
+        now = Progress(tick * TICK, octets, 0, tick)
+        if tick in {100, 101}:
+            turns.skip(now)
+        else:
+            turns.step(now)
+        if tick == 101:
+            assert {one.acting for one in turns.measured} == {False, True}
+            turns.restart(now)
+            assert not turns.acting
+            assert turns.measured[-1].start_ns < 101 * TICK
+    assert {one.start_ns > 101 * TICK for one in turns.measured} == {True}
+    verdict = judge(turns.measured, Deeds(requests=1))
+    assert verdict.ratio is not None
+    assert 1.9 < verdict.ratio < 2.1
+    turns.restart(now)
+    assert turns.measured[0].start_ns > 101 * TICK
+
+
 def test_the_first_window_has_only_what_was_waited_in_it() -> None:
     """Two readers wait for 0.4 s; a look comes 0.1 s before their first bytes."""
     turns = Turns()

@@ -13,6 +13,7 @@ from stepwell.prefetch.streams import Separator
 @dataclass
 class _Stream:
     path: str
+    reader: str
     separator: Separator = field(default_factory=Separator)
     known: tuple[int, int, int] = (0, 0, 0)
     """Start and offset of the run that was told last, and its accesses."""
@@ -38,6 +39,10 @@ class Asked:
     def open_files(self) -> list[str]:
         """Return the files that are open and have been read."""
         return list({stream.path: None for stream in self._streams.values()})
+
+    def readers(self) -> set[int]:
+        """Return the processes that have them open."""
+        return {int(stream.reader) for stream in self._streams.values() if stream.reader.isdecimal()}
 
     def reading(self) -> Reading:
         """Return how the files that are open are read."""
@@ -68,7 +73,7 @@ class Asked:
     def _run(self, run: Run) -> None:
         stream = self._streams.get(run.stream)
         if stream is None or stream.path != run.path:
-            stream = self._streams[run.stream] = _Stream(run.path)
+            stream = self._streams[run.stream] = _Stream(run.path, run.reader)
         before = stream.known[2] if stream.known[:2] == (run.start_ns, run.offset) else 0
         count = run.count - before
         if count <= 0:

@@ -10,6 +10,7 @@ from pathlib import Path
 from stepwell.analysis.plans import Setting
 from stepwell.analysis.plans.mounts import Choice, choose, dense
 from stepwell.mounts import Mount, MountError, mount_of, mounts
+from stepwell.mounts.opened import renew
 from stepwell.mounts.tuned import Tuned
 from stepwell.prefetch.protocol import Close, Message, Open, Run
 from stepwell.steer.asked import Asked
@@ -266,6 +267,10 @@ class MountTuning:
         else:
             tuned.restore()
         held.files.hold(self._open_files(held))
+        if "read_ahead_kb" in choice.values:
+            with self._lock:
+                readers = self._asked[tuned.mount].readers()
+            renew(tuned.mount, readers)
         self.changes += 1
 
     def _open_files(self, held: _Held) -> list[str]:

@@ -148,6 +148,8 @@ class Session:
             self._mounts.see(told, now_ns, meter.octets, settled=acting or self._turns.reason != "")
         changes = self._mounts.changes if self._mounts else 0
         changed, self._changes = changes != self._changes, changes
+        if changed:
+            self._turns.restart(self._last)
         if self._tuning.step(now_ns, meter.octets, meter.waited_ns, acting=acting and not trying) or changed:
             self._tell([replace(root, remounted=changed) for root in self._roots.values()])
         self._tell(told)
@@ -189,7 +191,7 @@ class Session:
             never = "it ended before there was anything to compare with"
             stopped = status.why if status and self._turns.acted else never
         told = tuple(self._mounts.told) if self._mounts else ()
-        return Outcome(tuple(self._turns.windows), _deeds(status, stopped), bool(self._failure), told)
+        return Outcome(tuple(self._turns.measured), _deeds(status, stopped), bool(self._failure), told)
 
     def done(self) -> Plan:
         """Return what was done as a plan, as far as the engine found it out by itself."""

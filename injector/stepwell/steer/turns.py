@@ -58,13 +58,15 @@ class Turns:
     does great harm: turns would show what that costs, and nothing of what it gains.
 
     Attributes:
-        windows: what was measured, in order of time.
+        windows: what was measured since mounts were last set otherwise, in order of time.
+        former: the same of that earlier setting under which most was read while acting.
         reason: why acting ended, once it has.
         pays: readers got more in the last turn with acting than in the one without that followed.
     """
 
     known: bool = False
     windows: list[Window] = field(default_factory=list)
+    former: list[Window] = field(default_factory=list)
     reason: str = ""
     pays: bool = False
     _phase: Phase = Phase.BEFORE
@@ -120,6 +122,18 @@ class Turns:
         else:
             self._phase_ns += now.now_ns - self._window.now_ns
             self._window = now
+
+    def restart(self, now: Progress) -> None:
+        """Begin anew as mounts were set otherwise: what was measured before says nothing of what follows."""
+        self.former, self.windows = self.measured, []
+        self.pays, self._turn_ns, self._harmed = False, limits.ACTING_NS, 0
+        if self._phase is not Phase.OVER and self._window is not None:
+            self._begin(Phase.SETTLING, now)
+
+    @property
+    def measured(self) -> list[Window]:
+        """The windows of that setting of mounts under which most was read while acting."""
+        return max((self.windows, self.former), key=lambda one: sum(window.bytes for window in one if window.acting))
 
     def end(self, now: Progress) -> None:
         """Take in where readers were at the end."""

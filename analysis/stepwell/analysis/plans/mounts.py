@@ -107,18 +107,15 @@ def _sparse(filesystem: str, settings: Mapping[str, int], reading: Reading) -> C
 def _along(filesystem: str, settings: Mapping[str, int], reading: Reading) -> Choice:
     if not filesystem.startswith("fuse"):
         return Choice("it is no FUSE mount: what the kernel reads ahead of it is its administrator's")
-    wanted: dict[str, int] = {}
-    sources = []
-    if reading.files >= limits.ENOUGH:
-        wanted |= {"read_ahead_kb": limits.READ_AHEAD_KB, "max_background": limits.BACKGROUND}
-        sources += [Linux.source, Fuse.source]
-    if filesystem == "fuse.juicefs" and reading.extent >= engines.JUICEFS_READAHEAD * max(reading.files, 1):
-        # Files that are shorter than what is read ahead of them gain nothing by more.
-        wanted |= JuiceFS.ALONG
-        sources.append(JuiceFS.source)
-    if not wanted:
-        # mm/readahead.c, file_ra_state_init: each file takes over the window when it is opened.
-        return Choice("an open file keeps the read-ahead with which it was opened; a plan sets it before")
+    wanted = {"read_ahead_kb": limits.READ_AHEAD_KB, "max_background": limits.BACKGROUND}
+    sources = [Linux.source, Fuse.source]
+    if filesystem == "fuse.juicefs":
+        wanted["read_ahead_kb"] = limits.CLIENT_READ_AHEAD_KB
+        if reading.extent >= engines.JUICEFS_READAHEAD * max(reading.files, 1):
+            wanted |= JuiceFS.ALONG
+            sources.append(JuiceFS.source)
+        elif reading.files < limits.ENOUGH:
+            return Choice("files that are shorter than what JuiceFS reads ahead of them gain nothing by more")
     return _of(
         {name: value for name, value in settings.items() if value < wanted.get(name, value)},
         wanted,

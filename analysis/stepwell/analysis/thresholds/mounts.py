@@ -14,6 +14,11 @@ MOST_OF = 0.9
 READ_AHEAD_KB = 16_384
 """KiB that the kernel reads ahead along files.  Default 16 MiB: 90 MiB/s for 100 ms, and as much again on its way."""
 
+CLIENT_READ_AHEAD_KB = 4096
+"""The same where the mount's client reads ahead, too.  Default 4 MiB: the kernel's has only to hide the way to the
+client, and more of it means that what the client has in memory is copied at once rather than when it is read (JuiceFS
+at 20 ms: 1.0 to 1.16 GiB/s with 1 or 4 MiB, 0.78 with 16, 0.9 with the usual 128 KiB)."""
+
 BACKGROUND = 128
 """Requests of read-ahead under way at once.  Default 128: `READ_AHEAD_KB` in requests of 128 KiB (FUSE's max_pages is
 32 by default, fs/fuse/fuse_i.h, and more where a client asked for it)."""

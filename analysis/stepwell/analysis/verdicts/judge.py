@@ -117,7 +117,7 @@ def _sentence(deeds: Deeds, waited: int, expected: int | None, effect: Effect | 
     parts = [f"prefetched {what} ahead, {used} used"]
     if expected is not None:
         parts.append(f"reads waited {duration(waited)} instead of an expected {duration(expected)}")
-    else:
+    elif waited:
         parts.append(f"reads waited {duration(waited)} meanwhile")
     if effect is None:
         parts.append("too few windows to tell the effect")
