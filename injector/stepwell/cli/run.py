@@ -72,9 +72,9 @@ difference is measured; when there is none it stops. The last line says what it 
     "--tune-mounts",
     is_flag=True,
     help="Also set the FUSE mount that the command reads most otherwise while it runs, if that pays: read_ahead_kb, "
-    "also of files that it has open already, max_background, and options of JuiceFS by mounting it again at the same place. Others who use the mount are "
-    "affected, too; at the end all is set back. Settings of a --plan hold from the start. With --mode recommend only "
-    "the commands are told.",
+    "also of files that it has open already, max_background, and options of JuiceFS by mounting it again at the "
+    "same place. Others who use the mount are affected, too; at the end all is set back. Settings of a --plan "
+    "hold from the start. With --mode recommend only the commands are told.",
 )
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Afterwards remove all but the N newest traces.")
 @click.option("-q", "--quiet", is_flag=True, help="No live line, and no word at the end unless something was lost.")
