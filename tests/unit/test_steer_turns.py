@@ -13,6 +13,8 @@ from stepwell.steer.turns import Progress, Turns
 
 TICK = limits.SECOND_NS // 10
 MB = 1_000_000
+DEEDS = Deeds(requests=1, brought_bytes=1 << 60, used_bytes=1 << 60)
+"""All that was read had been brought in."""
 
 
 def steered(seconds: int, slow: float, fast: float) -> tuple[Turns, float]:
@@ -29,7 +31,7 @@ def steered(seconds: int, slow: float, fast: float) -> tuple[Turns, float]:
 def test_help_goes_on_ever_longer_and_its_effect_is_found() -> None:
     turns, share = steered(600, 1, 7)
     assert share > 0.93
-    verdict = judge(turns.windows, Deeds(requests=1))
+    verdict = judge(turns.windows, DEEDS)
     assert verdict.verdict == "helped"
     assert verdict.low is not None
     assert verdict.high is not None
@@ -58,7 +60,7 @@ def test_what_pays_is_known_after_the_first_rest_and_not_cut_short_while_its_win
             began.append((tick, turns.pays))
     assert [pays for _, pays in began] == [False, *[True] * (len(began) - 1)]
     assert all(later - earlier >= limits.ACTING_NS // TICK for (earlier, _), (later, _) in pairwise(began[1:]))
-    assert judge(turns.windows, Deeds(requests=1)).verdict == "helped"
+    assert judge(turns.windows, DEEDS).verdict == "helped"
 
 
 def test_what_is_measured_under_one_setting_of_mounts_is_not_held_against_another() -> None:
@@ -76,7 +78,7 @@ def test_what_is_measured_under_one_setting_of_mounts_is_not_held_against_anothe
             assert not turns.acting
             assert turns.measured[-1].start_ns < 101 * TICK
     assert {one.start_ns > 101 * TICK for one in turns.measured} == {True}
-    verdict = judge(turns.measured, Deeds(requests=1))
+    verdict = judge(turns.measured, DEEDS)
     assert verdict.ratio is not None
     assert 1.9 < verdict.ratio < 2.1
     turns.restart(now)
@@ -139,7 +141,7 @@ def test_where_it_is_known_what_will_be_read_acting_begins_at_once() -> None:
 
 def test_a_short_run_is_told_its_effect_too() -> None:
     turns, _ = steered(2, 1, 7)
-    verdict = judge(turns.windows, Deeds(requests=1))
+    verdict = judge(turns.windows, DEEDS)
     assert (verdict.design, verdict.verdict) == ("before and after", "helped")
 
 
@@ -187,7 +189,7 @@ def test_what_it_does_in_the_end_is_held_against_the_time_before() -> None:
         turns.step(Progress(tick * TICK, octets, 0, did))
     helped = [one for one in turns.windows if one.acting]
     assert min(one.start_ns for one in helped) in range(298 * TICK, 303 * TICK)
-    assert judge(turns.windows, Deeds(requests=1)).verdict == "helped"
+    assert judge(turns.windows, DEEDS).verdict == "helped"
     assert not turns.reason
 
 
@@ -208,7 +210,7 @@ def test_what_costs_now_and_pays_later_is_held_against_the_time_before() -> None
     turns = of_a_set(1.2)
     assert turns.acting
     assert not any(one.start_ns > 101 * TICK for one in turns.windows if not one.acting)
-    verdict = judge(turns.windows, Deeds(requests=1))
+    verdict = judge(turns.windows, DEEDS)
     assert verdict.design == "before and after"
     assert verdict.ratio is not None
     assert verdict.ratio > 1
@@ -226,7 +228,7 @@ def test_readers_who_live_on_what_is_ahead_are_not_without_it() -> None:
         octets, used = octets + (7 if ahead else 1) * MB, used + (7 * MB if ahead else 0)
         turns.step(Progress(tick * TICK, octets, 0, tick, used))
     assert {round(one.bytes * TICK / one.length_ns / MB) for one in turns.windows[3:] if not one.acting} <= {1, 2}
-    assert judge(turns.windows, Deeds(requests=1)).verdict == "helped"
+    assert judge(turns.windows, DEEDS).verdict == "helped"
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 3 * limits.SECOND_NS)] * 3, st.integers(0, 1), st.integers(0, 10**9))))

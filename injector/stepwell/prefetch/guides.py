@@ -20,6 +20,9 @@ FIRST_WINDOW = 4
 SET_EVERY = 16
 """Visits from one look at whether the rest of a set fits the memory to the next: the look goes over all files."""
 
+WAITED_FOR = 0.5
+"""Share of the memory that may lie ready for steps that others went past: the rest is for what comes next."""
+
 SWEEP_EVERY = 64
 """Visits from one look for orders that are over to the next."""
 
@@ -139,9 +142,11 @@ class Guides:
     ) -> Entry | None:
         """Move an order by a visit; return the step that it took, None when it took none of those expected."""
         sequence, pace = source.sequence, source.pace
-        step = sequence.visit(path, start, end)
+        step = sequence.visit(path, now_ns, start, end)
         if step is None:
             return None
+        if sequence.waited_for() * self._board.ledger.owners.get(source.name, 0) > self.memory * WAITED_FOR:
+            sequence.hurry()
         source.took()
         pace.moved_ns, pace.still = now_ns, False
         left_out, sequence.left_out = sequence.left_out, []

@@ -12,6 +12,10 @@ NEAR = 64
 """Steps around the expected one in which a reader may be: several workers with batches each take them out of turn. In
 an order that is only guessed it is at most a sixteenth of all steps, so that a random one does not seem to follow."""
 
+PATIENCE_NS = 2_000_000_000
+"""For so long steps of a given order that others went past are waited for: one of several workers may be as far behind,
+as when it began later, or waits while others find what was brought in."""
+
 JUMP = 3
 """Visits one after the other somewhere else in the order before its readers are believed to have gone there."""
 
@@ -47,7 +51,9 @@ class Sequence:
         """Steps that visits went past without taking them, until somebody takes this list."""
         self.recent: deque[bool] = deque([True] * (JUDGED if trusted else 0), maxlen=JUDGED)
         self._trusted = trusted
-        self._furthest = -1
+        self._furthest = self._before = -1
+        self._progress: deque[tuple[int, int]] = deque()
+        """When and how far readers got lately; `_before` is where they were before that."""
         self._elsewhere: list[int] = []
         self._visited: deque[tuple[str, int | None]] = deque(maxlen=NEAR)
 
@@ -57,8 +63,14 @@ class Sequence:
             self.places.setdefault(entry.path, []).append(len(self.entries))
             self.entries.append(entry)
 
-    def visit(self, path: str, start: int | None = None, end: int = 0) -> int | None:
+    def visit(self, path: str, now_ns: int, start: int | None = None, end: int = 0) -> int | None:
         """A reader opened a file, or, with a range, asked for a part of it.
+
+        Args:
+            path: the file.
+            now_ns: the caller's clock.
+            start: where the range begins, in bytes.
+            end: where it ends.
 
         Returns:
             The step that it took; None when it is none of those that are expected.
@@ -70,7 +82,7 @@ class Sequence:
         if path not in self.places or (step is None and (path, start) in self._visited):
             return None
         self._visited.append((path, start))
-        near = step is not None and abs(step - max(self._furthest + 1, self.position)) <= self._near()
+        near = step is not None and self._is_near(step)
         self.recent.append(near)
         if step is None:
             return None
@@ -83,8 +95,31 @@ class Sequence:
         self._furthest = max(self._furthest, step)
         self.over.add(step)
         # What workers left out is not waited for.
-        self.left_out += self.advance(max(self.position, self._furthest - NEAR))
+        self.left_out += self.advance(max(self.position, self._passed(now_ns) - NEAR))
         return step
+
+    def waited_for(self) -> float:
+        """Return what share of the steps that were asked for, and are not over, readers went past."""
+        over = self.position + len(self.over)
+        return max(self._furthest + 1 - over, 0) / max(self.asked - over, 1)
+
+    def hurry(self) -> None:
+        """Wait no more for steps that readers went far past: what was brought in for them keeps out what is next."""
+        self.left_out += self.advance(max(self.position, self._furthest - NEAR))
+
+    def _is_near(self, step: int) -> bool:
+        """Whether a step may be the next one of some worker; of a given order any that is still waited for."""
+        ahead = step - max(self._furthest + 1, self.position)
+        return ahead <= self._near() and (self._trusted or ahead >= -self._near())
+
+    def _passed(self, now_ns: int) -> int:
+        """Return how far readers were as long ago as they are waited for."""
+        if not self._trusted:
+            return self._furthest
+        self._progress.append((now_ns, self._furthest))
+        while self._progress[-1][0] - self._progress[0][0] > PATIENCE_NS:
+            self._before = self._progress.popleft()[1]
+        return self._before
 
     def advance(self, position: int) -> list[Entry]:
         """All steps before `position` are over; return those that were not before."""

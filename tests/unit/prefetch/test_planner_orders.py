@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import islice
 
 import pytest
 from tests.unit.prefetch.simulation import (
@@ -222,6 +223,27 @@ def test_files_that_readers_leave_out_keep_no_memory() -> None:
     world.settle()
     assert world.demand < len(visited) // 3
     assert status(world).order_position > 400
+
+
+@pytest.mark.parametrize(("behind", "memory", "wasted"), [(20, 400, 0), (100, 400, 0), (300, 400, 0), (300, 100, 151)])
+def test_a_worker_that_is_behind_the_others_is_waited_for_as_long_as_that_leaves_memory(
+    behind: int, memory: int, wasted: int
+) -> None:
+    """Four workers share a known order; one of them begins after the others took so many steps together."""
+    paths = names(601)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=memory * BLOCK, in_flight=31))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.settle()
+    shares = [iter(paths[first::4]) for first in range(4)]
+    for path in (next(shares[1 + number % 3]) for number in range(behind)):
+        world.read_file(path)
+    for _ in range(len(paths) // 4 + 1):
+        for reader, share in enumerate(shares):
+            for path in islice(share, 1):
+                world.read_file(path, reader=str(reader))
+    totals = status(world).totals
+    assert totals.used_bytes + totals.late_bytes >= (len(paths) - wasted) * BLOCK
+    assert world.demand <= wasted
 
 
 def test_files_that_are_read_here_and_there_are_not_brought_in_as_a_whole() -> None:

@@ -2,10 +2,9 @@
 
 Costs vary by factors, so their logarithms are compared.  Of pairs nothing is assumed about their distribution: the
 estimate is Hodges' and Lehmann's, the interval that of the signed-rank test (Hollander, Wolfe, Chicken: Nonparametric
-Statistical Methods, 3rd edition, 2014, sections 3.2 and 3.3).  What drifts slowly cancels within a pair.  Without pairs
-the cost of one side as a whole is a ratio of sums (Cochran: Sampling Techniques, 3rd edition, 1977, section 6.4).
-What is alike to its neighbours tells less than independent observations: neighbours are joined until they are not
-correlated any more (batch means; Fishman, "Grouping Observations in Digital Simulation", Management Science 24, 1978).
+Statistical Methods, 3rd edition, 2014, sections 3.2 and 3.3).  What drifts slowly cancels within a pair.  What is alike
+to its neighbours tells less than independent observations: neighbours are joined until they are not correlated any more
+(batch means; Fishman, "Grouping Observations in Digital Simulation", Management Science 24, 1978).
 """
 
 from __future__ import annotations
@@ -24,9 +23,6 @@ from stepwell.analysis.verdicts.model import Window
 
 Floats = NDArray[np.float64]
 
-BOUNDLESS = 30.0
-"""Logarithm of a factor beyond which an interval says nothing more: of ten trillion."""
-
 
 @dataclass(frozen=True)
 class Effect:
@@ -44,7 +40,7 @@ def alternating(windows: Sequence[Window]) -> Effect | None:
 
     Each turn without is compared with the turn with it that follows, or the other way round, whichever came first.
     """
-    ratios = np.array([math.log(_cost(off) / _cost(on)) for off, on in turns(windows)])
+    ratios = np.array([math.log(cost(off) / cost(on)) for off, on in turns(windows)])
     return paired(ratios) if len(ratios) >= limits.PAIRS else None
 
 
@@ -53,35 +49,12 @@ def turns(windows: Sequence[Window]) -> list[tuple[Window, Window]]:
     found = []
     sides: dict[bool, Window] = {}
     for acting, group in groupby(windows, lambda window: window.acting):
-        merged = _sum([*([sides[acting]] if acting in sides else []), *group])
+        merged = total([*([sides[acting]] if acting in sides else []), *group])
         sides[acting] = merged
         if len(sides) == 2 and all(side.bytes and side.length_ns for side in sides.values()):
             found.append((sides[False], sides[True]))
             sides = {}
     return found
-
-
-def before_after(windows: Sequence[Window]) -> Effect | None:
-    """Return the effect from windows without acting and others with it, in any order, None if there are too few.
-
-    It is that on the whole: the time that what was read while acting would have taken at the cost without, over the
-    time that it took.  The interval says how well those without tell that cost; what acting did is no estimate.
-    Whatever else changed between the two sides is part of it, and what wanders slowly is not seen in few windows.
-    Turns do not have that fault.
-    """
-    off, on = ([one for one in windows if one.acting is acting and one.length_ns] for acting in (False, True))
-    read = [sum(1 for one in side if one.bytes) for side in (off, on)]
-    if min(read) < limits.SIDE or sum(read) < limits.BOTH_SIDES:
-        return None
-    work = _sum(on)
-    times, octets = _batches(off)
-    number, cost = len(times), times.sum() / octets.sum()
-    spread = math.sqrt(float(((times - cost * octets) ** 2).sum()) / (number - 1)) / float(times.mean())
-    # So many of them would have been as long as what was done while acting, or as much work.
-    alike = min(work.bytes / float(octets.mean()), work.length_ns / float(times.mean()))
-    reach = min(_student(number - 1) * spread * math.sqrt(1 / number + 1 / alike), BOUNDLESS)
-    middle = math.log(cost / _cost(work))
-    return Effect(math.exp(middle), math.exp(middle - reach), math.exp(middle + reach), number)
 
 
 def recorded(baseline: Sequence[Window], windows: Sequence[Window]) -> Effect | None:
@@ -117,22 +90,12 @@ def paired(ratios: Floats) -> Effect:
 
 def independent(series: Floats) -> Floats:
     """Return a series with neighbours averaged until they are not alike, and there are not more than `MOST`."""
-    while len(series) >= 2 * limits.PAIRS and (len(series) > limits.MOST or _alike(series)):
+    while len(series) >= 2 * limits.PAIRS and (len(series) > limits.MOST or are_alike(series)):
         series = series[: len(series) // 2 * 2].reshape(-1, 2).mean(axis=1)
     return series
 
 
-def _batches(windows: Sequence[Window]) -> tuple[Floats, Floats]:
-    """Return times and bytes of windows, neighbours joined until their costs are not alike."""
-    times, octets = (np.array([getattr(one, name) for one in windows], float) for name in ("length_ns", "bytes"))
-    while len(times) >= 2 * limits.PAIRS and (
-        len(times) > limits.MOST or _alike(times - times.sum() / octets.sum() * octets)
-    ):
-        times, octets = (each[: len(each) // 2 * 2].reshape(-1, 2).sum(axis=1) for each in (times, octets))
-    return times, octets
-
-
-def _alike(series: Floats) -> bool:
+def are_alike(series: Floats) -> bool:
     """Return whether neighbours are correlated; the estimate is too low by about 1/n in short series."""
     left = series - series.mean()
     spread = float((left**2).sum())
@@ -163,22 +126,6 @@ def _signed_rank(number: int) -> int:
     return _outside(ways)
 
 
-def _student(freedom: int) -> float:
-    """Return the quantile of Student's distribution for either bound.
-
-    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 1964, 26.7.5; 0.3 % too small for two degrees of
-    freedom, less for more.
-    """
-    z = NormalDist().inv_cdf((1 + limits.CONFIDENCE) / 2)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return float(z + sum(term / freedom**power for power, term in enumerate(terms, 1)))
-
-
 def _outside(ways: Floats) -> int:
     """Return the most that lie outside of either bound, given in how many ways each number comes about by chance."""
     tail = np.cumsum(ways) / ways.sum()
@@ -189,11 +136,12 @@ def _normal(mean: float, spread: float) -> int:
     return max(0, math.floor(mean + spread * NormalDist().inv_cdf((1 - limits.CONFIDENCE) / 2) - 0.5))
 
 
-def _cost(window: Window) -> float:
+def cost(window: Window) -> float:
+    """Return the nanoseconds that a byte took."""
     return window.length_ns / window.bytes
 
 
-def _sum(windows: Sequence[Window]) -> Window:
+def total(windows: Sequence[Window]) -> Window:
     """Return windows as one."""
     return Window(
         start_ns=windows[0].start_ns,

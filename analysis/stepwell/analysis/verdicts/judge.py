@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stepwell.analysis.thresholds import verdicts as limits
-from stepwell.analysis.verdicts.effect import Effect, alternating, before_after, recorded, turns
+from stepwell.analysis.verdicts.effect import Effect, alternating, recorded, turns
 from stepwell.analysis.verdicts.model import Deeds, Verdict, Window
+from stepwell.analysis.verdicts.on_the_whole import before_after
 from stepwell.trace.format import duration, percent, plural, size
 
 _ACTIONS = {"helped": "kept", "no effect": "rolled back", "hurt": "rolled back", "unknown": "kept"}
@@ -39,10 +40,11 @@ def judge(
         baseline_trace: its number.
         action: what became of the plan, if that is settled; otherwise what should.
     """
-    design, effect = _measured(windows, baseline)
+    ahead = deeds.used_bytes + deeds.late_bytes
+    design, effect = _measured(windows, baseline, ahead)
     verdict = "unknown" if effect is None else conclude(effect)
     waited = sum(one.waited_ns for one in windows if one.acting)
-    expected = None if effect is None else _expected(design, windows, baseline)
+    expected = None if effect is None else _expected(design, windows, baseline, ahead)
     done = deeds.requests > 0
     return Verdict(
         dataset=dataset,
@@ -74,17 +76,17 @@ def conclude(effect: Effect) -> str:
     return "unknown"
 
 
-def _measured(windows: Sequence[Window], baseline: Sequence[Window]) -> tuple[str, Effect | None]:
+def _measured(windows: Sequence[Window], baseline: Sequence[Window], ahead: int) -> tuple[str, Effect | None]:
     """Return the best design that the windows allow, and the effect by it."""
     tried = (
         ("alternating", alternating(windows)),
         ("recorded", recorded(baseline, windows) if baseline else None),
-        ("before and after", before_after(windows)),
+        ("before and after", before_after(windows, ahead)),
     )
     return next(((name, effect) for name, effect in tried if effect is not None), ("none", None))
 
 
-def _expected(design: str, windows: Sequence[Window], baseline: Sequence[Window]) -> int:
+def _expected(design: str, windows: Sequence[Window], baseline: Sequence[Window], ahead: int) -> int:
     """Return how long readers would have waited without acting, for what they read while acting."""
     if design == "alternating":
         pairs = turns(windows)
@@ -93,8 +95,11 @@ def _expected(design: str, windows: Sequence[Window], baseline: Sequence[Window]
     else:
         off = baseline if design == "recorded" else [one for one in windows if not one.acting]
         exact, covered = float(sum(one.waited_ns for one in off)), sum(one.bytes for one in off)
-    acting = sum(one.bytes for one in windows if one.acting)
-    return round(exact * acting / max(covered, 1))
+    acting = [one for one in windows if one.acting]
+    expected = exact * sum(one.bytes for one in acting) / max(covered, 1)
+    if design == "before and after":  # no more can have been saved than by what was brought in
+        expected = min(expected, sum(one.waited_ns for one in acting) + exact * ahead / max(covered, 1))
+    return round(expected)
 
 
 def _because(windows: Sequence[Window], design: str, effect: Effect | None) -> str:
