@@ -140,6 +140,15 @@ def test_open_runs_are_told_as_they_grow_and_add_to_what_was_read(recording: Rec
     )
 
 
+@pytest.mark.parametrize(("count", "tail", "told_count"), [(3, 4096, 3), (3, 1, 3), (3, 0, 2), (1, 0, 1)])
+def test_a_read_that_finds_the_end_of_its_file_asks_for_nothing(
+    recording: Recording, count: int, tail: int, told_count: int
+) -> None:
+    recording.open(1, b"/d/f")
+    recording.run(1, count=count, stride=4096, tail=tail)
+    assert [one.count for one in told(recording, Feed(0)) if isinstance(one, Run)] == [told_count]
+
+
 def test_a_run_that_ends_meanwhile_is_told_as_it_was_and_as_it_ended_and_counted_once(recording: Recording) -> None:
     recording.open(1, b"/d/f")
     recording.run(1, at=MS, count=5, size=10, tail=10, span_ns=4 * MS, wait_ns=9)

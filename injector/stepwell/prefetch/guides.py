@@ -23,6 +23,9 @@ SET_EVERY = 16
 WAITED_FOR = 0.5
 """Share of the memory that may lie ready for steps that others went past: the rest is for what comes next."""
 
+SET_MEMORY = 0.75
+"""Share of the memory that a set takes: what follows a pattern needs little, but at once."""
+
 SWEEP_EVERY = 64
 """Visits from one look for orders that are over to the next."""
 
@@ -79,12 +82,12 @@ class Guides:
 
     # ---- what readers do ----
 
-    def visit(self, path: str, waits: Waits, dataset: Dataset, now_ns: int) -> None:
-        """A reader came to a file."""
+    def visit(self, path: str, waits: Waits, dataset: Dataset, now_ns: int, open_now: int) -> None:
+        """A reader came to a file; so many are open."""
         if self._files.size_of(path) == 0:
             self._files.doubt(path)
         learning = self._of(dataset)
-        self.listings += learning.visit(path)
+        self.listings += learning.visit(path, open_now)
         self._visits += 1
         for name in _names(path, dataset):
             source = self._board.sources.get(name)
@@ -123,6 +126,8 @@ class Guides:
         if self.known and message.untold and path in self._unread:
             self._follow(self.known, path, message.time_ns)
         self._unread.discard(path)
+        for learning in self._learning.values():
+            learning.closed(path)
         self._board.drop(f"file {path}")
         for source in self._board.sources.values():
             if isinstance(source, OrderSource):
@@ -195,8 +200,11 @@ class Guides:
         if sequence is not None and sequence.entries:
             pace = Pace(Window(FIRST_WINDOW * dataset.block), waits, moved_ns=now_ns)
             # A set comes in no order, so that nothing of it is nearer than the rest.
-            is_set = sequence.policy is Policy.RANDOM
-            self._board.add(OrderSource(name, sequence, pace, unbounded=is_set, share=SHARE if is_set else None))
+            if sequence.policy is Policy.RANDOM:
+                most = int(self.memory * SET_MEMORY)
+                self._board.add(OrderSource(name, sequence, pace, unbounded=True, share=SHARE, most=most))
+            else:
+                self._board.add(OrderSource(name, sequence, pace, unbounded=False))
 
     def _sweep(self) -> None:
         """Forget orders that were guessed and are over."""

@@ -9,6 +9,7 @@ from itertools import islice, pairwise
 
 from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.protocol import Entry, Policy
+from stepwell.trace.format import size
 
 ENOUGH = 4
 """Different files of a directory before its order is guessed: three equal steps."""
@@ -19,11 +20,19 @@ SAMPLE = 8
 SMALLEST_EPOCH = 8
 """Files of an epoch: fewer are rather a program that opens a few files again and again."""
 
+OPENS = 4
+"""Visits between two of one file that are no new epoch, for each file that is open at the same time: of several workers
+that open each file twice, each does so while the others come to one or two of theirs."""
+
 DENSE = 0.5
 """Share of a file's reach that was read: below, the file's own heads know better what to bring in."""
 
 SHARE = 5
 """Bytes of a set, or of a file that is read at random, that are brought in for each that is asked for, at most."""
+
+PART = 4
+"""Bytes of the rest of a set for each that memory has, at most.  Default 4: of what is read next a quarter is there
+then, and ever more towards the end; with less, all that is brought in for it would hardly be noticed."""
 
 UNREPEATED = 3
 """Visits of files visited before that are due by chance, from which on none at all says that each file comes once.
@@ -39,7 +48,7 @@ class Extent:
         first: lowest byte.
         end: one behind the highest; 0 when no access was told.
         bytes: sum of the accesses.
-        visit: number of the last visit.
+        visit: number of the last visit, to whatever file, before it was opened, read or closed last.
     """
 
     first: int = 0
@@ -83,15 +92,23 @@ class Learning:
         self._directories: dict[str, Directory] = {}
         self._again = 0
         self._visits = 0
+        self._most_open = 0
 
-    def visit(self, path: str) -> list[str]:
-        """A reader opened a file; return the directories whose names should be listed."""
+    def visit(self, path: str, open_now: int) -> list[str]:
+        """A reader opened a file; return the directories whose names should be listed.
+
+        Args:
+            path: the file.
+            open_now: how many files are open.
+        """
         self._visits += 1
+        self._most_open = max(self._most_open, open_now)
+        smallest = max(SMALLEST_EPOCH, OPENS * self._most_open)
         known = self.extents.get(path)
         # The same file twice in a row is no new epoch, and one of many may be a favourite.
-        if known and self._visits - known.visit > SMALLEST_EPOCH:
+        if known and self._visits - known.visit > smallest:
             self._again += 1
-            if self._again >= 2 and len(self.extents) >= SMALLEST_EPOCH:
+            if self._again >= 2 and len(self.extents) >= smallest:
                 self._turn()
         self.extents.setdefault(path, Extent()).visit = self._visits
         parent, name = _split(path)
@@ -106,7 +123,14 @@ class Learning:
 
     def read(self, path: str, first: int, end: int, asked: int) -> None:
         """A reader asked for so many bytes within [first, end) of a file."""
-        self.extents.setdefault(path, Extent()).add(first, end, asked)
+        extent = self.extents.setdefault(path, Extent())
+        extent.add(first, end, asked)
+        extent.visit = self._visits
+
+    def closed(self, path: str) -> None:
+        """The last reader of a file closed it."""
+        if path in self.extents:
+            self.extents[path].visit = self._visits
 
     def listed(self, path: str, names: list[str]) -> None:
         """Take in the names of a directory, in the order in which it tells them."""
@@ -175,7 +199,7 @@ class Learning:
         return found
 
     def rest_of_set(self, path: str, sizes: dict[str, int], memory: int) -> Sequence | None:
-        """Return the files that are still to come when files are read in no order, if all of them fit the memory.
+        """Return the files that are still to come when files are read in no order, if much of them fits the memory.
 
         Args:
             path: the file just visited.
@@ -186,9 +210,12 @@ class Learning:
         total = len(self.before) or sum(len(folder.names["name"]) for folder in folders.values())
         if not self._is_set(len(self.extents), total):
             return None
-        latest = list(islice(reversed(self.extents.items()), SAMPLE))
-        mean = sum(sizes.get(one, 0) or extent.end for one, extent in latest) // len(latest)
-        if mean * (total - len(self.extents)) > memory:
+        # Some have just been opened, and nothing is known of them yet.
+        latest = (sizes.get(one, 0) or extent.end for one, extent in reversed(self.extents.items()))
+        known_sizes = list(islice(filter(None, latest), SAMPLE))
+        mean = sum(known_sizes) // max(len(known_sizes), 1)
+        octets = mean * (total - len(self.extents))
+        if octets > PART * memory:
             return None
         known = list(self.before) or [
             f"{parent}/{name}" for parent, one in folders.items() for name in one.names["name"]
@@ -199,7 +226,8 @@ class Learning:
         where = "the last epoch" if self.before else _split(path)[0]
         if len(folders) > 1:
             where += f" and {len(folders) - 1} directories beside it"
-        why = f"the {total} files of {where} come in no order, and fit the memory"
+        room = "fit" if octets <= memory else f"of {size(octets)} that are left {size(memory)} fit"
+        why = f"the {total} files of {where} come in no order, and {room} the memory"
         found = Sequence(Policy.RANDOM, why, trusted=True)
         sample = list(self.before.values() or self.extents.values())[-SAMPLE:]
         found.extend(
@@ -227,7 +255,7 @@ class Learning:
         """A new epoch begins with the last visits."""
         self.before, self.extents = self.extents, {}
         self.epoch += 1
-        self._again = 0
+        self._again = self._most_open = 0
         for folder in self._directories.values():
             folder.visited.clear()
             folder.recent.clear()

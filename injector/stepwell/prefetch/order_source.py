@@ -33,6 +33,8 @@ class OrderSource:
     """Steps that readers have taken."""
     share: int | None = None
     """Steps that may be asked for, for each of these; None for no such limit."""
+    most: int | None = None
+    """Bytes that may be ahead for it; None: as many as for all sources."""
     credit: int = 0
     """How many may be asked for now."""
     skip: int = 0
@@ -59,7 +61,8 @@ class OrderSource:
 
     def next_piece(self, size_of: SizeOf, ahead: int) -> Piece | None:
         """Return the next piece; see `Source`."""
-        if not self.unbounded and ahead >= self.pace.window.target:
+        limit = self.most if self.unbounded else self.pace.window.target
+        if limit is not None and ahead >= limit:
             return None
         more = self.share is None or self.credit > 0
         return self._go_on(size_of) or (self._begin(size_of) if more else None)

@@ -149,7 +149,8 @@ class Feed:
 
     def _run(self, run: np.void) -> tuple[int, Message]:
         file = self._files[int(run["open"])]
-        count, latency_ns = int(run["count"]), int(run["latency_ns"])
+        # The last one that finds the end of its file asks for nothing that there is.
+        count, latency_ns = max(int(run["count"]) - (not run["tail"]), 1), int(run["latency_ns"])
         latest_ns = int(run["start_ns"]) + int(run["span_ns"])
         told = Run(
             stream=f"{run['thread']}:{run['open']}:{run['op']}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import islice
+from typing import Any
 
 import pytest
 from tests.unit.prefetch.simulation import (
@@ -19,6 +20,7 @@ from tests.unit.prefetch.simulation import (
     with_client,
 )  # fmt: skip
 
+from stepwell.prefetch.learning import Learning
 from stepwell.prefetch.mounted import Client, Mounted
 from stepwell.prefetch.protocol import (
     Budget,
@@ -161,7 +163,7 @@ def test_an_epoch_that_repeats_the_last_one_is_followed() -> None:
 
 def test_an_epoch_in_another_order_is_given_up() -> None:
     paths = names(307)
-    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=4 * MIB))
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=MIB))
     for seed in (5, 6):
         random.Random(seed).shuffle(paths)
         for path in paths:
@@ -257,9 +259,9 @@ def test_files_that_are_read_here_and_there_are_not_brought_in_as_a_whole() -> N
     assert status(world).totals.brought_bytes == 0
 
 
-def in_no_order(files: int) -> tuple[World, list[str]]:
+def in_no_order(files: int, **how: Any) -> tuple[World, list[str]]:
     paths = names(files)
-    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": [path[3:] for path in paths]})
+    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": [path[3:] for path in paths]}, **how)
     return world, random.Random(19).sample(paths, files)
 
 
@@ -273,6 +275,39 @@ def test_the_rest_of_a_directory_comes_once_none_of_its_files_comes_again_where_
         assert len({one.path for one in world.requests}) <= 5 * number
     assert world.demand < 1009
     assert status(world).totals.wasted_bytes == 0
+
+
+@pytest.mark.parametrize(("blocks", "demand"), [(600, 300), (400, 450), (200, 700), (100, 1009)])
+def test_of_a_set_beyond_the_memory_a_part_is_brought_in(blocks: int, demand: int) -> None:
+    world, order = in_no_order(1009, budget=Budget(memory_bytes=blocks * BLOCK, in_flight=31))
+    for path in order[:400]:
+        world.read_file(path)
+        assert world.planner.ledger.charge <= blocks * BLOCK * 3 // 4
+    for path in order[400:]:
+        world.read_file(path)
+    assert world.demand <= demand
+    totals = status(world).totals
+    assert totals.wasted_bytes == totals.ahead_bytes == 0
+
+
+def test_workers_that_open_each_file_twice_begin_no_epoch() -> None:
+    """Three workers come to many files while the fourth waits for one."""
+    learning, files = Learning(), iter(names(1009))
+    for _ in range(13):
+        slow = next(files)
+        learning.visit(slow, 4)
+        for path in islice(files, 61):
+            learning.visit(path, 4)
+            learning.read(path, 0, BLOCK, BLOCK)
+            learning.closed(path)
+            learning.visit(path, 4)
+        learning.read(slow, 0, BLOCK, BLOCK)
+        learning.closed(slow)
+        learning.visit(slow, 4)
+    assert learning.epoch == 1
+    for path in names(17):
+        learning.visit(path, 4)
+    assert learning.epoch == 2
 
 
 def test_files_in_a_directory_for_each_class_are_one_set() -> None:
