@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from stepwell.analysis.thresholds import steer as limits
 from stepwell.analysis.verdicts import Deeds, judge
-from stepwell.steer.turns import Progress, Turns
+from stepwell.steer.progress import Progress
+from stepwell.steer.turns import Turns
 
 TICK = limits.SECOND_NS // 10
 MB = 1_000_000
@@ -137,6 +138,29 @@ def test_where_it_is_known_what_will_be_read_acting_begins_at_once() -> None:
     for tick in range(3, 100):
         turns.step(Progress(tick * TICK, tick * MB, 0, tick))
     assert {window.acting for window in turns.windows} == {True, False}
+
+
+def test_of_a_known_order_some_steps_are_left_to_readers_who_live_on_what_is_ahead() -> None:
+    """Ten seconds are ahead of readers: a rest would show nothing, and steps that are left are come to as late."""
+    turns, octets, used, gaps = Turns(known=True), 0, 0, [(0, 0)]
+    for tick in range(1, 3001):
+        if turns.gap:
+            gaps.append((tick + 100, turns.gap // 8))
+            turns.gap = 0
+        alone = gaps[-1][0] <= tick < sum(gaps[-1])
+        octets += (1 if alone else 7) * MB
+        used += 0 if alone else 7 * MB
+        turns.step(Progress(tick * TICK, octets, 0, tick, used, alone=alone))
+    assert [length for _, length in gaps[1:5]] == [2, 4, 8, 8], "so many that there are four windows"
+    apart = [one for one in turns.windows if not one.acting]
+    assert {one.bytes for one in apart} == {MB}
+    verdict = judge(turns.windows, DEEDS)
+    assert verdict.verdict == "helped"
+    assert verdict.low is not None
+    assert verdict.high is not None
+    assert verdict.low <= 7 * (1 + 1e-9)
+    assert verdict.high >= 7 * (1 - 1e-9)
+    assert verdict.low > 6
 
 
 def test_a_short_run_is_told_its_effect_too() -> None:

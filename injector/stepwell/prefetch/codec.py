@@ -15,6 +15,7 @@ from stepwell.prefetch.protocol import (
     Answer,
     Budget,
     Close,
+    Gap,
     Message,
     Mode,
     Open,
@@ -32,7 +33,7 @@ LARGEST = 2**63
 
 _KINDS: dict[str, type] = {
     kind.__name__.lower(): kind
-    for kind in (Root, Budget, Mode, Run, Open, Close, Order, Position, Stop, Status, Refused)
+    for kind in (Root, Budget, Mode, Gap, Run, Open, Close, Order, Position, Stop, Status, Refused)
 }
 
 

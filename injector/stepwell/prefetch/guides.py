@@ -66,6 +66,17 @@ class Guides:
             self._leave_out(self.known.sequence.advance(index))
             self._board.wake("order")
 
+    def gap(self, steps: int) -> None:
+        """So many of the next steps of the given order are left to readers."""
+        if self.known:
+            self.known.leave_gap(steps)
+
+    def close_gap(self) -> None:
+        """What is left of them is left to readers no more, if these have come to them."""
+        if self.known and self.known.alone:
+            self.known.close_gap()
+            self._board.wake("order")
+
     def progress(self) -> tuple[int, int]:
         """Return how many steps of the given order are over, and how many are known."""
         return (self.known.sequence.position, len(self.known.sequence.entries)) if self.known else (0, 0)
@@ -153,6 +164,7 @@ class Guides:
         if sequence.waited_for() * self._board.ledger.owners.get(source.name, 0) > self.memory * WAITED_FOR:
             sequence.hurry()
         source.took()
+        source.alone = step in source.gap
         pace.moved_ns, pace.still = now_ns, False
         left_out, sequence.left_out = sequence.left_out, []
         self._leave_out(left_out)

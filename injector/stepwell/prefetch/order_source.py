@@ -38,6 +38,10 @@ class OrderSource:
     credit: int = 0
     """How many may be asked for now."""
     skip: int = 0
+    gap: range = range(0)
+    """Steps that are left to readers."""
+    alone: bool = False
+    """The step that readers took last is one of them."""
 
     @property
     def policy(self) -> Policy:
@@ -101,6 +105,21 @@ class OrderSource:
         """What is ahead of its reader may be gone: it is to be asked for again."""
         self.sequence.asked = self.sequence.position
         self.begun.clear()
+        self.gap, self.alone = range(0), False
+
+    def leave_gap(self, steps: int) -> None:
+        """Leave so many of the next steps to readers."""
+        self.sequence.next_step()
+        first = self.sequence.asked
+        self.sequence.asked = min(first + steps, len(self.sequence.entries))
+        self.gap = range(first, self.sequence.asked)
+
+    def close_gap(self) -> None:
+        """Go on with those of these steps that readers are not past."""
+        entries = self.sequence.entries
+        left = {step: (entries[step], entries[step].offset) for step in self.gap if not self.sequence.is_over(step)}
+        self.begun = left | self.begun
+        self.gap, self.alone = range(0), False
 
     def took(self) -> None:
         """A reader took a step."""

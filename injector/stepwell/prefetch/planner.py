@@ -22,6 +22,7 @@ from stepwell.prefetch.mounted import Mounted
 from stepwell.prefetch.protocol import (
     Budget,
     Close,
+    Gap,
     Message,
     Mode,
     Open,
@@ -77,8 +78,8 @@ class Planner:
                     self._start_anew(message.path)
             case Budget():
                 self._flights.limit(message, now_ns)
-            case Mode():
-                self._act, self._scheduler.pays = message.act, message.pays
+            case Mode() | Gap():
+                self._steer(message)
             case Run() if (dataset := self._roots.find(message.path)) and message.count > 0 and message.size > 0:
                 self._readers.run(message, dataset, now_ns)
             case Open() if dataset := self._roots.find(message.path):
@@ -91,6 +92,15 @@ class Planner:
                 self._guides.position(message.index)
             case _:
                 pass
+
+    def _steer(self, message: Mode | Gap) -> None:
+        """Act, do not act, or leave some steps out."""
+        if isinstance(message, Gap):
+            self._guides.gap(message.steps)
+            return
+        self._act, self._scheduler.pays = message.act, message.pays
+        if message.act:
+            self._guides.close_gap()
 
     def described(self, root: str, mounted: Mounted) -> None:
         """Take in what is mounted at a root."""
@@ -211,6 +221,7 @@ class Planner:
             errors=self._sums.errors(),
             order_position=position,
             order_length=length,
+            alone=self._guides.known is not None and self._guides.known.alone,
         )
 
     def listings(self) -> list[tuple[str, str]]:

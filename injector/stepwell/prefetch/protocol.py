@@ -64,6 +64,16 @@ class Mode:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """So many of the next steps of the order are left to readers, so that what they are like without help is seen.
+
+    When readers have come to them, the rest of them is read ahead with the next `Mode` that acts.
+    """
+
+    steps: int
+
+
+@dataclass(frozen=True)
 class Run:
     """Accesses of one stream with equal size and stride; told again with a larger count as it grows.
 
@@ -135,7 +145,7 @@ class Stop:
     """End: nothing more is issued, the last status is told, and the engine exits."""
 
 
-Message = Root | Budget | Mode | Run | Open | Close | Order | Position | Stop
+Message = Root | Budget | Mode | Gap | Run | Open | Close | Order | Position | Stop
 
 # ---- from the engine ----
 
@@ -207,6 +217,7 @@ class Status:
     errors: Annotated[dict[str, int], "failed requests by name of the error"] = field(default_factory=dict)
     cpu_ns: Annotated[int, "processor time of the engine"] = 0
     order_position: Annotated[int, "steps of the known order that are over"] = 0
+    alone: Annotated[bool, "readers are at steps of the order that a gap leaves to them"] = False
     order_length: Annotated[int, "steps of the known order that are known"] = 0
 
 

@@ -12,13 +12,14 @@ import numpy as np
 
 from stepwell.analysis.plans import Plan, Target
 from stepwell.analysis.verdicts import Deeds, Window
-from stepwell.prefetch.protocol import Message, Mode, Policy, Root, Status
+from stepwell.prefetch.protocol import Gap, Message, Mode, Policy, Root, Status
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
 from stepwell.steer.feed import KINDS, Feed
 from stepwell.steer.meter import Meter, Waits
+from stepwell.steer.progress import Progress
 from stepwell.steer.tune import Tuning
-from stepwell.steer.turns import Progress, Turns
+from stepwell.steer.turns import Turns
 from stepwell.trace.definition import RUN
 from stepwell.trace.layout import DTYPES
 from stepwell.trace.spool import Spool
@@ -153,6 +154,9 @@ class Session:
         if self._tuning.step(now_ns, meter.octets, meter.waited_ns, acting=acting and not trying) or changed:
             self._tell([replace(root, remounted=changed) for root in self._roots.values()])
         self._tell(told)
+        if self._turns.gap:
+            self._tell([Gap(self._turns.gap)])
+            self._turns.gap = 0
         if self._turns.acting is not acting:
             self._tell([Mode(act=self._turns.acting, pays=self._turns.pays)])
         self._listen()
@@ -213,6 +217,7 @@ def _progress(now_ns: int, origin_ns: int, meter: Meter, status: Status | None) 
         # Looks at files are under way as well, but bring in nothing.
         requests=status.totals.requests + (status.in_flight_bytes > 0),
         used=status.totals.used_bytes,
+        alone=status.alone,
         invests=any(head.policy is Policy.RANDOM for head in status.heads),
     )
 

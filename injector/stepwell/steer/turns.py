@@ -10,6 +10,7 @@ from enum import Enum
 from stepwell.analysis.thresholds import steer as limits
 from stepwell.analysis.verdicts import Window, alternating
 from stepwell.analysis.verdicts.judge import conclude
+from stepwell.steer.progress import Progress
 
 
 class Phase(Enum):
@@ -21,28 +22,10 @@ class Phase(Enum):
     SETTLING = "settling"
     """Nothing is fetched any more, but what was is still being read: neither with nor without."""
     WITHOUT = "without"
+    LEFT = "left"
+    """The same, for readers have come to steps of a known order that were left to them."""
     OVER = "over"
     """It did not pay: nothing is done any more."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far readers and the engine are."""
-
-    now_ns: int
-    """Nanoseconds since the trace's start."""
-    octets: int
-    """Bytes that readers got up to now."""
-    waited_ns: int
-    """How long they waited for reads up to now, all threads together."""
-    requests: int = 0
-    """Requests that the engine has made, as far as it has told."""
-    used: int = 0
-    """Bytes that it had brought in before readers came for them, as far as it has told."""
-    invests: bool = False
-    """It brings in a set that is read in no order: that costs now, and pays whenever a file of it is read."""
-    began_ns: int | None = None
-    """When the first read began; None where that is not known."""
 
 
 @dataclass
@@ -55,12 +38,14 @@ class Turns:
     it makes no difference.  (One that follows a turn that paid is given time to fill its window first.)  A turn in
     which the engine found nothing to do is none with it, and readers who live on what it brought in before are not
     without it: such time is not held against the other side.  While the engine invests, its turn goes on unless it
-    does great harm: turns would show what that costs, and nothing of what it gains.
+    does great harm: turns would show what that costs, and nothing of what it gains.  Of a known order so much is ahead
+    that a rest would not be noticed: there some steps are left to readers, which they come to later.
 
     Attributes:
         windows: what was measured since mounts were last set otherwise, in order of time.
         former: the same of that earlier setting under which most was read while acting.
         reason: why acting ended, once it has.
+        gap: steps of the known order that are to be left to readers now; whoever does that sets it back to 0.
         pays: readers got more in the last turn with acting than in the one without that followed.
     """
 
@@ -69,6 +54,9 @@ class Turns:
     former: list[Window] = field(default_factory=list)
     reason: str = ""
     pays: bool = False
+    gap: int = 0
+    _gap_steps: int = limits.GAP
+    _gap_ns: int | None = None
     _phase: Phase = Phase.BEFORE
     _phase_ns: int | None = None
     _idle_ns: int = 0
@@ -104,6 +92,8 @@ class Turns:
             self._begin(self._phase, Progress(self._idle_ns, 0, self._waited_before(now)))
         if self._phase in {Phase.BEFORE, Phase.WITHOUT}:
             self._watch(now)
+        elif self._phase is Phase.LEFT:
+            self._pass_gap(now)
         elif self._phase is Phase.ACTING:
             self._act(now)
         elif self._phase is Phase.SETTLING:
@@ -137,7 +127,7 @@ class Turns:
 
     def end(self, now: Progress) -> None:
         """Take in where readers were at the end."""
-        if self._phase in {Phase.BEFORE, Phase.WITHOUT, Phase.ACTING}:
+        if self._phase in {Phase.BEFORE, Phase.WITHOUT, Phase.LEFT, Phase.ACTING}:
             self._cut(0, now)
 
     def _watch(self, now: Progress) -> None:
@@ -149,8 +139,23 @@ class Turns:
             self._cut(limits.FIRST_WINDOW_NS, now)
         enough = limits.FIRST_WINDOWS if self._phase is Phase.BEFORE else limits.WINDOWS_WITHOUT
         if self._read >= enough or self._over(limits.LONGEST_WITHOUT_NS, now):
-            self._decide()
-            self._begin(Phase.OVER if self.reason else Phase.ACTING, now)
+            self._go_on(now)
+
+    def _pass_gap(self, now: Progress) -> None:
+        """Readers are at steps that were left to them; the windows in which they may have left these are no measure."""
+        if now.alone:
+            self._cut(limits.WINDOW_NS, now)
+        else:
+            while self._read and _end_ns(self.windows[-1]) > now.now_ns - limits.TOLD_NS:
+                self._read -= self.windows.pop().bytes > 0
+            self._gap_steps *= 1 + (self._read < limits.WINDOWS_WITHOUT)
+        if not now.alone or self._over(limits.LONGEST_WITHOUT_NS, now):
+            self._go_on(now)
+
+    def _go_on(self, now: Progress) -> None:
+        """Act again after a time without, if it pays."""
+        self._decide()
+        self._begin(Phase.OVER if self.reason else Phase.ACTING, now)
 
     def _act(self, now: Progress) -> None:
         """The engine may act."""
@@ -159,13 +164,22 @@ class Turns:
         if not self._did(now):
             self._wait(now)
             return
+        if now.alone and self._gap_ns is not None:
+            self._begin(Phase.LEFT, now)
+            return
         if self.pays and not self._over(limits.FILLING_NS, now):
             return
         worse = self._worse()
         over = worse > limits.HARM if now.invests else self._over(self._turn_ns, now) or worse > limits.WORSE
-        if over:
+        if over and not self._leaves_gap(now):
             self._harmed = self._harmed + 1 if worse > limits.HARM else 0
             self._begin(Phase.SETTLING, now)
+
+    def _leaves_gap(self, now: Progress) -> bool:
+        """Have steps of a known order left to readers; return whether that is tried for another turn."""
+        if self.known and self._gap_ns is None:
+            self.gap, self._gap_ns = self._gap_steps, now.now_ns
+        return self._gap_ns is not None and now.now_ns - self._gap_ns < self._turn_ns
 
     def _wait(self, now: Progress) -> None:
         """The engine has found nothing to do since it may: readers are alone, and the turn has not begun."""
@@ -174,7 +188,7 @@ class Turns:
         if first is None:
             return
         one = self.windows[first]
-        end_ns = one.start_ns + one.length_ns
+        end_ns = _end_ns(one)
         # What it has done since then it may not have told yet.
         if now.now_ns - end_ns >= limits.TOLD_NS:
             self.windows[first] = replace(one, acting=False)
@@ -187,7 +201,9 @@ class Turns:
         """Go on when what was brought in is used up."""
         assert self._window
         before = self._window
-        if now.now_ns - before.now_ns < limits.SETTLING_NS // 2:
+        if now.alone:
+            self._begin(Phase.LEFT, now)
+        if now.alone or now.now_ns - before.now_ns < limits.SETTLING_NS // 2:
             return
         self._window = now
         if not self._over(limits.SETTLING_NS, now):
@@ -212,6 +228,8 @@ class Turns:
         self._read = 0
         if phase is Phase.ACTING:
             self._turn = now
+        elif phase is Phase.LEFT:
+            self._gap_ns = None
 
     def _cut(self, length_ns: int, now: Progress) -> None:
         """End a window if it has lasted long enough."""
@@ -261,6 +279,10 @@ class Turns:
         before = reversed(self.windows[: len(self.windows) - len(without)])
         acting = list(itertools.takewhile(lambda window: window.acting, before))
         return bool(acting) and _rate(acting) > limits.WORSE * _rate(without) > 0
+
+
+def _end_ns(window: Window) -> int:
+    return window.start_ns + window.length_ns
 
 
 def _pauses(windows: Sequence[Window]) -> list[int]:

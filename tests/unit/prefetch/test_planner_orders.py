@@ -26,6 +26,8 @@ from stepwell.prefetch.protocol import (
     Budget,
     Close,
     Entry,
+    Gap,
+    Mode,
     Open,
     Order,
     Policy,
@@ -337,6 +339,44 @@ def test_files_that_are_drawn_again_and_again_are_no_set_of_which_each_comes_onc
     for _ in range(307):
         world.read_file(draws.choice(paths))
     assert world.requests == []
+
+
+def test_steps_that_a_gap_leaves_to_readers_are_not_brought_in_before_it_ends() -> None:
+    paths = names(101)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=11 * BLOCK))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.settle()
+    world.tell(Gap(17))  # 11 to 27
+    for path in paths[:11]:
+        world.read_file(path)
+    assert (world.demand, status(world).alone) == (0, False)
+    assert {one.path for one in world.requests} == {*paths[:11], *paths[28:39]}
+    world.tell(Mode(act=True))
+    for number, path in enumerate(paths[11:19], 1):
+        world.read_file(path)
+        assert (world.demand, status(world).alone) == (number, True)
+    # Readers had not come to it when it was told to act before.  As there is no memory left, it stays as it is.
+    world.tell(Mode(act=True))
+    assert not status(world).alone
+    world.tell(Budget(memory_bytes=31 * BLOCK))
+    world.settle()
+    for path in paths[19:]:
+        world.read_file(path)
+    assert world.demand == 8
+    assert status(world).order_position == 101
+
+
+def test_a_gap_at_the_end_of_an_order_leaves_what_there_is() -> None:
+    paths = names(13)
+    world = World(dict.fromkeys(paths, BLOCK))
+    world.tell(Gap(3))  # no order is known yet
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.settle()
+    world.tell(Gap(3))
+    for path in paths:
+        world.read_file(path)
+    assert world.demand == 0
+    assert not status(world).alone
 
 
 def test_other_files_and_second_opens_do_not_lead_away_from_a_known_order() -> None:

@@ -52,6 +52,10 @@ SETTLING_NS = SECOND_NS // 2
 """Time in ns after the end of acting that is not measured.  Default 0.5 s: what had been fetched is read meanwhile.
 Readers who still live on it then (`LIVES_ON`) are left alone for longer, up to `LONGEST_WITHOUT_NS`."""
 
+GAP = 16
+"""Steps of a known order that are left to readers at first; twice as many each time when that was over before there
+were `WINDOWS_WITHOUT`.  Default 16: a third of a second with storage of 20 ms, and one to two with 100 ms."""
+
 LIVES_ON = 0.25
 """Share of the bytes that readers get which the engine had brought in before, above which they are not yet without it.
 Default 1/4: at twice as many, what is measured without would be half with it; of a window ahead of a reader nothing is
