@@ -23,6 +23,17 @@ def test_it_takes_half_a_second_of_reading_to_know() -> None:
     assert spare.idle_permille is None
     spare.see(2 * WATCHED_NS, 150, 201, moving=True)
     assert spare.idle_permille == 495
+    assert spare.why_not() == "reads ahead by itself, and the processors idle 50 % of the time only"
+    # The client has warmed up: as much is enough now.
+    spare.see(3 * WATCHED_NS, 200, 302, moving=True)
+    assert spare.idle_permille == 495
+    assert spare.why_not() == ""
+
+
+def test_while_a_client_warms_up_more_must_be_left() -> None:
+    spare = Spare()
+    spare.see(0, 0, 0, moving=True)
+    spare.see(WATCHED_NS, 67, 100, moving=True)
     assert spare.why_not() == ""
 
 
