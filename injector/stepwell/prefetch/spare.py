@@ -12,9 +12,9 @@ the client as much as the ones before."""
 
 
 FIRST_IDLE_PERMILLE = 667
-"""The same for the first time that readers are watched: until a client has requests under way, and writes what came into
-its cache, it takes a third less (JuiceFS on two processors, objects of 20 ms: idle for 53 % of the first half second, for
-5 to 15 % later; of 100 ms: 78 %, and 45 to 60)."""
+"""The same for the first time that readers are watched: until a client has requests under way, and writes what came
+into its cache, it takes a third less (JuiceFS on two processors, objects of 20 ms: idle for 53 % of the first half
+second, for 5 to 15 % later; of 100 ms: 78 %, and 45 to 60)."""
 
 
 class Spare:
