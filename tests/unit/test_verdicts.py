@@ -220,10 +220,25 @@ def test_without_turns_the_effect_is_that_on_the_whole_however_uneven() -> None:
     assert found.low / found.ratio == pytest.approx(found.ratio / found.high)
     assert 0.93 < found.low / found.ratio < 0.97
     assert found.pairs == 3
-    halting = [*alone, replace(alone[0], length_ns=SECOND, bytes=0)]
-    longer = before_after([*halting, *helped])
-    assert longer is not None
-    assert longer.ratio == pytest.approx(found.ratio * (1 + 0.075) / 0.075)  # time in which nothing came counts, too
+    assert before_after([*alone, replace(alone[0], bytes=0), *helped]) == found, "who rests is not slow"
+
+
+def test_who_waits_less_was_not_slowed_down() -> None:
+    """A loader that computes between its bursts: windows while acting are longer, and have the pauses in them."""
+
+    def told(waited: int) -> str:
+        pauses = [replace(one, waited_ns=waited) for one in in_line((True, 10, 5))]
+        return judge([*in_line((False, 4, 20)), *pauses], DEEDS).verdict
+
+    assert told(SECOND // 8) == "unknown"
+    assert told(SECOND) == "hurt"
+    faster = [replace(one, waited_ns=9 * SECOND) for one in in_line((True, 10, 40))]
+    assert judge([*in_line((False, 4, 20)), *faster], replace(DEEDS, used_bytes=1 << 40)).verdict == "unknown"
+
+
+def test_where_nothing_was_done_there_is_no_effect_to_tell() -> None:
+    told = judge(in_line((False, 4, 20), (True, 10, 5)), Deeds())
+    assert (told.verdict, told.action, told.ratio) == ("unknown", "none", None)
 
 
 @given(st.lists(st.floats(-9, 9), max_size=97))

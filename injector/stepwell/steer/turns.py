@@ -128,7 +128,8 @@ class Turns:
     def end(self, now: Progress) -> None:
         """Take in where readers were at the end."""
         if self._phase in {Phase.BEFORE, Phase.WITHOUT, Phase.LEFT, Phase.ACTING}:
-            self._cut(0, now)
+            # What is shorter is mostly the program's end.
+            self._cut(limits.WINDOW_NS // 2, now)
 
     def _watch(self, now: Progress) -> None:
         """Readers are left alone."""

@@ -41,7 +41,8 @@ def judge(
         action: what became of the plan, if that is settled; otherwise what should.
     """
     ahead = deeds.used_bytes + deeds.late_bytes
-    design, effect = _measured(windows, baseline, ahead)
+    # Where nothing was done, whatever differs is no effect of it.
+    design, effect = _measured(windows, baseline, ahead) if deeds.requests else ("none", None)
     verdict = "unknown" if effect is None else conclude(effect)
     waited = sum(one.waited_ns for one in windows if one.acting)
     expected = None if effect is None else _expected(design, windows, baseline, ahead)

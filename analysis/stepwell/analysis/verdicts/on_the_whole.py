@@ -26,17 +26,18 @@ def before_after(windows: Sequence[Window], ahead: int | None = None) -> Effect 
     It is that on the whole: the time that what was read while acting would have taken at the cost without, over the
     time that it took.  The interval says how well those without tell that cost, by themselves and one rest against the
     next; what acting did is no estimate.  No more time can have been saved than what was brought in ahead would have
-    taken: where readers got faster by more, something else changed, and whether acting helped is not known.
+    taken: where readers got faster by more, something else changed, and whether acting helped is not known.  Nor is it
+    where they got faster and waited more for each byte, or slower and waited less: then they computed less, or more.
 
     Args:
         windows: those measured, in order of time.
         ahead: bytes that were used of what was brought in; None where that is not known.
     """
-    off, on = ([one for one in windows if one.acting is acting and one.length_ns] for acting in (False, True))
-    read = [sum(1 for one in side if one.bytes) for side in (off, on)]
-    if min(read) < limits.SIDE or sum(read) < limits.BOTH_SIDES:
+    windows = [one for one in windows if one.bytes and one.length_ns]
+    off, on = ([one for one in windows if one.acting is acting] for acting in (False, True))
+    if min(len(off), len(on)) < limits.SIDE or len(windows) < limits.BOTH_SIDES:
         return None
-    work = total(on)
+    work, alone = total(on), total(off)
     middle, reach, number = _cost_without(off, windows, work)
 
     def most(log_cost: float) -> float:
@@ -46,13 +47,17 @@ def before_after(windows: Sequence[Window], ahead: int | None = None) -> Effect 
     low, ratio, high = (math.exp(middle + step) / cost(work) for step in (-reach, 0, reach))
     highest = min(high, most(middle + reach))
     lowest = min(low, most(middle - reach)) if low <= highest else 1 / highest
-    return Effect(min(ratio, most(middle)), lowest, highest, number)
+    ratio = min(ratio, most(middle))
+    more = work.waited_ns * alone.bytes - alone.waited_ns * work.bytes  # than without, for each byte; 0: as much
+    if (more > 0 and ratio > 1) or (more < 0 and ratio < 1):
+        lowest, highest = min(lowest, 1 / highest), max(highest, 1 / lowest)
+    return Effect(ratio, lowest, highest, number)
 
 
 def _cost_without(off: Sequence[Window], windows: Sequence[Window], work: Window) -> tuple[float, float, int]:
     """Return the logarithm of the cost without acting, how far it may be off for some work, and of how many windows."""
     rests = [[*group] for acting, group in groupby(windows, lambda one: one.acting) if not acting]
-    told = [math.log(cost(rest)) for rest in map(total, rests) if rest.bytes and rest.length_ns]
+    told = [math.log(cost(total(rest))) for rest in rests]
     times, octets = _batches(off)
     number, left = len(times), times - times.sum() / octets.sum() * octets
     spread = math.sqrt(float((left**2).sum()) / (number - 1)) / float(times.mean())
