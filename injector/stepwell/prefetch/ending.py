@@ -7,7 +7,6 @@ import select
 import signal
 import socket
 import threading
-import time
 
 from stepwell.prefetch.errors import PrefetchError
 
@@ -32,6 +31,7 @@ class Ending:
         self._signalled, wakes = socket.socketpair()
         wakes.setblocking(False)
         signal.set_wakeup_fd(wakes.detach())
+        self._ended = threading.Event()
         self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         threading.Thread(target=self._wait, name="ending", daemon=True).start()
 
@@ -56,5 +56,9 @@ class Ending:
         waiting.register(descriptor, select.POLLIN)
         waiting.poll()
         os.eventfd_write(self.descriptor, 1)
-        time.sleep(PATIENCE)  # with the main thread the process ends, and this thread in its sleep
-        os._exit(1)
+        if not self._ended.wait(PATIENCE):
+            os._exit(1)
+
+    def done(self) -> None:
+        """The loop has ended by itself: what else this process does is no concern of the engine's."""
+        self._ended.set()

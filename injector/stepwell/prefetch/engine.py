@@ -120,6 +120,7 @@ class Engine:
                 break
         status = self._status(ended=True)
         self._publish(status)
+        self._ending.done()
         return status
 
     def _timeout_ns(self, plan_at: int) -> int | None:

@@ -155,6 +155,26 @@ def test_signals_end_it_cleanly(data: Path, tmp_path: Path, number: signal.Signa
     assert not path.exists()
 
 
+EMBEDDED = """
+import os, signal, threading
+from stepwell.prefetch import ending
+from stepwell.prefetch.engine import Engine
+ending.PATIENCE = 0.1
+engine = Engine()
+os.kill(os.getpid(), signal.SIGTERM)
+print(engine.run(until_done=False).state, flush=True)
+for thread in threading.enumerate():
+    if thread.name == "ending":
+        thread.join(60)
+print("goes on")
+"""
+
+
+def test_a_program_that_runs_an_engine_itself_goes_on_when_that_has_ended() -> None:
+    done = subprocess.run([sys.executable, "-c", EMBEDDED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "ended\ngoes on\n"), done.stderr
+
+
 def test_a_socket_that_is_served_is_not_taken_over_and_a_dead_one_is(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with started("--root", data, "--socket", path) as first:
