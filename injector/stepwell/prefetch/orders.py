@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 
 from stepwell.prefetch.protocol import Entry, Policy
 
@@ -169,9 +170,13 @@ class Sequence:
         return NEAR if self._trusted else min(NEAR, max(len(self.entries) // 16, 2))
 
     def _step(self, path: str, start: int | None, end: int) -> int | None:
-        """The first step from the position on that is not over, on this file and range."""
+        """The step on this file and range that is not over: a near one, one that others went past, or a later one."""
         places = self.places.get(path, [])
-        for step in places[bisect_left(places, self.position) :]:
+        at = max(self._furthest, self.position)
+        steps = self.position, max(at - NEAR, self.position), at + NEAR + 1
+        first, near, far = (bisect_left(places, step) for step in steps)
+        for place in chain(range(near, far), range(first, near), range(far, len(places))):
+            step = places[place]
             entry = self.entries[step]
             inside = start is None or (entry.offset < end and (entry.size is None or start < entry.offset + entry.size))
             if step not in self.over and inside:

@@ -22,6 +22,7 @@ from tests.unit.prefetch.simulation import (
 
 from stepwell.prefetch.learning import Learning
 from stepwell.prefetch.mounted import Client, Mounted
+from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.protocol import (
     Budget,
     Close,
@@ -364,6 +365,16 @@ def test_steps_that_a_gap_leaves_to_readers_are_not_brought_in_before_it_ends() 
         world.read_file(path)
     assert world.demand == 8
     assert status(world).order_position == 101
+
+
+@pytest.mark.parametrize("behind", [1, 63, 65, 301])
+def test_a_worker_that_is_behind_takes_a_step_of_its_own_epoch(behind: int) -> None:
+    sequence = Sequence(Policy.ORDER, "", trusted=True)
+    paths = names(503)
+    sequence.extend(Entry(path) for path in paths * 3)
+    assert [sequence.visit(path, 0) for path in paths[1 : behind + 1]] == list(range(1, behind + 1))
+    assert (sequence.visit(paths[0], 0), sequence.position) == (0, behind + 1)
+    assert sequence.visit(paths[behind + 1], 0) == behind + 1
 
 
 def test_a_gap_at_the_end_of_an_order_leaves_what_there_is() -> None:
