@@ -163,6 +163,18 @@ def test_of_a_known_order_some_steps_are_left_to_readers_who_live_on_what_is_ahe
     assert verdict.low > 6
 
 
+def test_a_gap_that_is_forgotten_as_a_mount_is_set_otherwise_is_asked_for_again() -> None:
+    turns, asked = Turns(known=True), 0
+    for tick in range(1, 201):
+        asked, turns.gap = asked + (turns.gap > 0), 0
+        now = Progress(tick * TICK, 7 * tick * MB, 0, tick, 7 * tick * MB)
+        turns.step(now)
+        if tick == 60:
+            assert asked == 1
+            turns.restart(now)
+    assert asked == 2
+
+
 def test_a_short_run_is_told_its_effect_too() -> None:
     turns, _ = steered(2, 1, 7)
     verdict = judge(turns.windows, DEEDS)

@@ -117,6 +117,7 @@ class Turns:
         """Begin anew as mounts were set otherwise: what was measured before says nothing of what follows."""
         self.former, self.windows = self.measured, []
         self.pays, self._turn_ns, self._harmed = False, limits.ACTING_NS, 0
+        self._gap_ns = None  # the engine asks for all that is ahead anew, gap or not
         if self._phase is not Phase.OVER and self._window is not None:
             self._begin(Phase.SETTLING, now)
 
