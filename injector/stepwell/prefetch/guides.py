@@ -93,12 +93,12 @@ class Guides:
 
     # ---- what readers do ----
 
-    def visit(self, path: str, waits: Waits, dataset: Dataset, now_ns: int, open_now: int) -> None:
-        """A reader came to a file; so many are open."""
+    def visit(self, path: str, waits: Waits, dataset: Dataset, now_ns: int) -> None:
+        """A reader came to a file."""
         if self._files.size_of(path) == 0:
             self._files.doubt(path)
         learning = self._of(dataset)
-        self.listings += learning.visit(path, open_now)
+        self.listings += learning.visit(path)
         self._visits += 1
         for name in _names(path, dataset):
             source = self._board.sources.get(name)

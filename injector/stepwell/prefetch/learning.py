@@ -20,10 +20,6 @@ SAMPLE = 8
 SMALLEST_EPOCH = 8
 """Files of an epoch: fewer are rather a program that opens a few files again and again."""
 
-OPENS = 4
-"""Visits between two of one file that are no new epoch, for each file that is open at the same time: of several workers
-that open each file twice, each does so while the others come to one or two of theirs."""
-
 DENSE = 0.5
 """Share of a file's reach that was read: below, the file's own heads know better what to bring in."""
 
@@ -92,23 +88,15 @@ class Learning:
         self._directories: dict[str, Directory] = {}
         self._again = 0
         self._visits = 0
-        self._most_open = 0
 
-    def visit(self, path: str, open_now: int) -> list[str]:
-        """A reader opened a file; return the directories whose names should be listed.
-
-        Args:
-            path: the file.
-            open_now: how many files are open.
-        """
+    def visit(self, path: str) -> list[str]:
+        """A reader opened a file; return the directories whose names should be listed."""
         self._visits += 1
-        self._most_open = max(self._most_open, open_now)
-        smallest = max(SMALLEST_EPOCH, OPENS * self._most_open)
         known = self.extents.get(path)
         # The same file twice in a row is no new epoch, and one of many may be a favourite.
-        if known and self._visits - known.visit > smallest:
+        if known and self._visits - known.visit > SMALLEST_EPOCH:
             self._again += 1
-            if self._again >= 2 and len(self.extents) >= smallest:
+            if self._again >= 2 and len(self.extents) >= SMALLEST_EPOCH:
                 self._turn()
         self.extents.setdefault(path, Extent()).visit = self._visits
         parent, name = _split(path)
@@ -255,7 +243,7 @@ class Learning:
         """A new epoch begins with the last visits."""
         self.before, self.extents = self.extents, {}
         self.epoch += 1
-        self._again = self._most_open = 0
+        self._again = 0
         for folder in self._directories.values():
             folder.visited.clear()
             folder.recent.clear()

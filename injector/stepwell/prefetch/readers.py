@@ -90,7 +90,7 @@ class Readers:
     def opened(self, message: Open, dataset: Dataset, now_ns: int) -> None:
         """A reader opened a file."""
         self._openers.setdefault(message.path, set()).add(message.reader)
-        self._guides.visit(message.path, self._waits_of(message.reader), dataset, now_ns, len(self._openers))
+        self._guides.visit(message.path, self._waits_of(message.reader), dataset, now_ns)
 
     def closed(self, message: Close) -> None:
         """A reader closed a file: unless others have it open, what is left of it was for nothing."""
@@ -120,7 +120,7 @@ class Readers:
         if stream is None:
             known = self._of_path.setdefault(run.path, set())
             if not known and run.path not in self._openers:
-                self._guides.visit(run.path, self._waits_of(run.reader), dataset, now_ns, len(self._of_path))
+                self._guides.visit(run.path, self._waits_of(run.reader), dataset, now_ns)
             known.add(run.stream)
             stream = self._streams[run.stream] = Stream(run.path, run.reader)
         return stream

@@ -298,18 +298,18 @@ def test_workers_that_open_each_file_twice_begin_no_epoch() -> None:
     learning, files = Learning(), iter(names(1009))
     for _ in range(13):
         slow = next(files)
-        learning.visit(slow, 4)
+        learning.visit(slow)
         for path in islice(files, 61):
-            learning.visit(path, 4)
+            learning.visit(path)
             learning.read(path, 0, BLOCK, BLOCK)
             learning.closed(path)
-            learning.visit(path, 4)
+            learning.visit(path)
         learning.read(slow, 0, BLOCK, BLOCK)
         learning.closed(slow)
-        learning.visit(slow, 4)
+        learning.visit(slow)
     assert learning.epoch == 1
     for path in names(17):
-        learning.visit(path, 4)
+        learning.visit(path)
     assert learning.epoch == 2
 
 
