@@ -39,13 +39,14 @@ class Static:
     """0: as it is."""
 
 
+FURTHER = ("--max-readahead", "128", "--buffer-size", "600")
 STATIC = {
     DEFAULT: Static(),
     "read_ahead_kb of 16 MiB": Static((), 16_384),
     "prefetch 3, max-readahead 64, buffer-size 600": Static(ALONG["JuiceFS"]),
     "... and read_ahead_kb of 4 MiB": Static(ALONG["JuiceFS"], 4096),
-    "max-readahead 128, buffer-size 600": Static(("--max-readahead", "128", "--buffer-size", "600")),
-    "max-readahead 128, buffer-size 600, read_ahead_kb of 4 MiB": Static(("--max-readahead", "128", "--buffer-size", "600"), 4096),
+    "max-readahead 128, buffer-size 600": Static(FURTHER),
+    "max-readahead 128, buffer-size 600, read_ahead_kb of 4 MiB": Static(FURTHER, 4096),
     "prefetch 0": Static(("--prefetch", "0")),
     "prefetch 0, max-readahead 0": Static(SCATTERED["JuiceFS"]),
     "... and cache-partial-only": Static((*SCATTERED["JuiceFS"], "--cache-partial-only")),
