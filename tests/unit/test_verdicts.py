@@ -374,6 +374,17 @@ def test_the_best_design_that_the_windows_allow_is_taken() -> None:
     assert judge(steady(7, 7.0, 0.95), DEEDS, baseline=off * 8).design == "alternating"
 
 
+def test_the_end_of_a_run_is_part_of_the_work_that_a_recording_did_but_tells_no_speed() -> None:
+    """The last 40 ms are far faster than the rest: the whole work is done with them, and none of it without."""
+    off, on = (Window(0, SECOND // 10, acting, 10**7, SECOND // 10) for acting in (False, True))
+    end = Window(0, SECOND // 25, True, 10**8, SECOND // 25)
+    assert judge([on, on, end], DEEDS, baseline=[off] * 12).design == "recorded"
+    assert judge([on, on], DEEDS, baseline=[off] * 12).design == "none"
+    assert judge([off] * 5 + [on] * 5 + [end], DEEDS).ratio == pytest.approx(1.0)
+    half = replace(end, length_ns=SECOND // 20)
+    assert judge([off] * 5 + [on] * 5 + [half], replace(DEEDS, used_bytes=10**9)).ratio == pytest.approx(3 / 1.1)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     recording = Recording(tmp_path / "first.spool")

@@ -129,8 +129,7 @@ class Turns:
     def end(self, now: Progress) -> None:
         """Take in where readers were at the end."""
         if self._phase in {Phase.BEFORE, Phase.WITHOUT, Phase.LEFT, Phase.ACTING}:
-            # What is shorter is mostly the program's end.
-            self._cut(limits.WINDOW_NS // 2, now)
+            self._cut(1, now)
 
     def _watch(self, now: Progress) -> None:
         """Readers are left alone."""
@@ -235,7 +234,7 @@ class Turns:
 
     def _cut(self, length_ns: int, now: Progress) -> None:
         """End a window if it has lasted long enough."""
-        if self._window is None or now.now_ns - self._window.now_ns < max(length_ns, 1):
+        if self._window is None or now.now_ns - self._window.now_ns < length_ns:
             return
         start = self._window
         octets, waited_ns = now.octets - start.octets, max(0, now.waited_ns - start.waited_ns)
