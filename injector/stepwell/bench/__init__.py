@@ -1,7 +1,8 @@
 """Measuring a mount: latency and bandwidth by block size and concurrency, by reading from it.
 
-Here belong the files that are read (`files`), where in them (`places`, pure), and carrying it out (`engine`, and in C
-`native`).  What the reads say together is decided in `stepwell.analysis.storage`.
+Here belong the files that are read (`files`), where in them (`places`, pure), reading (`reading`, and in C `native`),
+what was found (`findings`), and carrying it out (`engine`).  What the reads say together is decided in
+`stepwell.analysis.storage`.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ class Tuned:
         self.before = dict(self.settings)
 
     @property
-    def changed(self) -> bool:
-        """Whether a setting may differ from what it was."""
-        return bool(self._former)
+    def changed(self) -> frozenset[str]:
+        """The settings that may differ from what they were."""
+        return frozenset(self._former)
 
     def apply(self, values: Mapping[str, int]) -> None:
         """Set settings to values; where one cannot be set all are set back.

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections import deque
-from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import islice
 
+from stepwell.prefetch.directory import ENOUGH, SAMPLE, Directory
+from stepwell.prefetch.extents import Extent, entry_like
 from stepwell.prefetch.orders import Sequence
-from stepwell.prefetch.protocol import Entry, Policy
+from stepwell.prefetch.protocol import Policy
 from stepwell.trace.format import size
-
-ENOUGH = 4
-"""Different files of a directory before its order is guessed: three equal steps."""
-
-SAMPLE = 8
-"""Visits that an order within a directory is judged by."""
 
 SMALLEST_EPOCH = 8
 """Files of an epoch: fewer are rather a program that opens a few files again and again."""
-
-DENSE = 0.5
-"""Share of a file's reach that was read: below, the file's own heads know better what to bring in."""
 
 SHARE = 5
 """Bytes of a set, or of a file that is read at random, that are brought in for each that is asked for, at most."""
@@ -34,46 +24,6 @@ UNREPEATED = 3
 """Visits of files visited before that are due by chance, from which on none at all says that each file comes once.
 Default 3: as many random visits would come without a repeat in 5 % of cases (Hanley and Lippman-Hand, "If nothing goes
 wrong, is everything all right?", JAMA 249, 1983)."""
-
-
-@dataclass
-class Extent:
-    """What was read of a file in one epoch.
-
-    Attributes:
-        first: lowest byte.
-        end: one behind the highest; 0 when no access was told.
-        bytes: sum of the accesses.
-        visit: number of the last visit, to whatever file, before it was opened, read or closed last.
-    """
-
-    first: int = 0
-    end: int = 0
-    bytes: int = 0
-    visit: int = 0
-
-    def add(self, first: int, end: int, asked: int) -> None:
-        """Take in accesses that span [first, end)."""
-        self.first = min(self.first, first) if self.end else first
-        self.end = max(self.end, end)
-        self.bytes += asked
-
-
-@dataclass
-class Directory:
-    """A directory whose files are visited.
-
-    Attributes:
-        visited: files in the order of their first visits.
-        recent: the last of them.
-        asked: whether its names were asked for.
-        names: its orderings, each with the place of every name.
-    """
-
-    visited: dict[str, None] = field(default_factory=dict)
-    recent: deque[str] = field(default_factory=lambda: deque(maxlen=SAMPLE))
-    asked: bool = False
-    names: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 class Learning:
@@ -100,14 +50,7 @@ class Learning:
                 self._turn()
         self.extents.setdefault(path, Extent()).visit = self._visits
         parent, name = _split(path)
-        folder = self._directories.setdefault(parent, Directory())
-        folder.visited[name] = None
-        if name not in folder.recent:
-            folder.recent.append(name)
-        if len(folder.visited) >= ENOUGH - 1 and not folder.asked:
-            folder.asked = True
-            return [parent]
-        return []
+        return [parent] if self._directories.setdefault(parent, Directory()).visit(name) else []
 
     def read(self, path: str, first: int, end: int, asked: int) -> None:
         """A reader asked for so many bytes within [first, end) of a file."""
@@ -122,39 +65,20 @@ class Learning:
 
     def listed(self, path: str, names: list[str]) -> None:
         """Take in the names of a directory, in the order in which it tells them."""
-        folder = self._directories.setdefault(path, Directory())
-        ways = {"name": sorted(names), "number": sorted(names, key=_natural), "directory": names}
-        folder.names = {way: {name: place for place, name in enumerate(order)} for way, order in ways.items()}
+        self._directories.setdefault(path, Directory()).listed(names)
 
     def directory_order(self, path: str) -> Sequence | None:
         """Return the files that follow in the directory of a file, or None when no order is seen."""
         parent, _ = _split(path)
         folder = self._directories.get(parent)
-        if folder is None or len(folder.recent) < ENOUGH:
+        following = folder.following() if folder else None
+        if folder is None or following is None:
             return None
-        for way, places in folder.names.items():
-            steps = _steps([places[name] for name in folder.recent if name in places])
-            if not steps:
-                continue
-            last = (max if steps > 0 else min)(places[name] for name in folder.recent if name in places)
-            order = list(places)
-            rest = (
-                [name for name in order[last + steps :: steps] if name not in folder.visited]
-                if last + steps >= 0
-                else []
-            )
-            stride = f", every {abs(steps)}th" if abs(steps) > 1 else ""
-            found = Sequence(
-                Policy.DIRECTORY,
-                f"the last {len(folder.recent)} files in {parent} came by {way}{stride}",
-                trusted=True,
-            )
-            sample = [self.extents[f"{parent}/{name}"] for name in folder.recent]
-            found.extend(
-                entry for name in rest if name not in folder.visited and (entry := _entry(f"{parent}/{name}", sample))
-            )
-            return found
-        return None
+        why = f"the last {len(folder.recent)} files in {parent} came by {following.way}"
+        found = Sequence(Policy.DIRECTORY, why, trusted=True)
+        sample = [self.extents[f"{parent}/{name}"] for name in folder.recent]
+        found.extend(entry for name in following.names if (entry := entry_like(f"{parent}/{name}", sample)))
+        return found
 
     def whole_file(self, path: str, block: int) -> Sequence | None:
         """Return this one file, when those before it in its directory were read as a whole and take several requests.
@@ -167,7 +91,7 @@ class Learning:
         folder = self._directories.get(parent)
         names = [name for name in folder.recent if name != opened] if folder else []
         sample = [extent for name in names if (extent := self.extents.get(f"{parent}/{name}"))]
-        entry = _entry(path, sample)
+        entry = entry_like(path, sample)
         if len(sample) < ENOUGH - 1 or entry is None or entry.size is None or entry.size < 2 * block:
             return None
         found = Sequence(
@@ -183,7 +107,7 @@ class Learning:
         if not self.before:
             return None
         found = Sequence(Policy.EPOCH, f"epoch {self.epoch} repeats the order of the last one", trusted=False)
-        found.extend(entry for path, extent in self.before.items() if (entry := _entry(path, [extent])))
+        found.extend(entry for path, extent in self.before.items() if (entry := entry_like(path, [extent])))
         return found
 
     def rest_of_set(self, path: str, sizes: dict[str, int], memory: int) -> Sequence | None:
@@ -219,7 +143,7 @@ class Learning:
         found = Sequence(Policy.RANDOM, why, trusted=True)
         sample = list(self.before.values() or self.extents.values())[-SAMPLE:]
         found.extend(
-            entry for one in rest if (entry := _entry(one, [self.before[one]] if one in self.before else sample))
+            entry for one in rest if (entry := entry_like(one, [self.before[one]] if one in self.before else sample))
         )
         return found
 
@@ -245,42 +169,10 @@ class Learning:
         self.epoch += 1
         self._again = 0
         for folder in self._directories.values():
-            folder.visited.clear()
-            folder.recent.clear()
+            folder.forget()
 
 
 def _split(path: str) -> tuple[str, str]:
     """The directory of a file, and its name there."""
     parent, _, name = path.rpartition("/")
     return parent, name
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Key that orders file-9 before file-10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
-
-
-def _steps(places: list[int]) -> int:
-    """The common step of places that rise or fall, 0 when there is none; they may come out of turn."""
-    if len(places) < ENOUGH:
-        return 0
-    ordered = sorted(places)
-    steps = [after - before for before, after in pairwise(ordered)]
-    middle = sorted(steps)[len(steps) // 2]
-    half = len(places) // 2
-    direction = sum(places[half:]) * half - sum(places[:half]) * (len(places) - half)
-    if 4 * steps.count(middle) < 3 * len(steps) or direction == 0:
-        return 0
-    return middle if direction > 0 else -middle
-
-
-def _entry(path: str, like: list[Extent]) -> Entry | None:
-    """What to bring in of a file that is read like others; None when these were read here and there."""
-    told = [extent for extent in like if extent.end]
-    if not told:
-        return Entry(path)
-    first, end = min(extent.first for extent in told), max(extent.end for extent in told)
-    if sum(extent.bytes for extent in told) < DENSE * sum(extent.end - extent.first for extent in told):
-        return None
-    # Files of one kind differ in size: what is beyond the largest that was seen is not asked for either.
-    return Entry(path, first, end - first)

@@ -1,21 +1,19 @@
-"""The mount that a program reads most, set otherwise while the program runs, and set back at its end."""
+"""The mounts that a program reads, set otherwise while the program runs, and set back at its end."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stepwell.analysis.plans import Setting
-from stepwell.analysis.plans.mounts import Choice, choose, dense
-from stepwell.mounts import Mount, MountError, mount_of, mounts
-from stepwell.mounts.opened import renew
+from stepwell.analysis.plans.mounts import Choice
+from stepwell.mounts import Mount, MountError
 from stepwell.mounts.tuned import Tuned
-from stepwell.prefetch.protocol import Close, Message, Open, Run
-from stepwell.steer.asked import Asked
-from stepwell.steer.held_open import HeldOpen
-from stepwell.steer.trial import Moment, Trial
+from stepwell.prefetch.protocol import Message
+from stepwell.steer.held_mount import HeldMount
+from stepwell.steer.observed import Observed
+from stepwell.steer.trial import Trial
 
 INTERVAL = 0.1
 """Seconds between two looks, as of the session."""
@@ -30,18 +28,6 @@ LOOKS = 20
 """Looks in a row at which a mount is read in another way before it is set back: some reads of a header are none."""
 
 
-@dataclass
-class _Held:
-    """A mount that can be changed, and where its readers were when that began, or its last trial ended."""
-
-    tuned: Tuned
-    begin: Moment
-    choice: Choice = field(default=Choice("too little has been read to tell how"))
-    tried: set[str] = field(default_factory=set)
-    """The ways of reading for which a change has been tried: each once."""
-    files: HeldOpen = field(default_factory=HeldOpen)
-
-
 class MountTuning:
     """Tries a change of the FUSE mount that is read, keeps it if it pays, and undoes it in any case at the end.
 
@@ -51,7 +37,6 @@ class MountTuning:
 
     Attributes:
         told: what was done and why, a sentence each.
-        changes: how often a mount has been set otherwise, or back.
         settings: those that paid, as a plan has them.
     """
 
@@ -63,15 +48,11 @@ class MountTuning:
             planned: settings of a plan; their mounts are set so at once, and not tried any further.
         """
         self.told: list[str] = []
-        self.changes = 0
         self.settings: list[Setting] = []
         self._notes = notes
-        self._mounts: dict[str, Mount | None] = {}
-        self._asked: dict[Mount, Asked] = {}
+        self._observed = Observed()
+        self._held: dict[Mount, HeldMount] = {}
         self._refused: set[Mount] = set()
-        self._lock = threading.Lock()
-        self._now = (0, 0)
-        self._settled = False
         self._trial: Trial | None = None
         self._touched = False
         self._planned = tuple(planned)
@@ -79,6 +60,11 @@ class MountTuning:
         self._thread = threading.Thread(target=self._work, name="mounts", daemon=True)
         self._thread.start()
         self._ready.wait(PATIENCE)
+
+    @property
+    def changes(self) -> int:
+        """How often a mount has been set otherwise, or back."""
+        return sum(held.changes for held in [*self._held.values()])
 
     @property
     def trying(self) -> bool:
@@ -94,16 +80,7 @@ class MountTuning:
             octets: bytes that readers got up to now.
             settled: whether the engine acts, or will not any more.
         """
-        told: dict[Mount, list[Message]] = {}
-        for message in messages:
-            if isinstance(message, Open | Run | Close) and (mount := self._mount_of(message.path)):
-                told.setdefault(mount, []).append(message)
-        with self._lock:
-            self._now = now_ns, octets
-            self._settled = settled
-            for mount, of_mount in told.items():
-                self._asked.setdefault(mount, Asked()).see(of_mount)
-        if told:
+        if self._observed.see(messages, now_ns, octets, settled=settled):
             self._read.set()
 
     def finish(self) -> None:
@@ -117,9 +94,8 @@ class MountTuning:
     # ---- the thread ----
 
     def _work(self) -> None:
-        held: dict[Mount, _Held] = {}
         try:
-            self._prepare(held)
+            self._prepare()
             self._ready.set()
             while True:
                 # As soon as something is read: what a client fetches in vain it fetches all the time.
@@ -127,36 +103,34 @@ class MountTuning:
                 if self._stop.is_set():
                     break
                 self._read.clear()
-                self._hold(held)
-                for one in held.values():
-                    one.files.keep(self._open_files(one))
-                    if not one.tuned.changed:
-                        self._try(one)
-            for one in held.values():
-                if one.tuned.changed or one.tried:
+                self._hold()
+                for held in self._held.values():
+                    held.keep_open()
+                    if not held.tuned.changed:
+                        self._try(held)
+            for held in self._held.values():
+                if held.tuned.changed or held.tried:
                     continue
-                why = "nothing was read ahead that it could help" if one.choice.values else one.choice.reason
-                self._say(one.tuned.mount, f"left as it is: {'; '.join(filter(None, (why, one.tuned.refused)))}")
+                why = "nothing was read ahead that it could help" if held.choice.values else held.choice.reason
+                self._say(held.tuned.mount, f"left as it is: {'; '.join(filter(None, (why, held.tuned.refused)))}")
         except Exception as error:  # whatever it is, the program and its recording go on
             self.told.append(str(error) or type(error).__name__)
         finally:
             self._ready.set()
-            for one in held.values():
-                self._give_up(one.tuned)
-                one.files.keep(())
+            for held in self._held.values():
+                self._give_up(held)
 
-    def _prepare(self, held: dict[Mount, _Held]) -> None:
+    def _prepare(self) -> None:
         """Set mounts as the plan says."""
         wanted: dict[Mount, dict[str, int]] = {}
         for setting in self._planned:
-            mount = self._mount_of(f"{setting.path}/")
+            mount = self._observed.mount_of(f"{setting.path}/")
             if mount and setting.value.isdecimal():
                 wanted.setdefault(mount, {})[setting.name] = int(setting.value)
-        with self._lock:
-            self._asked |= {mount: Asked() for mount in wanted}
-        self._hold(held)
-        for mount, one in held.items():
-            tuned = one.tuned
+        self._observed.expect(wanted)
+        self._hold()
+        for mount, held in self._held.items():
+            tuned = held.tuned
             values = {name: value for name, value in wanted[mount].items() if tuned.settings.get(name, value) != value}
             if values:
                 self._touched = True
@@ -166,63 +140,47 @@ class MountTuning:
             elif tuned.refused:
                 self._say(mount, f"not set as the plan says: {tuned.refused}")
 
-    def _give_up(self, tuned: Tuned) -> None:
+    def _give_up(self, held: HeldMount) -> None:
         """Set a mount back, if it was changed."""
         try:
-            if tuned.changed:
-                tuned.restore()
+            held.close()
         except MountError as error:
-            self._say(tuned.mount, f"could not be set back, which the next `stepwell run` tries again: {error}")
-        tuned.close()
+            self._say(held.tuned.mount, f"could not be set back, which the next `stepwell run` tries again: {error}")
 
-    def _hold(self, held: dict[Mount, _Held]) -> None:
+    def _hold(self) -> None:
         """Take hold of mounts that files are opened on."""
-        with self._lock:
-            new = [mount for mount in self._asked if mount not in held and mount not in self._refused]
-        for mount in new:
+        for mount in self._observed.mounts():
+            if mount in self._held or mount in self._refused:
+                continue
             try:
-                tuned = Tuned(mount, self._notes)
-                held[mount] = _Held(tuned, self._moment(tuned))
+                self._held[mount] = HeldMount(Tuned(mount, self._notes), self._observed)
             except MountError as error:
                 self._refused.add(mount)
                 self._say(mount, f"left as it is: {error}")
 
-    def _choose(self, held: _Held) -> Choice | None:
-        """Return what to set in a mount, from how it has been read since it is held; None while that is not known."""
-        mount = held.tuned.mount
-        with self._lock:
-            reading = self._asked[mount].reading()
-        if not reading.kind:
-            return None
-        if reading.kind == "sparse":
-            now = self._moment(held.tuned)
-            fetched = (now.fetched or 0) - (held.begin.fetched or 0)
-            octets, cache = now.octets - held.begin.octets, held.tuned.cache
-            reading = replace(reading, bytes=octets, fetched=fetched, cache=cache)
-        return choose(mount.fstype, held.tuned.before, reading)
-
-    def _try(self, held: _Held) -> None:
+    def _try(self, held: HeldMount) -> None:
         """Try the change for the way in which a mount is read, if there is one that has not been tried."""
-        choice = self._choose(held)
+        choice = held.choose()
         if choice is None:
             return
         held.choice = choice
         # What is to save time must save it beside the engine, if that acts; bytes are saved in any case.
-        if choice.values and (self._settled or choice.saves_bytes) and choice.kind not in held.tried:
+        may = self._observed.settled or choice.saves_bytes
+        if choice.values and may and choice.kind not in held.tried:
             held.tried.add(choice.kind)
             self._tune(held, choice)
-            held.begin = self._moment(held.tuned)
+            held.begin = held.moment()
 
-    def _tune(self, held: _Held, choice: Choice) -> None:
+    def _tune(self, held: HeldMount, choice: Choice) -> None:
         tuned = held.tuned
         self._trial = trial = Trial(held.begin if choice.saves_bytes else None)
         try:
             while not self._stop.is_set():
-                trial.step(self._moment(tuned))
+                trial.step(held.moment())
                 if trial.kept is not None:
                     break
                 self._set(held, choice, wanted=trial.wanted)
-                held.files.keep(self._open_files(held))
+                held.keep_open()
                 self._stop.wait(INTERVAL)
             if trial.kept is None:
                 trial.kept, trial.why = False, "the program ended before its effect was known"
@@ -236,57 +194,24 @@ class MountTuning:
         finally:
             trial.kept = bool(trial.kept)
 
-    def _watch(self, held: _Held, choice: Choice) -> None:
+    def _watch(self, held: HeldMount, choice: Choice) -> None:
         """Wait until the program ends, or its readers read in another way."""
-        tuned, otherwise = held.tuned, 0
+        otherwise = 0
         while otherwise < LOOKS:
             if self._stop.wait(INTERVAL):
                 return
-            held.files.keep(self._open_files(held))
-            with self._lock:
-                reading = self._asked[tuned.mount].reading()
-                octets = self._now[1]
-            fits = reading.kind in {"", choice.kind}
-            fits = fits and not (choice.saves_bytes and dense(replace(reading, bytes=octets, cache=tuned.cache)))
-            otherwise = 0 if fits else otherwise + 1
+            held.keep_open()
+            otherwise = 0 if held.fits(choice) else otherwise + 1
         self._set(held, choice, wanted=False)
-        self._say(tuned.mount, "set back, as it was read in another way, or so much of it that whole blocks pay")
+        why = "set back, as it was read in another way, or so much of it that whole blocks pay"
+        self._say(held.tuned.mount, why)
 
-    def _moment(self, tuned: Tuned) -> Moment:
-        with self._lock:
-            now_ns, octets = self._now
-        return Moment(now_ns, octets, tuned.fetched())
-
-    def _set(self, held: _Held, choice: Choice, *, wanted: bool) -> None:
-        tuned = held.tuned
-        if wanted is tuned.changed:
-            return
-        if wanted:
-            self._touched = True
-            tuned.apply(choice.values)
-        else:
-            tuned.restore()
-        held.files.hold(self._open_files(held))
-        if "read_ahead_kb" in choice.values:
-            with self._lock:
-                readers = self._asked[tuned.mount].readers()
-            renew(tuned.mount, readers)
-        self.changes += 1
-
-    def _open_files(self, held: _Held) -> list[str]:
-        with self._lock:
-            return self._asked[held.tuned.mount].open_files()
+    def _set(self, held: HeldMount, choice: Choice, *, wanted: bool) -> None:
+        self._touched = self._touched or wanted
+        held.set(choice, wanted=wanted)
 
     def _say(self, mount: Mount, what: str) -> None:
         self.told.append(f"mount {mount.point}: {what}")
-
-    def _mount_of(self, path: str) -> Mount | None:
-        """Return the FUSE mount of a file."""
-        directory = path.rpartition("/")[0]
-        if directory not in self._mounts:
-            found = mount_of(path, mounts())
-            self._mounts[directory] = found if found and found.fstype.startswith("fuse") else None
-        return self._mounts[directory]
 
 
 def _listed(values: Mapping[str, int]) -> str:

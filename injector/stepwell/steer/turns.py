@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -11,6 +9,7 @@ from stepwell.analysis.thresholds import steer as limits
 from stepwell.analysis.verdicts import Window, alternating
 from stepwell.analysis.verdicts.judge import conclude
 from stepwell.steer.progress import Progress
+from stepwell.steer.sides import alone, end_ns, harm, paid
 
 
 class Phase(Enum):
@@ -147,7 +146,7 @@ class Turns:
         if now.alone:
             self._cut(limits.WINDOW_NS, now)
         else:
-            while self._read and _end_ns(self.windows[-1]) > now.now_ns - limits.TOLD_NS:
+            while self._read and end_ns(self.windows[-1]) > now.now_ns - limits.TOLD_NS:
                 self._read -= self.windows.pop().bytes > 0
             self._gap_steps *= 1 + (self._read < limits.WINDOWS_WITHOUT)
         if not now.alone or self._over(limits.LONGEST_WITHOUT_NS, now):
@@ -170,7 +169,7 @@ class Turns:
             return
         if self.pays and not self._over(limits.FILLING_NS, now):
             return
-        worse = self._worse()
+        worse = harm(self.windows, self._phase_ns or 0)
         over = worse > limits.HARM if now.invests else self._over(self._turn_ns, now) or worse > limits.WORSE
         if over and not self._leaves_gap(now):
             self._harmed = self._harmed + 1 if worse > limits.HARM else 0
@@ -188,15 +187,13 @@ class Turns:
         first = next((at for at, one in enumerate(self.windows) if one.start_ns >= self._turn.now_ns), None)
         if first is None:
             return
-        one = self.windows[first]
-        end_ns = _end_ns(one)
+        one, ended_ns = self.windows[first], end_ns(self.windows[first])
         # What it has done since then it may not have told yet.
-        if now.now_ns - end_ns >= limits.TOLD_NS:
+        if now.now_ns - ended_ns >= limits.TOLD_NS:
             self.windows[first] = replace(one, acting=False)
-            self._turn, self._phase_ns = replace(self._turn, now_ns=end_ns), end_ns
-            alone = sum(1 for _ in itertools.takewhile(lambda one: not one.acting, reversed(self.windows[: first + 1])))
-            begin = first + 1 - alone
-            del self.windows[begin : begin + max(0, alone - limits.WINDOWS_ALONE)]
+            self._turn, self._phase_ns = replace(self._turn, now_ns=ended_ns), ended_ns
+            begin = first + 1 - alone(self.windows[: first + 1])
+            del self.windows[begin : max(begin, first + 1 - limits.WINDOWS_ALONE)]
 
     def _settle(self, now: Progress) -> None:
         """Go on when what was brought in is used up."""
@@ -242,23 +239,9 @@ class Turns:
         self._read += octets > 0
         self._window = now
 
-    def _worse(self) -> float:
-        """Return how many times as fast the turn before this one was, without acting; 0 while that cannot be said.
-
-        Of what comes in bursts one may just be missing: that is waited for as long as it has ever taken.
-        """
-        turn = [window for window in self.windows if window.start_ns >= (self._phase_ns or 0)]
-        before = [window for window in self.windows if window.start_ns < (self._phase_ns or 0)]
-        without = list(itertools.takewhile(lambda window: not window.acting, reversed(before)))
-        if len(turn) < limits.WINDOWS_WITHOUT or (not turn[-1].bytes and _pauses(turn)[-1] < max(_pauses(without))):
-            return 0
-        # The very first one has begun when nothing was read: it is shorter than its kind.
-        whole = without[:-1] if len(without) == len(self.windows) - len(turn) else without
-        return _rate(whole) / max(_rate(turn), 1e-9)
-
     def _decide(self) -> None:
         """Conclude from the turns up to now: go on for longer, or end."""
-        self.pays = self._paid()
+        self.pays = paid(self.windows)
         if self._harmed > 1:
             self.reason = f"its readers got less than 1/{limits.HARM:.0f} of what they got alone, in two turns"
             return
@@ -273,29 +256,3 @@ class Turns:
             self.reason = (
                 f"it {what} in {effect.pairs} turns: {effect.ratio:.3g}x [{effect.low:.3g}, {effect.high:.3g}]"
             )
-
-    def _paid(self) -> bool:
-        """Return whether the last turn with acting got clearly more than the one without after it."""
-        without = list(itertools.takewhile(lambda window: not window.acting, reversed(self.windows)))
-        before = reversed(self.windows[: len(self.windows) - len(without)])
-        acting = list(itertools.takewhile(lambda window: window.acting, before))
-        return bool(acting) and _rate(acting) > limits.WORSE * _rate(without) > 0
-
-
-def _end_ns(window: Window) -> int:
-    return window.start_ns + window.length_ns
-
-
-def _pauses(windows: Sequence[Window]) -> list[int]:
-    """Return the times, in ns, from one window in which something was read to the next, and since the last one."""
-    pauses = [0]
-    for window in windows:
-        pauses[-1] += window.length_ns
-        if window.bytes:
-            pauses.append(0)
-    return pauses
-
-
-def _rate(windows: Sequence[Window]) -> float:
-    """Return bytes a nanosecond; 0 of none."""
-    return sum(window.bytes for window in windows) / max(1, sum(window.length_ns for window in windows))
