@@ -136,7 +136,7 @@ def test_where_it_is_known_what_will_be_read_acting_begins_at_once() -> None:
     turns.step(Progress(2 * TICK, 2 * MB, 0, 2))
     assert [(window.acting, window.bytes) for window in turns.windows] == [(True, MB), (True, MB)]
     for tick in range(3, 100):
-        turns.step(Progress(tick * TICK, tick * MB, 0, tick))
+        turns.step(Progress(tick * TICK, tick * MB, 0, tick, gap=limits.GAP))
     assert {window.acting for window in turns.windows} == {True, False}
 
 
@@ -150,7 +150,8 @@ def test_of_a_known_order_some_steps_are_left_to_readers_who_live_on_what_is_ahe
         alone = gaps[-1][0] <= tick < sum(gaps[-1])
         octets += (1 if alone else 7) * MB
         used += 0 if alone else 7 * MB
-        turns.step(Progress(tick * TICK, octets, 0, tick, used, alone=alone))
+        left = gaps[-1][1] if tick < sum(gaps[-1]) else 0
+        turns.step(Progress(tick * TICK, octets, 0, tick, used, gap=left, alone=alone))
     assert [length for _, length in gaps[1:5]] == [2, 4, 8, 8], "so many that there are four windows"
     apart = [one for one in turns.windows if not one.acting]
     assert {one.bytes for one in apart} == {MB}
@@ -167,12 +168,44 @@ def test_a_gap_that_is_forgotten_as_a_mount_is_set_otherwise_is_asked_for_again(
     turns, asked = Turns(known=True), 0
     for tick in range(1, 201):
         asked, turns.gap = asked + (turns.gap > 0), 0
-        now = Progress(tick * TICK, 7 * tick * MB, 0, tick, 7 * tick * MB)
+        now = Progress(tick * TICK, 7 * tick * MB, 0, tick, 7 * tick * MB, gap=limits.GAP)
         turns.step(now)
         if tick == 60:
             assert asked == 1
             turns.restart(now)
     assert asked == 2
+
+
+def test_a_gap_that_readers_pass_between_two_looks_is_left_again_and_wider() -> None:
+    turns, gaps = Turns(known=True), []
+    for tick in range(1, 301):
+        turns.step(Progress(tick * TICK, 7 * tick * MB, 0, tick, 7 * tick * MB))
+        if turns.gap:
+            gaps.append(turns.gap)
+            turns.gap = 0
+    assert gaps[:7] == [16, 32, 64, 128, 256, 256, 256]
+
+
+def test_great_harm_ends_a_turn_with_a_known_order_too() -> None:
+    turns, octets, acted = Turns(known=True), 0, 0
+    for tick in range(1, 401):
+        octets += 3 * MB if not turns.acting else MB
+        acted += turns.acting
+        turns.step(Progress(tick * TICK, octets, 0, tick, 0, gap=limits.GAP))
+    assert "1/2 of what they got alone" in turns.reason
+    assert acted * TICK < 3 * limits.ACTING_NS
+
+
+def test_readers_who_rest_while_they_are_left_alone_do_not_show_that_nothing_pays() -> None:
+    turns, octets, paid = Turns(), 0, 0
+    for tick in range(1, 401):
+        without = 0 if paid else MB  # from then on they rest whenever it does
+        octets += 7 * MB if turns.acting else without
+        turns.step(Progress(tick * TICK, octets, 0, tick))
+        assert turns.pays >= (paid > 0)
+        paid += turns.pays
+    assert paid > 300
+    assert {one.acting for one in turns.windows[-97:]} == {True, False}
 
 
 def test_a_short_run_is_told_its_effect_too() -> None:

@@ -10,7 +10,7 @@ from stepwell.prefetch.learning import SHARE, Learning
 from stepwell.prefetch.order_source import OrderSource
 from stepwell.prefetch.orders import JUDGED, Sequence
 from stepwell.prefetch.pace import Pace
-from stepwell.prefetch.protocol import Close, Entry, Policy
+from stepwell.prefetch.protocol import Close, Entry, Policy, Run
 from stepwell.prefetch.roots import Dataset
 from stepwell.prefetch.windows import Waits, Window
 
@@ -72,8 +72,8 @@ class Guides:
             self.known.leave_gap(steps)
 
     def close_gap(self) -> None:
-        """What is left of them is left to readers no more, if these have come to them."""
-        if self.known and self.known.alone:
+        """What is left of them is left to readers no more, if one of these has come to them."""
+        if self.known and self.known.left() < len(self.known.gap):
             self.known.close_gap()
             self._board.wake("order")
 
@@ -93,7 +93,7 @@ class Guides:
 
     # ---- what readers do ----
 
-    def visit(self, path: str, waits: Waits, dataset: Dataset, now_ns: int) -> None:
+    def visit(self, path: str, reader: str, waits: Waits, dataset: Dataset, now_ns: int) -> None:
         """A reader came to a file."""
         if self._files.size_of(path) == 0:
             self._files.doubt(path)
@@ -103,7 +103,7 @@ class Guides:
         for name in _names(path, dataset):
             source = self._board.sources.get(name)
             if isinstance(source, OrderSource):
-                self._follow(source, path, now_ns)
+                self._follow(source, path, reader, now_ns)
         if self._visits % SWEEP_EVERY == 0:
             self._sweep()
         if self.known:
@@ -111,31 +111,40 @@ class Guides:
             if self.told and self._comes_again(path):
                 self._unread.add(path)
             elif not self.has_parts(path):
-                self._follow(self.known, path, now_ns)
+                self._follow(self.known, path, reader, now_ns)
             if self.known.sequence.follows:
                 return
         self._guess(path, waits, learning, dataset, now_ns)
 
-    def read(self, path: str, first: int, size: int, stride: int, count: int, dataset: Dataset, now_ns: int) -> None:
-        """A reader made accesses."""
+    def read(self, run: Run, first: int, count: int, dataset: Dataset, now_ns: int) -> None:
+        """A reader made accesses.
+
+        Args:
+            run: all of them up to now.
+            first: where those begin that were not told before.
+            count: how many these are.
+            dataset: where the file lies.
+            now_ns: the caller's clock.
+        """
         self.told = True
+        path, size, stride = run.path, run.size, run.stride
         last = first + (count - 1) * stride
         self._of(dataset).read(path, min(first, last), max(first, last) + size, count * size)
         if self.known and path in self._unread and not self.has_parts(path):
-            self._follow(self.known, path, now_ns)
+            self._follow(self.known, path, run.reader, now_ns)
         self._unread.discard(path)
         if self.known and self.has_parts(path):
             for step in range(count):
                 offset, end = first + step * stride, first + step * stride + size
                 # One access may take several steps.
-                while offset < end and (entry := self._follow(self.known, path, now_ns, offset, end)):
+                while offset < end and (entry := self._follow(self.known, path, run.reader, now_ns, offset, end)):
                     offset = end if entry.size is None else entry.offset + entry.size
 
     def closed(self, message: Close) -> None:
         """The last reader of a file closed it: what is left of its step is no longer asked for."""
         path = message.path
         if self.known and message.untold and path in self._unread:
-            self._follow(self.known, path, message.time_ns)
+            self._follow(self.known, path, message.reader, message.time_ns)
         self._unread.discard(path)
         for learning in self._learning.values():
             learning.closed(path)
@@ -154,7 +163,7 @@ class Guides:
         return self._learning.setdefault(dataset.storage.name, Learning())
 
     def _follow(
-        self, source: OrderSource, path: str, now_ns: int, start: int | None = None, end: int = 0
+        self, source: OrderSource, path: str, reader: str, now_ns: int, start: int | None = None, end: int = 0
     ) -> Entry | None:
         """Move an order by a visit; return the step that it took, None when it took none of those expected."""
         sequence, pace = source.sequence, source.pace
@@ -163,8 +172,7 @@ class Guides:
             return None
         if sequence.waited_for() * self._board.ledger.owners.get(source.name, 0) > self.memory * WAITED_FOR:
             sequence.hurry()
-        source.took()
-        source.alone = step in source.gap
+        source.took(step, reader, now_ns)
         pace.moved_ns, pace.still = now_ns, False
         left_out, sequence.left_out = sequence.left_out, []
         self._leave_out(left_out)

@@ -13,6 +13,9 @@ from stepwell.prefetch.sources import ASKED, Piece, SizeOf
 MOST_BEGUN = 256
 """Steps that wait for the size of their file: as many as there can be requests."""
 
+LATELY_NS = 1_000_000_000
+"""A reader that took its last step so much earlier than others does something else."""
+
 SAVED = 4
 """Visits whose share of a set is saved up at most.  Default 4: other orders begin with as many requests at once
 (`guides.FIRST_WINDOW`), and a reader alone has about `SHARE` of the set under way."""
@@ -40,8 +43,8 @@ class OrderSource:
     skip: int = 0
     gap: range = range(0)
     """Steps that are left to readers."""
-    alone: bool = False
-    """The step that readers took last is one of them."""
+    latest: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """When each reader took its last step, and which; of those who took one lately."""
 
     @property
     def policy(self) -> Policy:
@@ -105,10 +108,20 @@ class OrderSource:
         """What is ahead of its reader may be gone: it is to be asked for again."""
         self.sequence.asked = self.sequence.position
         self.begun.clear()
-        self.gap, self.alone = range(0), False
+        self.gap = range(0)
+
+    @property
+    def alone(self) -> bool:
+        """Whether all readers are at steps that are left to them."""
+        return bool(self.latest) and all(step in self.gap for _, step in self.latest.values())
+
+    def left(self) -> int:
+        """Return how many steps are left to readers and are not over."""
+        return sum(not self.sequence.is_over(step) for step in self.gap)
 
     def leave_gap(self, steps: int) -> None:
-        """Leave so many of the next steps to readers."""
+        """Leave so many of the next steps to readers, in place of those that were before."""
+        self.close_gap()
         self.sequence.next_step()
         first = self.sequence.asked
         self.sequence.asked = min(first + steps, len(self.sequence.entries))
@@ -119,11 +132,13 @@ class OrderSource:
         entries = self.sequence.entries
         left = {step: (entries[step], entries[step].offset) for step in self.gap if not self.sequence.is_over(step)}
         self.begun = left | self.begun
-        self.gap, self.alone = range(0), False
+        self.gap = range(0)
 
-    def took(self) -> None:
+    def took(self, step: int, reader: str, now_ns: int) -> None:
         """A reader took a step."""
         self.visits += 1
+        others = ((name, last) for name, last in self.latest.items() if now_ns - last[0] < LATELY_NS)
+        self.latest = {**dict(others), reader: (now_ns, step)}
         if self.share is not None:
             # What was not asked for in time is not made up for: that would come in a burst, before readers' own.
             self.credit = min(max(self.credit, 0) + self.share, SAVED * self.share)

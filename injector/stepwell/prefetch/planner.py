@@ -205,6 +205,7 @@ class Planner:
         state = "ended" if ended else "watching" if not self._act else "stopped" if stops else "acting"
         idle = "" if sources else self._scheduler.left or "no reader follows a pattern"
         position, length = self._guides.progress()
+        known = self._guides.known
         return Status(
             time_ns=now_ns,
             state=state,
@@ -221,7 +222,8 @@ class Planner:
             errors=self._sums.errors(),
             order_position=position,
             order_length=length,
-            alone=self._guides.known is not None and self._guides.known.alone,
+            gap=known.left() if known else 0,
+            alone=known is not None and known.alone,
         )
 
     def listings(self) -> list[tuple[str, str]]:

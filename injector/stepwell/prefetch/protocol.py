@@ -217,8 +217,9 @@ class Status:
     errors: Annotated[dict[str, int], "failed requests by name of the error"] = field(default_factory=dict)
     cpu_ns: Annotated[int, "processor time of the engine"] = 0
     order_position: Annotated[int, "steps of the known order that are over"] = 0
-    alone: Annotated[bool, "readers are at steps of the order that a gap leaves to them"] = False
     order_length: Annotated[int, "steps of the known order that are known"] = 0
+    gap: Annotated[int, "steps of it that are left to readers and are not over"] = 0
+    alone: Annotated[bool, "all readers are at such steps"] = False
 
 
 @dataclass(frozen=True)

@@ -83,14 +83,14 @@ class Readers:
             self._grown(run, first, count)
             self._pass(run, first, count, now_ns, _waited_from_ns(run.end_ns - span_ns, latency_ns, count, dataset))
             self._move(run, stream, dataset, first, count, now_ns)
-            self._guides.read(run.path, first, run.size, run.stride, count, dataset, now_ns)
+            self._guides.read(run, first, count, dataset, now_ns)
         if run.done:
             self._end(run.stream)
 
     def opened(self, message: Open, dataset: Dataset, now_ns: int) -> None:
         """A reader opened a file."""
         self._openers.setdefault(message.path, set()).add(message.reader)
-        self._guides.visit(message.path, self._waits_of(message.reader), dataset, now_ns)
+        self._guides.visit(message.path, message.reader, self._waits_of(message.reader), dataset, now_ns)
 
     def closed(self, message: Close) -> None:
         """A reader closed a file: unless others have it open, what is left of it was for nothing."""
@@ -120,7 +120,7 @@ class Readers:
         if stream is None:
             known = self._of_path.setdefault(run.path, set())
             if not known and run.path not in self._openers:
-                self._guides.visit(run.path, self._waits_of(run.reader), dataset, now_ns)
+                self._guides.visit(run.path, run.reader, self._waits_of(run.reader), dataset, now_ns)
             known.add(run.stream)
             stream = self._streams[run.stream] = Stream(run.path, run.reader)
         return stream

@@ -23,5 +23,7 @@ class Progress:
     """It brings in a set that is read in no order: that costs now, and pays whenever a file of it is read."""
     began_ns: int | None = None
     """When the first read began; None where that is not known."""
+    gap: int = 0
+    """Steps of a known order that are left to them and are not over."""
     alone: bool = False
-    """They are at steps of a known order that were left to them."""
+    """They are all at such steps."""

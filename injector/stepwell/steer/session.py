@@ -93,6 +93,8 @@ class Session:
         self._tuning = Tuning(plan.budget)
         self._mounts = mounts
         self._changes = 0
+        self._set_otherwise = False
+        """A mount was, and what was measured before is still in the turns."""
         self._roots: dict[str, Root] = {}
         self._looks = 0
         self._tell([Mode(act=self._turns.acting), *messages(plan), *map(Root, roots)])
@@ -149,8 +151,10 @@ class Session:
             self._mounts.see(told, now_ns, meter.octets, settled=acting or self._turns.reason != "")
         changes = self._mounts.changes if self._mounts else 0
         changed, self._changes = changes != self._changes, changes
-        if changed:
+        self._set_otherwise |= changed
+        if self._set_otherwise and not trying:
             self._turns.restart(self._last)
+            self._set_otherwise = False
         if self._tuning.step(now_ns, meter.octets, meter.waited_ns, acting=acting and not trying) or changed:
             self._tell([replace(root, remounted=changed) for root in self._roots.values()])
         self._tell(told)
@@ -217,6 +221,7 @@ def _progress(now_ns: int, origin_ns: int, meter: Meter, status: Status | None) 
         # Looks at files are under way as well, but bring in nothing.
         requests=status.totals.requests + (status.in_flight_bytes > 0),
         used=status.totals.used_bytes,
+        gap=status.gap,
         alone=status.alone,
         invests=any(head.policy is Policy.RANDOM for head in status.heads),
     )

@@ -24,11 +24,16 @@ def harm(windows: Sequence[Window], since_ns: int) -> float:
     return _rate(whole) / max(_rate(turn), 1e-9)
 
 
-def paid(windows: Sequence[Window]) -> bool:
-    """Return whether the last turn with acting got clearly more than the one without after it."""
+def paid(windows: Sequence[Window]) -> bool | None:
+    """Return whether the last turn with acting got clearly more than the one without after it.
+
+    None where one of them read nothing, or there is none: readers rested.
+    """
     without = _last(windows, acting=False)
     acting = _last(windows[: len(windows) - len(without)], acting=True)
-    return bool(acting) and _rate(acting) > limits.WORSE * _rate(without) > 0
+    if not _rate(acting) or not _rate(without):
+        return None
+    return _rate(acting) > limits.WORSE * _rate(without)
 
 
 def alone(windows: Sequence[Window]) -> int:

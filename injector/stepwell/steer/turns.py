@@ -80,7 +80,7 @@ class Turns:
     @property
     def acted(self) -> bool:
         """Whether the engine has been to act at any time."""
-        return self._phase is not Phase.BEFORE
+        return self.known or self._turn is not None
 
     def step(self, now: Progress) -> None:
         """Take in where readers are."""
@@ -148,7 +148,8 @@ class Turns:
         else:
             while self._read and end_ns(self.windows[-1]) > now.now_ns - limits.TOLD_NS:
                 self._read -= self.windows.pop().bytes > 0
-            self._gap_steps *= 1 + (self._read < limits.WINDOWS_WITHOUT)
+            if self._read < limits.WINDOWS_WITHOUT:
+                self._widen_gap()
         if not now.alone or self._over(limits.LONGEST_WITHOUT_NS, now):
             self._go_on(now)
 
@@ -170,16 +171,26 @@ class Turns:
         if self.pays and not self._over(limits.FILLING_NS, now):
             return
         worse = harm(self.windows, self._phase_ns or 0)
-        over = worse > limits.HARM if now.invests else self._over(self._turn_ns, now) or worse > limits.WORSE
-        if over and not self._leaves_gap(now):
-            self._harmed = self._harmed + 1 if worse > limits.HARM else 0
+        if worse > limits.HARM:
+            self._harmed += 1
+            self._begin(Phase.SETTLING, now)
+        elif not now.invests and (worse > limits.WORSE or self._over(self._turn_ns, now)) and not self._leaves_gap(now):
+            self._harmed = 0
             self._begin(Phase.SETTLING, now)
 
     def _leaves_gap(self, now: Progress) -> bool:
-        """Have steps of a known order left to readers; return whether that is tried for another turn."""
-        if self.known and self._gap_ns is None:
+        """Have steps of a known order left to readers; return whether that is tried for as long as a turn takes."""
+        if not self.known:
+            return False
+        missed = self._gap_ns is not None and not now.gap and now.now_ns - self._gap_ns > limits.TOLD_NS
+        if missed:  # readers were through before it was told that they had come to it
+            self._widen_gap()
+        if missed or self._gap_ns is None:
             self.gap, self._gap_ns = self._gap_steps, now.now_ns
-        return self._gap_ns is not None and now.now_ns - self._gap_ns < self._turn_ns
+        return not self._over(2 * self._turn_ns, now)
+
+    def _widen_gap(self) -> None:
+        self._gap_steps = min(2 * self._gap_steps, limits.MOST_GAP)
 
     def _wait(self, now: Progress) -> None:
         """The engine has found nothing to do since it may: readers are alone, and the turn has not begun."""
@@ -241,7 +252,8 @@ class Turns:
 
     def _decide(self) -> None:
         """Conclude from the turns up to now: go on for longer, or end."""
-        self.pays = paid(self.windows)
+        told = paid(self.windows)
+        self.pays = self.pays if told is None else told
         if self._harmed > 1:
             self.reason = f"its readers got less than 1/{limits.HARM:.0f} of what they got alone, in two turns"
             return

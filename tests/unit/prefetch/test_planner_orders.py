@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 import pytest
@@ -356,7 +356,7 @@ def test_steps_that_a_gap_leaves_to_readers_are_not_brought_in_before_it_ends() 
     for number, path in enumerate(paths[11:19], 1):
         world.read_file(path)
         assert (world.demand, status(world).alone) == (number, True)
-    # Readers had not come to it when it was told to act before.  As there is no memory left, it stays as it is.
+    # Readers had not come to it when it was told to act before.  As there is no memory left, it stays as it is now.
     world.tell(Mode(act=True))
     assert not status(world).alone
     world.tell(Budget(memory_bytes=31 * BLOCK))
@@ -365,6 +365,34 @@ def test_steps_that_a_gap_leaves_to_readers_are_not_brought_in_before_it_ends() 
         world.read_file(path)
     assert world.demand == 8
     assert status(world).order_position == 101
+
+
+def test_several_workers_are_alone_when_all_of_them_are_and_no_step_of_a_gap_is_lost() -> None:
+    """Batches of 16 for two workers in turns; of the gap the first batch is the one's, the next the other's."""
+    paths = names(307)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=101 * BLOCK))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.settle()
+    world.tell(Gap(27))  # 101 to 127
+    batches = [paths[at : at + 16] for at in range(0, len(paths), 16)]
+    seen = []
+    for one, other in zip_longest(batches[::2], batches[1::2], fillvalue=[]):
+        for pair in zip_longest(one, other):
+            for reader, path in zip("ab", pair, strict=True):
+                if path is not None:
+                    world.read_file(path, reader=reader)
+                    told = status(world)
+                    seen.append((told.gap, told.alone))
+                    if path == paths[120]:  # both are still in it
+                        world.tell(Mode(act=True))
+                        world.tell(Budget(memory_bytes=131 * BLOCK))
+                        world.settle()
+    alone = [gap for gap, is_alone in seen if is_alone]
+    assert (seen[0], seen[-1]) == ((27, False), (0, False))
+    assert alone == [21, 20, 19, 18, 17, 16, 15, 14]
+    assert world.demand == 13
+    assert {one.path for one in world.requests} == {*paths[:101], *paths[105:112], *paths[121:]}
+    assert status(world).totals.wasted_bytes == 0
 
 
 @pytest.mark.parametrize("behind", [1, 63, 65, 301])

@@ -56,6 +56,10 @@ GAP = 16
 """Steps of a known order that are left to readers at first; twice as many each time when that was over before there
 were `WINDOWS_WITHOUT`.  Default 16: a third of a second with storage of 20 ms, and one to two with 100 ms."""
 
+MOST_GAP = 256
+"""Steps that are left to readers at most.  Default 256: eight workers with storage of 20 ms take 0.6 s for them, and
+batches of 32 for as many workers are as many."""
+
 LIVES_ON = 0.25
 """Share of the bytes that readers get which the engine had brought in before, above which they are not yet without it.
 Default 1/4: at twice as many, what is measured without would be half with it; of a window ahead of a reader nothing is
