@@ -8,11 +8,19 @@ from hypothesis import strategies as st
 
 from stepwell.cli import facts
 from stepwell.mounts import Mount, parse_mounts
+from stepwell.mounts.table import numbers
 
 LINES = rb"""22 27 0:21 / /proc rw,relatime - proc proc rw
 36 35 259:1 /home /mnt/with\040space rw,noatime master:1 shared:2 - ext4 /dev/root\134x rw,errors=continue
 40 35 0:50 / /caf\303\251 rw - fuse.juicefs JuiceFS:x rw
 """
+
+
+def test_a_device_may_be_mounted_at_several_places() -> None:
+    again = b"97 35 8:1 /sub /elsewhere ro - xfs /dev/sda1 ro\n"
+    first = b"36 35 8:1 / /here rw shared:1 - xfs /dev/sda1 rw\n"
+    other = b"11 35 8:2 / /other rw - xfs /dev/sda2 rw\n"
+    assert numbers(first + other + again, 8 << 20 | 1) == {36, 97}
 
 
 def test_parse_mounts() -> None:

@@ -223,6 +223,20 @@ def test_without_turns_the_effect_is_that_on_the_whole_however_uneven() -> None:
     assert before_after([*alone, replace(alone[0], bytes=0), *helped]) == found, "who rests is not slow"
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+def test_windows_while_a_slow_read_is_under_way_are_part_of_it(threads: int) -> None:
+    """Reads of 0.4 s each, which acting does not change: told of when they end, in windows of 0.1 s while acting."""
+    slow = Window(0, 2 * SECOND // 5, False, 17 * threads, threads * 2 * SECOND // 5)
+    part = Window(0, SECOND // 10, True, 0, 0)
+    acting = [part, part, part, replace(part, bytes=slow.bytes, waited_ns=slow.waited_ns)]
+    told = before_after([slow] * 3 + acting * 11)
+    assert told is not None
+    assert told.ratio == pytest.approx(1)
+    rested = before_after([slow] * 3 + [part, *acting] * 11)
+    assert rested is not None
+    assert rested.ratio == pytest.approx(1 if threads == 1 else 4 / 5)
+
+
 def test_who_waits_less_was_not_slowed_down() -> None:
     """A loader that computes between its bursts: windows while acting are longer, and have the pauses in them."""
 
@@ -349,7 +363,7 @@ def test_every_other_end_has_its_line() -> None:
         "reads waited 1.75 s instead of an expected 3.5 s; "
         "yet it hurt: with less waiting still less was read a second, 0.5x [0.5, 0.5]"
     )
-    few = judge(steady(1, 7.0, 0.5), replace(DEEDS, stopped="it is cached"), action="rolled back")
+    few = judge(steady(1, 7.0, 0.5), replace(DEEDS, stopped="it is cached"), given_up=True)
     assert (few.verdict, few.action, few.ratio, few.expected_ns) == ("unknown", "rolled back", None, None)
     assert few.sentence.endswith(
         "reads waited 500 ms meanwhile; too few windows to tell the effect; stopped: it is cached"

@@ -32,8 +32,14 @@ def _judged(store: Store, trace: int, outcome: Outcome) -> Verdict:
     """Return the verdict, against an earlier recording of the command if that read from the same storage."""
     earlier = baseline(store, trace)
     if earlier is None or outcome.deeds.brought_bytes < COLDER * earlier.fetched:
-        return judge(outcome.windows, outcome.deeds)
-    return judge(outcome.windows, outcome.deeds, baseline=earlier.windows, baseline_trace=earlier.trace)
+        return judge(outcome.windows, outcome.deeds, given_up=outcome.given_up)
+    return judge(
+        outcome.windows,
+        outcome.deeds,
+        baseline=earlier.windows,
+        baseline_trace=earlier.trace,
+        given_up=outcome.given_up,
+    )
 
 
 def recommend(store: Store, trace: int, limits: Budget, command: str, *, mounts: bool) -> None:

@@ -11,9 +11,10 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from stepwell.mounts.native.pidfd import getfd
-from stepwell.mounts.table import Mount
+from stepwell.mounts.table import Mount, numbers
 
 
 def renew(mount: Mount, processes: Iterable[int]) -> int:
@@ -23,20 +24,22 @@ def renew(mount: Mount, processes: Iterable[int]) -> int:
     advice: what a process itself has said by posix_fadvise counts as POSIX_FADV_NORMAL from then on.
 
     It takes the right to trace the process (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS), as of one that this process has
-    started.  Processes that are gone or do not allow it are left alone.  May wait for the mount.
+    started.  Processes that are gone or do not allow it are left alone.  May wait for the mount, and for no other.
     """
     renewed = 0
     for pid in processes:
         with contextlib.suppress(OSError), _closing(os.pidfd_open(pid)) as process:
-            for number in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 -- of names that are no paths
+            own = numbers((Path("/proc") / str(pid) / "mountinfo").read_bytes(), mount.dev)
+            for file in (Path("/proc") / str(pid) / "fdinfo").iterdir():
                 with contextlib.suppress(OSError):
-                    renewed += _is_on(mount, f"/proc/{pid}/fd/{number}") and _renew(process, int(number))
+                    renewed += _mount_number(file) in own and _renew(process, int(file.name))
     return renewed
 
 
-def _is_on(mount: Mount, link: str) -> bool:
-    device = os.stat(link).st_dev  # noqa: PTH116 -- of an open file, which has perhaps no path any more
-    return os.major(device) << 20 | os.minor(device) == mount.dev
+def _mount_number(fdinfo: Path) -> int:
+    """Return the number of the mount that an open file lies on (proc_pid_fdinfo(5)); no file system is asked."""
+    fields = dict(line.split(":\t", 1) for line in fdinfo.read_text().splitlines() if ":\t" in line)
+    return int(fields["mnt_id"])
 
 
 def _renew(process: int, number: int) -> bool:

@@ -27,9 +27,19 @@ def parse_mounts(mountinfo: bytes) -> list[Mount]:
         fields = line.split(b" ")
         # Optional fields of any number stand between the sixth and a lone "-".
         fstype, source = fields[fields.index(b"-", 6) + 1 :][:2]
-        major, minor = map(int, fields[2].split(b":"))
-        mounts.append(Mount(major << 20 | minor, *map(_unescape, (fields[4], fstype, source))))
+        mounts.append(Mount(_device(fields[2]), *map(_unescape, (fields[4], fstype, source))))
     return mounts
+
+
+def numbers(mountinfo: bytes, dev: int) -> set[int]:
+    """Return the numbers of the mounts of a device in a mountinfo file: one for each place it is mounted at."""
+    lines = (line.split(b" ", 3) for line in mountinfo.splitlines())
+    return {int(fields[0]) for fields in lines if len(fields) > 3 and _device(fields[2]) == dev}
+
+
+def _device(field: bytes) -> int:
+    major, minor = map(int, field.split(b":"))
+    return major << 20 | minor
 
 
 def mounts() -> list[Mount]:

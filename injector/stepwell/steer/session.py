@@ -53,6 +53,8 @@ class Outcome:
     deeds: Deeds
     failed: bool
     """The engine ended by itself; the program did not notice."""
+    given_up: bool = False
+    """Acting was ended before the program was, for it did not pay."""
     mounts: tuple[str, ...] = ()
     """What was done about mounts, a sentence each."""
 
@@ -198,8 +200,13 @@ class Session:
         if not stopped and (status is None or not status.totals.brought_bytes):
             never = "it ended before there was anything to compare with"
             stopped = status.why if status and self._turns.acted else never
-        told = tuple(self._mounts.told) if self._mounts else ()
-        return Outcome(tuple(self._turns.measured), _deeds(status, stopped), bool(self._failure), told)
+        return Outcome(
+            windows=tuple(self._turns.measured),
+            deeds=_deeds(status, stopped),
+            failed=bool(self._failure),
+            given_up=bool(self._turns.reason),
+            mounts=tuple(self._mounts.told) if self._mounts else (),
+        )
 
     def done(self) -> Plan:
         """Return what was done as a plan, as far as the engine found it out by itself."""

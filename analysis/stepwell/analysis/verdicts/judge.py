@@ -28,7 +28,7 @@ def judge(
     dataset: str = "",
     baseline: Sequence[Window] = (),
     baseline_trace: int | None = None,
-    action: str | None = None,
+    given_up: bool = False,
 ) -> Verdict:
     """Return the verdict on what was done.
 
@@ -38,7 +38,7 @@ def judge(
         dataset: the dataset's directory; empty for all data together.
         baseline: windows of a recording of the same work without acting, if there is one.
         baseline_trace: its number.
-        action: what became of the plan, if that is settled; otherwise what should.
+        given_up: acting was ended before the work was, for it did not pay.
     """
     ahead = deeds.used_bytes + deeds.late_bytes
     # Where nothing was done, whatever differs is no effect of it.
@@ -50,7 +50,7 @@ def judge(
     return Verdict(
         dataset=dataset,
         verdict=verdict,
-        action=action or (_ACTIONS[verdict] if done else "none"),
+        action="none" if not done else "rolled back" if given_up else _ACTIONS[verdict],
         sentence=_sentence(deeds, waited, expected, effect, verdict),
         because=_because(windows, design, effect),
         design=design,
@@ -60,7 +60,7 @@ def judge(
         pairs=0 if effect is None else effect.pairs,
         waited_ns=waited,
         expected_ns=expected,
-        baseline=baseline_trace,
+        baseline=baseline_trace if design == "recorded" else None,
         deeds=deeds,
         windows=tuple(windows),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from statistics import NormalDist
 
@@ -33,7 +34,7 @@ def before_after(windows: Sequence[Window], ahead: int | None = None) -> Effect 
         windows: those measured, in order of time.
         ahead: bytes that were used of what was brought in; None where that is not known.
     """
-    windows = [one for one in windows if one.bytes and one.length_ns]
+    windows = _read(windows)
     off, on = ([one for one in windows if one.acting is acting] for acting in (False, True))
     if min(len(off), len(on)) < limits.SIDE or len(windows) < limits.BOTH_SIDES:
         return None
@@ -44,14 +45,37 @@ def before_after(windows: Sequence[Window], ahead: int | None = None) -> Effect 
         """The ratio at a cost without, if all that was used had taken no time."""
         return math.inf if ahead is None else 1 + ahead * math.exp(log_cost) / work.length_ns
 
-    low, ratio, high = (math.exp(middle + step) / cost(work) for step in (-reach, 0, reach))
-    highest = min(high, most(middle + reach))
-    lowest = min(low, most(middle - reach)) if low <= highest else 1 / highest
-    ratio = min(ratio, most(middle))
+    low, ratio, high = (
+        min(math.exp(middle + step) / cost(work), most(middle + step)) for step in (-reach, 0, reach)
+    )
+    faster = math.exp(middle - reach) / cost(work) > high  # by more than acting can have gained
     more = work.waited_ns * alone.bytes - alone.waited_ns * work.bytes  # than without, for each byte; 0: as much
-    if (more > 0 and ratio > 1) or (more < 0 and ratio < 1):
-        lowest, highest = min(lowest, 1 / highest), max(highest, 1 / lowest)
-    return Effect(ratio, lowest, highest, number)
+    if faster or (more > 0 and ratio > 1) or (more < 0 and ratio < 1):
+        low, high = min(low, 1 / high), max(high, 1 / low)
+    return Effect(ratio, low, high, number)
+
+
+def _read(windows: Sequence[Window]) -> list[Window]:
+    """Return the windows in which something was read, each from where its first read may have begun.
+
+    A read is told of when it has ended: windows just before, in which nothing was, are part of it as far as its reader
+    waited for longer than its own window.  What is before that is a pause.
+    """
+    found: list[Window] = []
+    before: list[Window] = []
+    for one in windows:
+        if before and before[-1].acting is not one.acting:
+            before = []
+        if not one.bytes:
+            before.append(one)
+            continue
+        length_ns = one.length_ns
+        while before and one.waited_ns > length_ns:
+            length_ns += before.pop().length_ns
+        if length_ns:
+            found.append(replace(one, start_ns=one.start_ns + one.length_ns - length_ns, length_ns=length_ns))
+        before = []
+    return found
 
 
 def _cost_without(off: Sequence[Window], windows: Sequence[Window], work: Window) -> tuple[float, float, int]:
