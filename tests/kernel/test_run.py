@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -116,6 +117,55 @@ def test_the_order_of_a_trace_is_fetched_in_that_order(stepwell: Stepwell, slow:
     assert 0 < used <= brought <= FILES * EACH
     ((design, baseline, verdict),) = stepwell.rows("select design, baseline, verdict from verdicts where trace = 2")
     assert (design, baseline, verdict) == ("recorded", 1, "helped")
+
+
+def test_a_plan_names_the_order_that_a_run_has_followed(stepwell: Stepwell, slow: Slow, tmp_path: Path) -> None:
+    shuffled(slow)
+    with slow.mounted():
+        stepwell.run("record", *program(SHUFFLED, slow.mount))
+    with slow.mounted():
+        stepwell.run("run", "--order-from", "last", *program(SHUFFLED, slow.mount))
+    plan = tmp_path / "plan.yaml"
+    ((done, reason),) = stepwell.rows("select plan, reason from plans where trace = 2")
+    assert [one["order_file"] for one in json.loads(done)["targets"]] == ["1"]
+    assert "by reading" in reason or "by the kernel's read-ahead" in reason
+    plan.write_text(done)
+    with slow.mounted() as storage:
+        done = stepwell.run("run", "--plan", plan, *program(SHUFFLED, slow.mount))
+        counters = storage.counters
+    assert done.returncode == 0, done.stderr
+    assert counters["most_in_flight"] > 8
+    assert counters["bytes"] == FILES * EACH
+
+
+TELLING = """
+import hashlib, os, random, socket, sys
+names = sorted(os.listdir(sys.argv[1]))
+random.Random(17).shuffle(names)
+with socket.socket(socket.AF_UNIX) as sampler:
+    sampler.connect(sys.argv[2])
+    sampler.sendall("".join(f"{name}\\n" for name in names).encode())
+parts = [open(sys.argv[1] + "/" + name, "rb", buffering=0).read() for name in names]
+print(hashlib.sha256(b"".join(parts)).hexdigest(), flush=True)
+"""
+
+
+def test_a_program_tells_its_order_at_a_socket(stepwell: Stepwell, slow: Slow, tmp_path: Path) -> None:
+    shuffled(slow)
+    place = tmp_path / "order.sock"
+    argv = [*program(TELLING, slow.mount), str(place)]
+    with slow.mounted() as storage:
+        done = stepwell.run("run", "--order-from", f"unix:{place}", "--under", slow.mount, *argv)
+        counters = storage.counters
+    expected = stepwell.run("record", *program(SHUFFLED, slow.source))
+    assert (done.returncode, done.stdout) == (0, expected.stdout), done.stderr
+    assert counters["most_in_flight"] > 8
+    assert counters["bytes"] == FILES * EACH
+    assert not place.exists()
+    place.write_text("no socket")
+    refused = stepwell.run("run", "--order-from", f"unix:{place}", *argv)
+    assert (refused.returncode, refused.stdout, place.read_text()) == (1, "", "no socket")
+    assert "cannot listen" in refused.stderr
 
 
 @pytest.mark.parametrize("mode", ["observe", "recommend"])

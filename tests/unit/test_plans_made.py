@@ -203,11 +203,13 @@ def test_juicefs_reads_further_ahead_where_latency_wants_it(facts: Facts) -> Non
     found = settings(facts, "fuse.juicefs", files=1, file_bytes=GIB, storage=far, asleep_ns=210 * 900 * MS)
     assert int(found["max-readahead"].value) == 128
     assert int(found["buffer-size"].value) == 128 * 3 * 10 // 8 + 1
-    many = settings(
-        facts, "fuse.juicefs", files=1, file_bytes=GIB, storage=far, asleep_ns=210 * 900 * MS, team={"width": 8.0}
-    )
-    assert int(many["buffer-size"].value) > 300
-    assert "8 heads" in many["buffer-size"].reason
+    for opened, heads in ((8, 8), (1, 2)):  # by themselves, or in one open file
+        many = settings(
+            facts, "fuse.juicefs", files=1, file_bytes=GIB, storage=far, asleep_ns=210 * 900 * MS, team={"width": 8.0},
+            opened=opened,
+        )  # fmt: skip
+        assert int(many["buffer-size"].value) > 300
+        assert f"of {heads} heads" in many["buffer-size"].reason
     assert "max-readahead" not in settings(facts, "fuse.juicefs", files=1, file_bytes=GIB)
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from stepwell.analysis.plans import Budget, Plan, Target
+from stepwell.analysis.plans import Budget, Plan, PlanError, Target
 from stepwell.prefetch import protocol
 from stepwell.prefetch.protocol import Policy
-from stepwell.steer.carry import messages
+from stepwell.steer.carry import Done, messages, order_of
 
 
 def told(*targets: Target) -> list[protocol.Message]:
     return messages(Plan(1, "auto", Budget(1 << 30, 23, 7_000_000), targets))
+
+
+def status(**more: Any) -> protocol.Status:
+    return protocol.Status(0, "acting", "", 0, 0, 0, protocol.Budget(), protocol.Totals(), **more)
 
 
 def test_budgets_and_sizes_are_told_and_what_is_left_alone_is_not() -> None:
@@ -20,6 +26,31 @@ def test_budgets_and_sizes_are_told_and_what_is_left_alone_is_not() -> None:
         protocol.Budget(1 << 30, 7_000_000, 23, None),
         protocol.Root("/data", (Policy.STRIDED,), 4096, 3, 8192),
     ]
+
+
+def test_of_several_workloads_on_one_dataset_all_policies_are_told_and_the_first_one_s_sizes() -> None:
+    first, second = Target("/data", "strided", "", block_bytes=4096), Target("/data", "directory", "", block_bytes=512)
+    _, *roots = told(first, second, Target("/data", "none", ""))
+    assert roots == [protocol.Root("/data", (Policy.STRIDED, Policy.DIRECTORY, Policy.EPOCH), 4096)]
+
+
+def test_a_plan_has_one_order_at_most() -> None:
+    one, same, other = (Target(f"/{name}", "order", "", order_file=name) for name in ("a", "a", "b"))
+    budget = Budget(1 << 30, 23)
+    assert order_of(Plan(1, "auto", budget, (Target("/c", "random", ""),))) is None
+    assert order_of(Plan(1, "auto", budget, (one, same))) == "a"
+    with pytest.raises(PlanError, match="2 orders"):
+        order_of(Plan(1, "auto", budget, (one, other)))
+
+
+def test_what_was_done_says_by_which_mechanism() -> None:
+    done = Done()
+    head = protocol.Head("1", "/data/set/f", Policy.SEQUENTIAL, "17 accesses in line", 0, 0, 1 << 20, 17)
+    mounts = tuple(protocol.Mount(root, f"by {root}", 4096, 0, 0) for root in ("/data", "/data/se", "/"))
+    over = protocol.Head("order", "", Policy.ORDER, "the order was given", 17, 0, 0, 17)
+    done.see(status(heads=(head, over), mounts=mounts))
+    (target,) = done.plan(Budget(1 << 30, 23), "17").targets
+    assert (target.path, target.reason) == ("/data/set", "17 accesses in line; by /data")
 
 
 @pytest.mark.parametrize("policy", ["whole-file", "directory", "random"])

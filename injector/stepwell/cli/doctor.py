@@ -33,7 +33,7 @@ Examples:
   stepwell doctor -o json      an array of {name, ok, detail, fix}
 
 \b
-Ends with 0 when recording works, with 3 when it does not.""",
+Ends with 0 when recording works and all is well, with 3 when something is amiss.""",
 )
 @table_or_json
 @click.pass_obj

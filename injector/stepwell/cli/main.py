@@ -71,7 +71,7 @@ Exit codes:
   4    the store is locked, damaged, newer, read-only or full
   5    no such trace
   6    a file to import is damaged or of no known format; nothing of it was imported
-  125  record or run failed before it ran the command
+  125  record or run could not begin the recording; what they were given wrongly is 1, 2 or 5
   126  the command cannot be executed
   127  the command does not exist
 Otherwise record and run end with their command's exit code, 128 + N when signal N killed it.

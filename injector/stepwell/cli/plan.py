@@ -37,8 +37,8 @@ and workload: how it is read ahead (policy), in which blocks, how many at once, 
 ahead; or policy none, to leave it alone, with the reason: bound by computing, cached
 already, a single short pass, or less than 5 % to gain. The gain is a prediction, as the
 elapsed time without the plan over that with it: at least what the storage was seen to
-give, at most as if nobody waited. Settings are what else could be set in the kernel or in
-a cache engine; each names the source of the rule behind it.
+give, at most what so many requests at once bring. Settings are what else could be set in
+the kernel or in a cache engine; each names the source of the rule behind it.
 All numbers in YAML and JSON are integers with their unit in the name; permille are
 thousandths: a gain of 2500 is 2.5 times as fast.
 

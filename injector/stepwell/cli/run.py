@@ -29,16 +29,20 @@ Examples:
   stepwell run --memory 2GiB --bandwidth 200MiB/s -- ./job
   stepwell run --order-from 12 -- python train.py     the order in which trace 12 read
   stepwell run --order-from next.txt -- ./job         a path a line, as they will be read
+  stepwell run --order-from unix:/run/order.sock -- ./job   the same lines as ./job writes them there
   stepwell run --plan plan.yaml -- ./job              what `stepwell plan` wrote
   stepwell run --mode recommend -- ./job              measure, and say what would help
   stepwell run --tune-mounts -- ./job                 change the mount's options, too
 
 \b
 The command is recorded as by `stepwell record`; beside it a process of its own reads ahead of it,
-through the same mount, into memory that would be free otherwise. It never writes, and reads only
-files beside those that the command reads. For a moment now and then it rests, so that the
-difference is measured; when there is none it stops. The last line says what it gained, and
-`stepwell report` shows it.""",
+through the same mount, into memory that would be free otherwise. It never writes, and reads only in
+directories in which the command opens files, or which an order or a plan names. For a moment now
+and then it rests, so that the difference is measured; when there is none it stops. In the end a
+line says what it gained, and `stepwell report` shows it.
+
+\b
+Exit codes: that of the command; `stepwell --help` has those of run itself.""",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND...")
 @click.option(
@@ -50,34 +54,45 @@ difference is measured; when there is none it stops. The last line says what it 
     "--plan",
     "plan_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Do what this plan says, as `stepwell plan` writes it.",
+    help="Do what this plan says, as `stepwell plan` writes it: budget, and of each dataset its policy, order, block, "
+    "requests at once and window. What it is said to be for, files or a command, limits nothing.",
 )
 @click.option(
-    "--memory", type=Octets(1 << 20), help="Most bytes read ahead and not used yet.  [default: 1/4 of what is free]"
+    "--memory",
+    type=Octets(1 << 20),
+    help="Most bytes read ahead and not used yet.  [default: 1/4 of what is free, 64 MiB to 2 GiB, or the plan's]",
 )
-@click.option("--bandwidth", type=Bandwidth(1), help="Most bytes a second to read ahead.  [default: no limit]")
+@click.option(
+    "--bandwidth", type=Bandwidth(1), help="Most bytes a second to read ahead.  [default: no limit, or the plan's]"
+)
 @click.option("--in-flight", type=click.IntRange(1, 256), help="Most requests at once.  [default: 64, or the plan's]")
 @click.option(
     "--order-from",
-    metavar="FILE|TRACE",
+    metavar="FILE|TRACE|unix:PATH",
     help="Read ahead in this order: a file with a path a line (or PATH, OFFSET and SIZE with tabs between them), an "
-    "Arrow file, or the number of a trace, or `last`.",
+    "Arrow file, the number of a trace or `last`, or a unix socket that is made at PATH and takes such lines. "
+    "Relative paths are below --under, or where the command starts.",
 )
 @click.option(
     "--under",
     type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
-    help="Record and read ahead only below this directory.",
+    help="Record and, where no order says otherwise, read ahead only below this directory.",
 )
 @click.option(
     "--tune-mounts",
     is_flag=True,
-    help="Also set the FUSE mount that the command reads most otherwise while it runs, if that pays: read_ahead_kb, "
+    help="Also change settings of the FUSE mounts that the command reads while it runs, if that pays: read_ahead_kb, "
     "also of files that it has open already, max_background, and options of JuiceFS by mounting it again at the "
     "same place. Others who use the mount are affected, too; at the end all is set back. Settings of a --plan "
     "hold from the start. With --mode recommend only the commands are told.",
 )
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Afterwards remove all but the N newest traces.")
-@click.option("-q", "--quiet", is_flag=True, help="No live line, and no word at the end unless something was lost.")
+@click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="No live line, and no word at the end unless something was lost, or --mode recommend asks for it.",
+)
 @click.pass_obj
 def run(
     place: Place,

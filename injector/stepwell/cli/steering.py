@@ -15,7 +15,7 @@ from stepwell.cli import facts
 from stepwell.cli.place import mount_notes, say, trace_number
 from stepwell.prefetch.errors import OrderError
 from stepwell.steer import Engine
-from stepwell.steer.carry import limited
+from stepwell.steer.carry import limited, order_of
 
 if TYPE_CHECKING:
     from stepwell.cli.place import Place
@@ -34,6 +34,9 @@ MOST = 2 << 30
 
 MIN_MEMORY = 64 << 20
 """Bytes; less holds not even one window of a fast reader."""
+
+SOCKET = "unix:"
+"""What an order begins with that comes by a socket."""
 
 IN_FLIGHT = 64
 """Requests at once, without --in-flight; half of them to begin with."""
@@ -142,14 +145,18 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Steerin
     plan = plan.within(limits) if plan else Plan(VERSION, "auto", limits, ())
     planned = [target.path for target in plan.targets if target.policy != "none"]
     roots = [str(wanted.under)] if wanted.under and not plan.targets else []
-    options = _options(limits)
+    options, order = _options(limits), wanted.order_from or order_of(plan)
     with contextlib.ExitStack() as cleanup:
-        if wanted.order_from:
-            roots, file = cleanup.enter_context(_order(place, wanted.order_from, wanted.under))
+        descriptors: list[int] = []
+        if order and order.startswith(SOCKET):
+            roots, descriptors = [str(wanted.under or Path.cwd())], [cleanup.enter_context(_socket(order))]
+            options += [f"--root={roots[0]}", f"--order-fd={descriptors[0]}"]
+        elif order:
+            roots, file, order = cleanup.enter_context(_order(place, order, wanted.under))
             options += [*(f"--root={root}" for root in roots), f"--order={file}"]
-        engine = Engine(options)
+        engine = Engine(options, descriptors)
         mounts = _mounts(plan) if wanted.tune_mounts else None
-        yield Steering(engine, plan, (*planned, *roots), roots, wanted.order_from, mounts)
+        yield Steering(engine, plan, (*planned, *roots), roots, order, mounts)
 
 
 def _mounts(plan: Plan) -> MountTuning:
@@ -180,16 +187,29 @@ def _options(limits: Budget) -> list[str]:
 
 
 @contextlib.contextmanager
-def _order(place: Place, given: str, under: Path | None) -> Iterator[tuple[list[str], Path]]:
-    """Yield the directories of what a known order names, and the file that has it."""
-    from stepwell.steer.orders import of_file
+def _socket(given: str) -> Iterator[int]:
+    """Yield the socket at which an order comes, as an open file: it is there before the command begins."""
+    from stepwell.prefetch.connections import listen
 
+    path = Path(given.removeprefix(SOCKET))
+    with listen(path) as listener:
+        try:
+            yield listener.fileno()
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _order(place: Place, given: str, under: Path | None) -> Iterator[tuple[list[str], Path, str]]:
+    """Yield the directories of what a known order names, the file that has it, and what it is to be called."""
     file = Path(given)
     if file.exists():
-        yield of_file(file, under or Path.cwd()), file
+        from stepwell.steer.orders import of_file
+
+        yield of_file(file, under or Path.cwd()), file, given
         return
     if not (given.isdecimal() or given == "last"):
-        raise OrderError(f"{file} is neither a file nor the number of a trace; check its spelling")
+        raise OrderError(f"{file} is neither a file nor the number of a trace nor {SOCKET}PATH; check its spelling")
     import tempfile
 
     from stepwell.steer.traced import of_trace
@@ -197,5 +217,6 @@ def _order(place: Place, given: str, under: Path | None) -> Iterator[tuple[list[
     with tempfile.TemporaryDirectory(prefix="stepwell-order.") as directory:
         file = Path(directory) / "order.arrow"
         with place.reading() as store:
-            roots = of_trace(store, trace_number(store, given), file)
-        yield roots, file
+            number = trace_number(store, given)
+            roots = of_trace(store, number, file)
+        yield roots, file, str(number)

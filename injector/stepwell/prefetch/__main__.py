@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import socket
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -51,17 +52,13 @@ def _run(given: argparse.Namespace) -> None:
     engine = Engine(status_file=given.status, follow=not told)
     if given.parent:  # before anything looks at a storage
         engine.end_with(given.parent)
-    for root in given.root:
-        if not root.is_dir():
-            raise PrefetchError(f"{root} is no directory; give --root the directory that readers read in")
-        engine.tell(Root(str(root.resolve())))
-    engine.tell(Budget(given.memory, given.bandwidth, given.in_flight, given.cpu))
-    if given.order:
-        engine.feed(read_order(given.order))
+    _begin(engine, given)
     os.chdir("/")  # so that no mount is kept busy
     sockets = [(listen(path), path, path == given.order_socket) for path in (given.socket, given.order_socket) if path]
     for listener, _, orders in sockets:
         engine.listen(listener, orders=orders)
+    if given.order_fd is not None:
+        engine.listen(socket.socket(fileno=given.order_fd), orders=True)
     if given.stdin:
         engine.connect(Connection(sys.stdin.fileno(), sys.stdout.fileno()))
     try:
@@ -71,6 +68,17 @@ def _run(given: argparse.Namespace) -> None:
             path.unlink(missing_ok=True)
     if not given.stdin:
         sys.stdout.write(encode(status).decode() if given.output == "json" else _summary(status))
+
+
+def _begin(engine: Engine, given: argparse.Namespace) -> None:
+    """Tell it what it is given from the start."""
+    for root in given.root:
+        if not root.is_dir():
+            raise PrefetchError(f"{root} is no directory; give --root the directory that readers read in")
+        engine.tell(Root(str(root.resolve())))
+    engine.tell(Budget(given.memory, given.bandwidth, given.in_flight, given.cpu))
+    if given.order:
+        engine.feed(read_order(given.order))
 
 
 def _summary(status: Status) -> str:
@@ -98,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--root", type=_path, action="append", default=[], metavar="DIR", help="read below this directory; repeatable")
     add("--order", type=_path, metavar="FILE", help="files in the order in which they will be read: text or Arrow")
     add("--order-socket", type=_path, metavar="PATH", help="take the same text lines at a unix socket")
+    add("--order-fd", type=int, metavar="N", help="the same at a listening socket that is this open file")
     add("--socket", type=_path, metavar="PATH", help="take messages at a unix socket (PROTOCOL.md)")
     add("--stdin", action="store_true", help="take messages from standard input and answer on standard output")
     add("--parent", type=int, metavar="PID", help="end when this process has ended")

@@ -102,7 +102,7 @@ def listen(path: Path) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise PrefetchError(f"cannot listen at {path}: {error.strerror or error}; give another --socket") from error
+        raise PrefetchError(f"cannot listen at {path}: {error.strerror or error}; give another place") from error
     return listener
 
 

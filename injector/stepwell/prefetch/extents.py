@@ -20,12 +20,14 @@ class Extent:
         end: one behind the highest; 0 when no access was told.
         bytes: sum of the accesses.
         visit: number of the last visit, to whatever file, before it was opened, read or closed last.
+        visits: how often it was opened.
     """
 
     first: int = 0
     end: int = 0
     bytes: int = 0
     visit: int = 0
+    visits: int = 0
 
     def add(self, first: int, end: int, asked: int) -> None:
         """Take in accesses that span [first, end)."""

@@ -48,7 +48,9 @@ class Learning:
             self._again += 1
             if self._again >= 2 and len(self.extents) >= SMALLEST_EPOCH:
                 self._turn()
-        self.extents.setdefault(path, Extent()).visit = self._visits
+        extent = self.extents.setdefault(path, Extent())
+        extent.visit = self._visits
+        extent.visits += 1
         parent, name = _split(path)
         return [parent] if self._directories.setdefault(parent, Directory()).visit(name) else []
 
@@ -129,7 +131,8 @@ class Learning:
         octets = mean * (total - len(self.extents))
         if octets > PART * memory:
             return None
-        known = list(self.before) or [
+        # What was asked for most comes first.
+        known = sorted(self.before, key=lambda one: -self.before[one].visits) or [
             f"{parent}/{name}" for parent, one in folders.items() for name in one.names["name"]
         ]
         rest = [one for one in known if one not in self.extents]

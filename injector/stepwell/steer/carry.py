@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePath
 
-from stepwell.analysis.plans import Budget, Plan, Target
+from stepwell.analysis.plans import Budget, Plan, PlanError, Target
 from stepwell.analysis.plans.model import VERSION
 from stepwell.prefetch import protocol
-from stepwell.prefetch.protocol import Head, Message, Policy
+from stepwell.prefetch.protocol import Head, Message, Mount, Policy, Status
 
 MOST_TARGETS = 1_000
 """As many as a plan may have."""
@@ -26,12 +25,29 @@ def messages(plan: Plan) -> list[Message]:
     told: list[Message] = [
         protocol.Budget(budget.memory_bytes, budget.bandwidth_bytes_s, budget.in_flight, budget.cpu_permille)
     ]
+    policies: dict[str, tuple[Policy, ...]] = {}
+    first: dict[str, Target] = {}
     for target in plan.targets:
         if target.policy != Policy.NONE:
             policy = Policy(target.policy)
-            policies = (policy, Policy.EPOCH) if policy in BY_FILES else (policy,)
-            told.append(protocol.Root(target.path, policies, target.block_bytes, target.in_flight, target.window_bytes))
+            more = (policy, Policy.EPOCH) if policy in BY_FILES else (policy,)
+            policies[target.path] = policies.get(target.path, ()) + more
+            first.setdefault(target.path, target)  # where most is to be won
+    for path, one in first.items():
+        told.append(protocol.Root(path, policies[path], one.block_bytes, one.in_flight, one.window_bytes))
     return told
+
+
+def order_of(plan: Plan) -> str | None:
+    """Return the order that a plan has, if one is to be followed.
+
+    Raises:
+        PlanError: it has several.
+    """
+    orders = {target.order_file for target in plan.targets if target.policy == Policy.ORDER}
+    if len(orders) > 1:
+        raise PlanError(f"the plan has {len(orders)} orders; join their files to one, for all its targets")
+    return next(iter(orders), None)
 
 
 class Done:
@@ -40,11 +56,13 @@ class Done:
     def __init__(self) -> None:
         self._accesses: Counter[tuple[str, Policy]] = Counter()
         self._heads: dict[tuple[str, Policy], Head] = {}
+        self._mounts: dict[str, Mount] = {}
 
-    def see(self, heads: Iterable[Head]) -> None:
-        """Take in the heads of a status."""
-        for head in heads:
-            if head.policy is not Policy.NONE:
+    def see(self, status: Status) -> None:
+        """Take in a status."""
+        self._mounts |= {mount.root: mount for mount in status.mounts}
+        for head in (*status.heads, *status.ended):
+            if head.policy is not Policy.NONE and head.path:  # an order that is over has no next file
                 key = str(PurePath(head.path).parent), head.policy
                 self._accesses[key] += head.accesses
                 self._heads[key] = head
@@ -64,12 +82,18 @@ class Done:
                 targets[directory] = Target(
                     directory,
                     policy.value,
-                    head.why or "found while it ran",
+                    f"{head.why or 'found while it ran'}{self._how(directory)}",
                     window_bytes=min(head.window_bytes, budget.memory_bytes) or None,
                     stride_bytes=head.stride or None,
                     order_file=order if policy is Policy.ORDER else None,
                 )
         return Plan(VERSION, "auto", budget, tuple(targets.values()))
+
+    def _how(self, directory: str) -> str:
+        """Return by which mechanism its storage was read, in words; of roots on one storage it is known of one."""
+        within = (root for root in self._mounts if f"{directory}/".startswith(f"{root.rstrip('/')}/"))
+        root = max(within, key=len, default=next(iter(self._mounts), None) if len(self._mounts) == 1 else None)
+        return f"; {self._mounts[root].mechanism}" if root else ""
 
 
 def limited(budget: Budget, memory: int | None, bandwidth: int | None, in_flight: int | None) -> Budget:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from stepwell.prefetch.codec import decode, encode
 from stepwell.prefetch.errors import PrefetchError, ProtocolError
@@ -30,8 +30,8 @@ class Engine:
         untold: runs that it was not told of, because it did not take what it had been told.
     """
 
-    def __init__(self, options: Iterable[str] = ()) -> None:
-        """Start it, with options of `python -m stepwell.prefetch`.
+    def __init__(self, options: Iterable[str] = (), descriptors: Collection[int] = ()) -> None:
+        """Start it, with options of `python -m stepwell.prefetch`, and open files that these name.
 
         Raises:
             PrefetchError: it cannot be started.
@@ -49,6 +49,7 @@ class Engine:
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
                 bufsize=0,
+                pass_fds=descriptors,
                 start_new_session=True,  # the terminal's signals are for the program; `close` ends the engine
             )
         except OSError as error:

@@ -181,7 +181,7 @@ class Session:
     def _listen(self) -> None:
         self._engine.listen()
         if status := self._engine.status:
-            self._done.see((*status.heads, *status.ended))
+            self._done.see(status)
             tunable = [mount for mount in status.mounts if mount.parts]
             if self._tuning.tuner is None and tunable:
                 self._tuning.start(max(tunable, key=lambda mount: mount.request_ns))
@@ -195,7 +195,7 @@ class Session:
             self._spool.__exit__(None, None, None)
         self._engine.close()
         if (status := self._engine.status) and status.state == "ended":
-            self._done.see((*status.heads, *status.ended))
+            self._done.see(status)
         stopped = self._failure or self._turns.reason
         if not stopped and (status is None or not status.totals.brought_bytes):
             never = "it ended before there was anything to compare with"

@@ -10,22 +10,24 @@ from tests.unit.prefetch.simulation import FILE, MIB, MS, asked, sequential, sta
 from stepwell.prefetch import machine
 from stepwell.prefetch.mounted import Client
 from stepwell.prefetch.protocol import Mode
-from stepwell.prefetch.spare import WATCHED_NS, Spare
+from stepwell.prefetch.spare import FIRST_WATCHED_NS, WATCHED_NS, Spare
 
 
-def test_it_takes_half_a_second_of_reading_to_know() -> None:
+def test_it_takes_a_moment_of_reading_to_know() -> None:
     spare = Spare()
     assert spare.why_not() == ""
     spare.see(0, 0, 0, moving=False)
     assert spare.why_not() == "reads ahead by itself, and whether the processors have time for more is not known yet"
-    spare.see(WATCHED_NS, 100, 100, moving=False)  # nothing was read meanwhile
-    spare.see(2 * WATCHED_NS - 1, 150, 200, moving=True)
+    spare.see(FIRST_WATCHED_NS, 100, 100, moving=False)  # nothing was read meanwhile
+    spare.see(2 * FIRST_WATCHED_NS - 1, 150, 200, moving=True)
     assert spare.idle_permille is None
-    spare.see(2 * WATCHED_NS, 150, 201, moving=True)
+    spare.see(2 * FIRST_WATCHED_NS, 150, 201, moving=True)
     assert spare.idle_permille == 495
     assert spare.why_not() == "reads ahead by itself, and the processors idle 50 % of the time only"
-    # The client has warmed up: as much is enough now.
-    spare.see(3 * WATCHED_NS, 200, 302, moving=True)
+    # The client has warmed up: as much is enough now, seen for longer.
+    spare.see(2 * FIRST_WATCHED_NS + WATCHED_NS - 1, 190, 300, moving=True)
+    assert spare.why_not()
+    spare.see(2 * FIRST_WATCHED_NS + WATCHED_NS, 200, 302, moving=True)
     assert spare.idle_permille == 495
     assert spare.why_not() == ""
 

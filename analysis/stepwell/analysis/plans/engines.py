@@ -95,7 +95,7 @@ class Fuse:
 class JuiceFS:
     """JuiceFS: blocks of 4 MiB, a session of read-ahead for each head, and whole blocks after small reads inside one.
 
-    A file has two sessions; of further heads in it none is read ahead of for long, which no option changes.
+    An open file has two sessions; of further heads in it none is read ahead of for long, which no option changes.
     """
 
     source = "juicedata/juicefs pkg/vfs/reader.go: checkReadahead, need; pkg/chunk/cached_store.go: ReadAt"
@@ -127,24 +127,26 @@ class JuiceFS:
                 yield self._option(case, name, str(value), reason)
         if case.policy != "sequential":
             return
-        ahead = min(self._under_way(case) // case.heads, limits.JUICEFS_MOST)
+        use = case.matter.use
+        sessions = min(case.heads, limits.JUICEFS_SESSIONS * max(use.opened, use.files, 1))
+        ahead = min(self._under_way(case) // sessions, limits.JUICEFS_MOST)
         if ahead > limits.JUICEFS_READAHEAD:
             yield self._option(
                 case,
                 "max-readahead",
                 str(ahead >> 20),
-                f"{size(ahead)} must be under way for each of {case.heads} heads, it reads"
+                f"{size(ahead)} must be under way for each of {sessions} heads, it reads"
                 f" {size(limits.JUICEFS_READAHEAD)} ahead of one",
             )
         most = max(ahead, limits.JUICEFS_READAHEAD)
         # The last head to double its read-ahead wants four times as much free beside what is kept (checkReadahead).
-        buffered = limits.JUICEFS_KEPT * most * case.heads + most
+        buffered = limits.JUICEFS_KEPT * most * sessions + most
         if buffered > limits.JUICEFS_BUFFER * 8 // 10:
             yield self._option(
                 case,
                 "buffer-size",
                 str((buffered * 10 // 8 >> 20) + 1),
-                f"read-ahead of {case.heads} heads takes {size(buffered)}, and only 80 % of the buffer of"
+                f"read-ahead of {sessions} heads takes {size(buffered)}, and only 80 % of the buffer of"
                 f" {size(limits.JUICEFS_BUFFER)}",
             )
 

@@ -24,7 +24,7 @@ POLICIES = (
 )  # fmt: skip
 """none: leave alone; sequential, backward, strided: ahead of each head in its file; whole-file: a file from its
 opening on; directory: the files next by name; epoch: in the order of the last epoch; order: in the order of a file;
-random: what is used most of a working set that fits the budget."""
+random: a working set that fits the budget, of files seen before those first that were opened most."""
 
 _TEXT = Limits(longest=4096)  # PATH_MAX
 _COUNT = Limits(1, 1 << 60)

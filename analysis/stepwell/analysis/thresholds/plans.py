@@ -68,6 +68,9 @@ JUICEFS_READAHEAD = 8 * JUICEFS_BLOCK
 JUICEFS_MOST = 32 * JUICEFS_BLOCK
 """Most read-ahead of a session that is proposed.  Default 128 MiB: a client's memory is others', too."""
 
+JUICEFS_SESSIONS = 2
+"""Heads in one open file that JuiceFS reads ahead of (pkg/vfs/reader.go, readSessions)."""
+
 JUICEFS_KEPT = 2
 """Times its read-ahead that a session of JuiceFS keeps in the buffer (pkg/vfs/reader.go, need)."""
 
