@@ -126,8 +126,9 @@ def test_a_plan_names_the_order_that_a_run_has_followed(stepwell: Stepwell, slow
     with slow.mounted():
         stepwell.run("run", "--order-from", "last", *program(SHUFFLED, slow.mount))
     plan = tmp_path / "plan.yaml"
-    ((done, reason),) = stepwell.rows("select plan, reason from plans where trace = 2")
-    assert [one["order_file"] for one in json.loads(done)["targets"]] == ["1"]
+    mount = str(slow.mount)
+    ((done, reason),) = stepwell.rows("select plan, reason from plans where trace = 2 and dataset = $1", mount)
+    assert {one["path"]: one["order_file"] for one in json.loads(done)["targets"]}[mount] == "1"
     assert "by reading" in reason or "by the kernel's read-ahead" in reason
     plan.write_text(done)
     with slow.mounted() as storage:

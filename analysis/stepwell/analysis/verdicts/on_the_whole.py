@@ -45,9 +45,7 @@ def before_after(windows: Sequence[Window], ahead: int | None = None) -> Effect 
         """The ratio at a cost without, if all that was used had taken no time."""
         return math.inf if ahead is None else 1 + ahead * math.exp(log_cost) / work.length_ns
 
-    low, ratio, high = (
-        min(math.exp(middle + step) / cost(work), most(middle + step)) for step in (-reach, 0, reach)
-    )
+    low, ratio, high = (min(math.exp(middle + step) / cost(work), most(middle + step)) for step in (-reach, 0, reach))
     faster = math.exp(middle - reach) / cost(work) > high  # by more than acting can have gained
     more = work.waited_ns * alone.bytes - alone.waited_ns * work.bytes  # than without, for each byte; 0: as much
     if faster or (more > 0 and ratio > 1) or (more < 0 and ratio < 1):
