@@ -132,7 +132,7 @@ def test_a_plan_names_the_order_that_a_run_has_followed(stepwell: Stepwell, slow
     assert "by reading" in reason or "by the kernel's read-ahead" in reason
     plan.write_text(done)
     with slow.mounted() as storage:
-        done = stepwell.run("run", "--plan", plan, *program(SHUFFLED, slow.mount))
+        done = stepwell.run("run", "--plan", str(plan), *program(SHUFFLED, slow.mount))
         counters = storage.counters
     assert done.returncode == 0, done.stderr
     assert counters["most_in_flight"] > 8
@@ -156,7 +156,7 @@ def test_a_program_tells_its_order_at_a_socket(stepwell: Stepwell, slow: Slow, t
     place = tmp_path / "order.sock"
     argv = [*program(TELLING, slow.mount), str(place)]
     with slow.mounted() as storage:
-        done = stepwell.run("run", "--order-from", f"unix:{place}", "--under", slow.mount, *argv)
+        done = stepwell.run("run", "--order-from", f"unix:{place}", "--under", str(slow.mount), *argv)
         counters = storage.counters
     expected = stepwell.run("record", *program(SHUFFLED, slow.source))
     assert (done.returncode, done.stdout) == (0, expected.stdout), done.stderr

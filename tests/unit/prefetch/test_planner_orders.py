@@ -375,9 +375,9 @@ def test_several_workers_are_alone_when_all_of_them_are_and_no_step_of_a_gap_is_
     world.settle()
     world.tell(Gap(27))  # 101 to 127
     batches = [paths[at : at + 16] for at in range(0, len(paths), 16)]
-    seen = []
-    for one, other in zip_longest(batches[::2], batches[1::2], fillvalue=[]):
-        for pair in zip_longest(one, other):
+    seen, none = [], list[str]()
+    for both in zip_longest(batches[::2], batches[1::2], fillvalue=none):
+        for pair in zip_longest(*both):
             for reader, path in zip("ab", pair, strict=True):
                 if path is not None:
                     world.read_file(path, reader=reader)
