@@ -14,11 +14,12 @@ from stepwell.analysis.plans import Budget, Plan
 from stepwell.analysis.plans.model import VERSION
 from stepwell.prefetch import protocol
 from stepwell.prefetch.errors import PrefetchError
-from stepwell.prefetch.protocol import Root, Status, Totals
+from stepwell.prefetch.protocol import Mode, Root, Status, Totals
 from stepwell.steer import Engine, Session
 from stepwell.steer.feed import Feed
 from stepwell.steer.meter import Meter
 from stepwell.steer.session import _progress
+from stepwell.steer.turns import Turns
 from stepwell.trace.definition import RUN
 from stepwell.trace.layout import DTYPES
 
@@ -83,17 +84,21 @@ def test_readers_begin_with_the_first_of_their_reads() -> None:
 class Mounts:
     """Mounts of which one is set otherwise when they are seen."""
 
-    trying = False
+    trying = holds = False
     told: tuple[str, ...] = ()
     settings: tuple[object, ...] = ()
     changes = 0
 
     def __init__(self) -> None:
         self.settled: list[bool] = []
+        self.held = False
 
     def see(self, *_: object, settled: bool) -> None:
         self.changes += 1
         self.settled.append(settled)
+
+    def quiet(self) -> None:
+        self.held = True
 
     def finish(self) -> None:
         pass
@@ -140,6 +145,30 @@ def test_while_a_mount_is_tried_the_engine_acts_on_and_afterwards_it_is_measured
     session.tick(Recorder())
     session.tick(Recorder())
     assert restarted == [False]
+    session.finish()
+
+
+def test_while_a_mount_is_mounted_again_the_engine_asks_for_nothing(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(Engine, "tell", lambda _, messages: told.extend(messages))
+    monkeypatch.setattr(Turns, "acting", True)
+    monkeypatch.setattr(session, "_mounts", mounts := Mounts())
+    session.tick(Recorder())
+    busy = Status(0, "watching", "", 3, 0, 0, protocol.Budget(), Totals())
+    for state in (replace(busy, state="acting"), busy, replace(busy, state="acting", in_flight=0)):
+        mounts.holds = True
+        monkeypatch.setattr(session._engine, "status", state)
+        session.tick(Recorder())
+        assert not mounts.held
+    assert [message for message in told if isinstance(message, Mode)] == [Mode(act=True), Mode(act=False)]
+    monkeypatch.setattr(session._engine, "status", replace(busy, in_flight=0))
+    session.tick(Recorder())
+    assert mounts.held
+    mounts.holds = False
+    session.tick(Recorder())
+    assert [message for message in told if isinstance(message, Mode)] == [Mode(act=True), Mode(act=False), Mode(act=True)]
     session.finish()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from stepwell.analysis.plans.mounts import Choice, choose, dense
+from stepwell.mounts import juicefs
 from stepwell.mounts.opened import renew
 from stepwell.mounts.tuned import Tuned
 from stepwell.steer.held_open import HeldOpen
@@ -56,6 +57,10 @@ class HeldMount:
             return False
         octets = self._observed.now()[1]
         return not (choice.saves_bytes and dense(replace(reading, bytes=octets, cache=self.tuned.cache)))
+
+    def mounts_again(self, choice: Choice, *, wanted: bool) -> bool:
+        """Return whether setting it as chosen, or back, has another client take it over."""
+        return wanted is not bool(self.tuned.changed) and bool(choice.values.keys() & juicefs.NAMES)
 
     def set(self, choice: Choice, *, wanted: bool) -> None:
         """Set it as chosen, or back; nothing if it is so already."""

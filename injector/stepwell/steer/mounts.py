@@ -24,6 +24,10 @@ PATIENCE = 150.0
 BRIEF = 2.0
 """Seconds that a mount is waited for at the end where nothing has been changed: it may hang."""
 
+QUIET = 0.5
+"""Seconds that the engine's last requests are waited for before a mount is mounted again: its client lets all that it
+was asked for come before another one takes over, and readers wait meanwhile."""
+
 LOOKS = 20
 """Looks in a row at which a mount is read in another way before it is set back: some reads of a header are none."""
 
@@ -38,6 +42,7 @@ class MountTuning:
     Attributes:
         told: what was done and why, a sentence each.
         settings: those that paid, as a plan has them.
+        holds: the engine is to ask for nothing, as a mount is being mounted again.
     """
 
     def __init__(self, notes: Path, planned: Iterable[Setting] = ()) -> None:
@@ -49,6 +54,7 @@ class MountTuning:
         """
         self.told: list[str] = []
         self.settings: list[Setting] = []
+        self.holds = False
         self._notes = notes
         self._observed = Observed()
         self._held: dict[Mount, HeldMount] = {}
@@ -57,6 +63,7 @@ class MountTuning:
         self._touched = False
         self._planned = tuple(planned)
         self._ready, self._read, self._stop = threading.Event(), threading.Event(), threading.Event()
+        self._quiet = threading.Event()
         self._thread = threading.Thread(target=self._work, name="mounts", daemon=True)
         self._thread.start()
         self._ready.wait(PATIENCE)
@@ -82,6 +89,10 @@ class MountTuning:
         """
         if self._observed.see(messages, now_ns, octets, settled=settled):
             self._read.set()
+
+    def quiet(self) -> None:
+        """Take in that the engine is held, and has nothing under way."""
+        self._quiet.set()
 
     def finish(self) -> None:
         """Set the mount back; waits until that is done."""
@@ -208,7 +219,14 @@ class MountTuning:
 
     def _set(self, held: HeldMount, choice: Choice, *, wanted: bool) -> None:
         self._touched = self._touched or wanted
-        held.set(choice, wanted=wanted)
+        self._quiet.clear()
+        self.holds = held.mounts_again(choice, wanted=wanted) and not self._stop.is_set()
+        try:
+            if self.holds:
+                self._quiet.wait(QUIET)
+            held.set(choice, wanted=wanted)
+        finally:
+            self.holds = False
 
     def _say(self, mount: Mount, what: str) -> None:
         self.told.append(f"mount {mount.point}: {what}")

@@ -94,12 +94,14 @@ class Session:
         self._waits = Waits()
         self._tuning = Tuning(plan.budget)
         self._mounts = mounts
+        self._acts = self._turns.acting
+        """Whether the engine was told to act."""
         self._changes = 0
         self._set_otherwise = False
         """A mount was, and what was measured before is still in the turns."""
         self._roots: dict[str, Root] = {}
         self._looks = 0
-        self._tell([Mode(act=self._turns.acting), *messages(plan), *map(Root, roots)])
+        self._tell([Mode(act=self._acts), *messages(plan), *map(Root, roots)])
 
     @property
     def interval(self) -> float:
@@ -163,9 +165,14 @@ class Session:
         if self._turns.gap:
             self._tell([Gap(self._turns.gap)])
             self._turns.gap = 0
-        if self._turns.acting is not acting:
-            self._tell([Mode(act=self._turns.acting, pays=self._turns.pays)])
+        holds = self._mounts is not None and self._mounts.holds
+        if self._acts is not (self._turns.acting and not holds):
+            self._acts = not self._acts
+            self._tell([Mode(act=self._acts, pays=self._turns.pays)])
         self._listen()
+        status = self._engine.status
+        if self._mounts and holds and status and status.state == "watching" and not status.in_flight:
+            self._mounts.quiet()
 
     def _tell(self, messages: Iterable[Message]) -> None:
         """Tell the engine, datasets with the setting that is tried at the moment."""
