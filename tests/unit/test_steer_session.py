@@ -168,7 +168,8 @@ def test_while_a_mount_is_mounted_again_the_engine_asks_for_nothing(
     assert mounts.held
     mounts.holds = False
     session.tick(Recorder())
-    assert [message for message in told if isinstance(message, Mode)] == [Mode(act=True), Mode(act=False), Mode(act=True)]
+    modes = [message for message in told if isinstance(message, Mode)]
+    assert modes == [Mode(act=True), Mode(act=False), Mode(act=True)]
     session.finish()
 
 
