@@ -145,18 +145,22 @@ names = sorted(os.listdir(sys.argv[1]))
 random.Random(17).shuffle(names)
 with socket.socket(socket.AF_UNIX) as sampler:
     sampler.connect(sys.argv[2])
-    sampler.sendall("".join(f"{name}\\n" for name in names).encode())
+    sampler.sendall("".join(f"{sys.argv[3]}{name}\\n" for name in names).encode())
 parts = [open(sys.argv[1] + "/" + name, "rb", buffering=0).read() for name in names]
 print(hashlib.sha256(b"".join(parts)).hexdigest(), flush=True)
 """
 
 
-def test_a_program_tells_its_order_at_a_socket(stepwell: Stepwell, slow: Slow, tmp_path: Path) -> None:
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_program_tells_its_order_at_a_socket(
+    stepwell: Stepwell, slow: Slow, tmp_path: Path, *, relative: bool
+) -> None:
     shuffled(slow)
     place = tmp_path / "order.sock"
-    argv = [*program(TELLING, slow.mount), str(place)]
+    argv = [*program(TELLING, slow.mount), str(place), "" if relative else f"{slow.mount}/"]
+    under = ["--under", str(slow.mount)] if relative else []
     with slow.mounted() as storage:
-        done = stepwell.run("run", "--order-from", f"unix:{place}", "--under", str(slow.mount), *argv)
+        done = stepwell.run("run", "--order-from", f"unix:{place}", *under, *argv)
         counters = storage.counters
     expected = stepwell.run("record", *program(SHUFFLED, slow.source))
     assert (done.returncode, done.stdout) == (0, expected.stdout), done.stderr

@@ -34,6 +34,13 @@ def test_of_several_workloads_on_one_dataset_all_policies_are_told_and_the_first
     assert roots == [protocol.Root("/data", (Policy.STRIDED, Policy.DIRECTORY, Policy.EPOCH), 4096)]
 
 
+def test_an_order_may_lead_through_all_datasets_of_a_plan() -> None:
+    targets = (Target("/data", "order", "", block_bytes=4096, order_file="a"), Target("/data/b", "strided", ""))
+    _, *roots = messages(Plan(1, "auto", Budget(1 << 30, 23), targets), ordered=True)
+    assert [root.path for root in roots if isinstance(root, protocol.Root)] == ["/data", "/data/b"]
+    assert all(isinstance(root, protocol.Root) and Policy.ORDER in (root.policies or ()) for root in roots)
+
+
 def test_a_plan_has_one_order_at_most() -> None:
     one, same, other = (Target(f"/{name}", "order", "", order_file=name) for name in ("a", "a", "b"))
     budget = Budget(1 << 30, 23)

@@ -18,6 +18,8 @@ from stepwell.steer import Engine
 from stepwell.steer.carry import limited, order_of
 
 if TYPE_CHECKING:
+    import socket
+
     from stepwell.cli.place import Place
     from stepwell.collectors.ebpf import Collector
     from stepwell.steer import Outcome, Session
@@ -147,16 +149,21 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Steerin
     roots = [str(wanted.under)] if wanted.under and not plan.targets else []
     options, order = _options(limits), wanted.order_from or order_of(plan)
     with contextlib.ExitStack() as cleanup:
-        descriptors: list[int] = []
+        listener = None
         if order and order.startswith(SOCKET):
-            roots, descriptors = [str(wanted.under or Path.cwd())], [cleanup.enter_context(_socket(order))]
-            options += [f"--root={roots[0]}", f"--order-fd={descriptors[0]}"]
+            path = Path(order.removeprefix(SOCKET)).absolute()
+            order, listener = f"{SOCKET}{path}", cleanup.enter_context(_listening(path))
+            options += [f"--root={wanted.under or Path.cwd()}", f"--order-fd={listener.fileno()}"]
+            options += [] if wanted.under else ["--order-anywhere"]
         elif order:
             roots, file, order = cleanup.enter_context(_order(place, order, wanted.under))
             options += [*(f"--root={root}" for root in roots), f"--order={file}"]
-        engine = Engine(options, descriptors)
+        engine = Engine(options, [listener.fileno()] if listener else [])
+        if listener:
+            listener.close()  # without the engine nobody would take what comes there
         mounts = _mounts(plan) if wanted.tune_mounts else None
-        yield Steering(engine, plan, (*planned, *roots), roots, order, mounts)
+        further = [root for root in roots if root not in planned]
+        yield Steering(engine, plan, (*planned, *further), further, order, mounts)
 
 
 def _mounts(plan: Plan) -> MountTuning:
@@ -187,14 +194,13 @@ def _options(limits: Budget) -> list[str]:
 
 
 @contextlib.contextmanager
-def _socket(given: str) -> Iterator[int]:
-    """Yield the socket at which an order comes, as an open file: it is there before the command begins."""
+def _listening(path: Path) -> Iterator[socket.socket]:
+    """Yield the socket at which an order comes: it is there before the command begins."""
     from stepwell.prefetch.connections import listen
 
-    path = Path(given.removeprefix(SOCKET))
     with listen(path) as listener:
         try:
-            yield listener.fileno()
+            yield listener
         finally:
             path.unlink(missing_ok=True)
 
@@ -206,7 +212,7 @@ def _order(place: Place, given: str, under: Path | None) -> Iterator[tuple[list[
     if file.exists():
         from stepwell.steer.orders import of_file
 
-        yield of_file(file, under or Path.cwd()), file, given
+        yield of_file(file, under or Path.cwd()), file, str(file.absolute())
         return
     if not (given.isdecimal() or given == "last"):
         raise OrderError(f"{file} is neither a file nor the number of a trace nor {SOCKET}PATH; check its spelling")

@@ -58,11 +58,11 @@ def _run(given: argparse.Namespace) -> None:
     for listener, _, orders in sockets:
         engine.listen(listener, orders=orders)
     if given.order_fd is not None:
-        engine.listen(socket.socket(fileno=given.order_fd), orders=True)
+        engine.listen(socket.socket(fileno=given.order_fd), orders=True, anywhere=given.order_anywhere)
     if given.stdin:
         engine.connect(Connection(sys.stdin.fileno(), sys.stdout.fileno()))
     try:
-        status = engine.run(until_done=not sockets and not told)
+        status = engine.run(until_done=not sockets and given.order_fd is None and not told)
     finally:
         for _, path, _ in sockets:
             path.unlink(missing_ok=True)
@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--order", type=_path, metavar="FILE", help="files in the order in which they will be read: text or Arrow")
     add("--order-socket", type=_path, metavar="PATH", help="take the same text lines at a unix socket")
     add("--order-fd", type=int, metavar="N", help="the same at a listening socket that is this open file")
+    add("--order-anywhere", action="store_true", help="directories of what comes there become roots, too")
     add("--socket", type=_path, metavar="PATH", help="take messages at a unix socket (PROTOCOL.md)")
     add("--stdin", action="store_true", help="take messages from standard input and answer on standard output")
     add("--parent", type=int, metavar="PID", help="end when this process has ended")

@@ -26,11 +26,12 @@ class Connection:
         source: descriptor to read from.
         sink: descriptor to write to; -1 for none.
         orders: its lines are steps of an order, not messages.
+        anywhere: these may lie outside of all roots.
     """
 
-    def __init__(self, source: int, sink: int, *, orders: bool = False) -> None:
+    def __init__(self, source: int, sink: int, *, orders: bool = False, anywhere: bool = False) -> None:
         self.source = source
-        self.orders = orders
+        self.orders, self.anywhere = orders, anywhere
         self.lines = 0
         """Lines that came so far."""
         self._sink = sink

@@ -85,9 +85,15 @@ class Engine:
         self._connections.append(connection)
         self._watch(connection.source, connection)
 
-    def listen(self, listener: socket.socket, *, orders: bool = False) -> None:
-        """Accept programs at a socket."""
-        self._watch(listener.fileno(), (listener, orders))
+    def listen(self, listener: socket.socket, *, orders: bool = False, anywhere: bool = False) -> None:
+        """Accept programs at a socket.
+
+        Args:
+            listener: the socket.
+            orders: they send steps of the known order, else messages.
+            anywhere: directories of steps that lie in no root become roots.
+        """
+        self._watch(listener.fileno(), (listener, orders, anywhere))
 
     def end_with(self, pid: int) -> None:
         """Stop when a process has ended.
@@ -144,10 +150,10 @@ class Engine:
             if isinstance(key.data, Connection):
                 self._receive(key.data)
             elif isinstance(key.data, tuple):
-                listener, orders = key.data
+                listener, orders, anywhere = key.data
                 accepted = listener.accept()[0].detach()
                 os.set_blocking(accepted, False)
-                self.connect(Connection(accepted, accepted, orders=orders))
+                self.connect(Connection(accepted, accepted, orders=orders, anywhere=anywhere))
             elif key.fd == self._ending.descriptor:
                 self._stopped = True
             elif key.fd == self._issuer.told:
@@ -231,10 +237,14 @@ class Engine:
         steps = []
         for number, line in enumerate(lines, first):
             try:
-                steps.append(entry_of(os.fsdecode(line)))
+                if step := entry_of(os.fsdecode(line)):
+                    steps.append(step)
             except OrderError as error:
                 connection.send(encode(Refused(number, str(error))))
-        self.tell(Order(tuple(step for step in steps if step)))
+        for step in steps if connection.anywhere else ():
+            if not self.planner.is_within(path := self.planner.absolute(step.path)):
+                self.tell(Root(os.path.dirname(path)))  # noqa: PTH120 - a path of the protocol
+        self.tell(Order(tuple(steps)))
 
     def _storages_told(self) -> None:
         for told in self._issuer.answers():

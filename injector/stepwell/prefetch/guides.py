@@ -112,7 +112,7 @@ class Guides:
                 self._unread.add(path)
             elif not self.has_parts(path):
                 self._follow(self.known, path, reader, now_ns)
-            if self.known.sequence.follows:
+            if self.known.sequence.follows and path in self.known.sequence.places:
                 return
         self._guess(path, waits, learning, dataset, now_ns)
 

@@ -236,6 +236,10 @@ class Planner:
         known = self._guides.known
         return known is None or (not known.begun and known.sequence.next_step() is None)
 
+    def is_within(self, path: str) -> bool:
+        """Return whether a path lies in a root."""
+        return self._roots.find(path) is not None
+
     def absolute(self, path: str) -> str:
         """Return the path of a step, which may be relative to the first root."""
         return path if path.startswith("/") else f"{self._roots.first.rstrip('/')}/{path}"

@@ -19,19 +19,25 @@ BY_FILES = frozenset({Policy.WHOLE_FILE, Policy.DIRECTORY, Policy.RANDOM})
 """Policies of many files: once an epoch has been seen, its order is the better guide, whatever the plan began with."""
 
 
-def messages(plan: Plan) -> list[Message]:
-    """Return what an engine is told of a plan: its budgets, and its datasets but those that are to be left alone."""
+def messages(plan: Plan, *, ordered: bool = False) -> list[Message]:
+    """Return what an engine is told of a plan: its budgets, and its datasets but those that are to be left alone.
+
+    Args:
+        plan: the plan.
+        ordered: an order is known, which may lead through any of them.
+    """
     budget = plan.budget
     told: list[Message] = [
         protocol.Budget(budget.memory_bytes, budget.bandwidth_bytes_s, budget.in_flight, budget.cpu_permille)
     ]
+    always = (Policy.ORDER,) if ordered else ()
     policies: dict[str, tuple[Policy, ...]] = {}
     first: dict[str, Target] = {}
     for target in plan.targets:
         if target.policy != Policy.NONE:
             policy = Policy(target.policy)
             more = (policy, Policy.EPOCH) if policy in BY_FILES else (policy,)
-            policies[target.path] = policies.get(target.path, ()) + more
+            policies[target.path] = policies.get(target.path, always) + more
             first.setdefault(target.path, target)  # where most is to be won
     for path, one in first.items():
         told.append(protocol.Root(path, policies[path], one.block_bytes, one.in_flight, one.window_bytes))

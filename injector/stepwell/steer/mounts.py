@@ -75,8 +75,8 @@ class MountTuning:
 
     @property
     def trying(self) -> bool:
-        """Whether a trial is under way: other measurements of the same readers mean nothing then."""
-        return self._trial is not None and self._trial.kept is None
+        """Whether a trial or a change is under way: other measurements of the same readers mean nothing then."""
+        return self.holds or (self._trial is not None and self._trial.kept is None)
 
     def see(self, messages: Iterable[Message], now_ns: int, octets: int, *, settled: bool) -> None:
         """Take in what happened; waits for nothing.

@@ -101,7 +101,7 @@ class Session:
         """A mount was, and what was measured before is still in the turns."""
         self._roots: dict[str, Root] = {}
         self._looks = 0
-        self._tell([Mode(act=self._acts), *messages(plan), *map(Root, roots)])
+        self._tell([Mode(act=self._acts), *messages(plan, ordered=order is not None), *map(Root, roots)])
 
     @property
     def interval(self) -> float:

@@ -323,6 +323,20 @@ def test_files_in_a_directory_for_each_class_are_one_set() -> None:
     assert status(world).totals.wasted_bytes == 0
 
 
+def test_of_a_set_those_come_first_that_were_opened_most() -> None:
+    learning, paths = Learning(), names(307)
+    for path in [*paths, paths[3]]:
+        learning.visit(path)
+    for path in (paths[5], *paths[20:22]):  # the second that comes again begins the next epoch
+        learning.visit(path)
+    assert (learning.epoch, learning.before[paths[3]].visits) == (2, 2)
+    for path in paths[100:200]:
+        learning.visit(path)
+    rest = learning.rest_of_set(paths[199], {}, 1 << 40)
+    assert rest is not None
+    assert [entry.path for entry in rest.entries[:3]] == [paths[3], paths[0], paths[1]]
+
+
 def test_where_a_file_came_again_the_rest_of_a_directory_comes_once_a_fifth_of_it_was_read() -> None:
     world, order = in_no_order(67)
     visits = [*order[:11], order[0], *order[11:]]
