@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.unit.recordings import MS, Recording
 
 from stepwell.analysis import plans
+from stepwell.analysis.thresholds import verdicts as limits
 from stepwell.analysis.verdicts import (
     Deeds,
     Effect,
@@ -303,9 +304,12 @@ def test_a_recording_of_the_same_work_is_a_baseline() -> None:
     found = recorded(baseline, faster)
     assert found is not None
     assert found.low <= 3 <= found.high
-    assert found.high / found.low < 1.2
+    assert found.high / found.low < 1.2 * limits.RUNS_DIFFER**2
     assert recorded(baseline, faster[: len(faster) // 2]) is None  # not the same work
     assert recorded([], faster) is None
+    slower = recorded(baseline, [replace(one, length_ns=one.length_ns * 11 // 10) for one in run(1)])
+    assert slower is not None
+    assert conclude(slower) == "unknown", "two runs differ by as much"
     assert recorded(baseline, []) is None
 
 

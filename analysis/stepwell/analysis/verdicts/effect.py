@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import NormalDist
 
@@ -60,8 +60,8 @@ def turns(windows: Sequence[Window]) -> list[tuple[Window, Window]]:
 def recorded(baseline: Sequence[Window], windows: Sequence[Window]) -> Effect | None:
     """Return the effect of acting against another recording of the same work, None if it was not the same.
 
-    Both are cut into equal shares of the work, so that a phase is held against the same phase.  How much one run
-    differs from the next by itself is not in the interval: two recordings do not tell.
+    Both are cut into equal shares of the work, so that a phase is held against the same phase.  By how much one run
+    differs from the next by itself two recordings do not tell: the interval is wider by what is usual.
     """
     totals = [sum(one.bytes for one in side) for side in (baseline, windows)]
     if min(totals) == 0 or abs(totals[0] - totals[1]) > limits.OTHER_WORK * max(totals):
@@ -69,7 +69,10 @@ def recorded(baseline: Sequence[Window], windows: Sequence[Window]) -> Effect | 
     off, on = (_shares(side) for side in (baseline, windows))
     both = (off > 0) & (on > 0)
     ratios = np.log(off[both] / on[both])
-    return paired(ratios) if len(ratios) >= limits.PAIRS else None
+    if len(ratios) < limits.PAIRS:
+        return None
+    found = paired(ratios)
+    return replace(found, low=found.low / limits.RUNS_DIFFER, high=found.high * limits.RUNS_DIFFER)
 
 
 def _shares(windows: Sequence[Window]) -> Floats:

@@ -16,8 +16,8 @@ _HOW = {
     "alternating": "{} turns without acting, each against the turn with it beside it",
     "before and after": "{} independent windows without acting against all of the time with it; whatever else changed"
     " between them counts, too",
-    "recorded": "equal shares of the same work in an earlier recording, {} independent ones; how much runs differ by"
-    " themselves is not in it",
+    "recorded": "equal shares of the same work in an earlier recording, {} independent ones, and by how much two runs"
+    " usually differ",
 }
 
 
