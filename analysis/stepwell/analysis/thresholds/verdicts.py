@@ -38,7 +38,7 @@ SHARES = 23
 
 RUNS_DIFFER = 1.2
 """Factor within which two runs of the same work are, whatever is done.  Default 1.2: of five plain readers over JuiceFS
-on a quiet machine the slowest takes 1.02 to 1.19 times as long as the fastest (`python -m tests.bench.run prefetch`)."""
+on a quiet machine the slowest took 1.02 to 1.19 times as long as the fastest (`python -m tests.bench.run prefetch`)."""
 
 OTHER_WORK = 0.1
 """Relative difference of the bytes read from which on a run did other work than its baseline."""
