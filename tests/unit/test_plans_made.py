@@ -198,6 +198,14 @@ def test_juicefs_is_kept_from_fetching_whole_blocks_for_small_reads(facts: Facts
     assert "prefetch" not in settings(facts, "fuse.sshfs", pattern="random", **small)
 
 
+def test_where_small_reads_come_to_each_block_again_and_again_it_stays_whole_unless_it_cannot(facts: Facts) -> None:
+    small: dict[str, Any] = {"files": 1, "file_bytes": GIB, "request": 4096, "consecutive": 0.0, "pattern": "random"}
+    assert "prefetch" in settings(facts, "fuse.juicefs", **small, accesses=4 * 256 - 1)
+    assert "prefetch" not in settings(facts, "fuse.juicefs", **small, accesses=4 * 256)
+    beyond = small | {"file_bytes": 101 * GIB}
+    assert "prefetch" in settings(facts, "fuse.juicefs", **beyond, accesses=101 * 4 * 256)
+
+
 def test_juicefs_reads_further_ahead_where_latency_wants_it(facts: Facts) -> None:
     far = {"latency_ns": Interval(900 * MS, 899 * MS, 901 * MS), "ns": 210 * 900 * MS, "bytes": 210 << 20}
     found = settings(facts, "fuse.juicefs", files=1, file_bytes=GIB, storage=far, asleep_ns=210 * 900 * MS)

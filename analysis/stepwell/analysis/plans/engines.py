@@ -17,6 +17,7 @@ from stepwell.analysis.advice.reads import read_ahead
 from stepwell.analysis.plans.model import Gain, Setting
 from stepwell.analysis.plans.sizes import Sizes
 from stepwell.analysis.thresholds import plans as limits
+from stepwell.analysis.waits.model import Use
 from stepwell.trace.format import size
 
 
@@ -116,8 +117,7 @@ class JuiceFS:
         """Return the mount's options, where its defaults fetch too much or not far enough ahead."""
         if case.filesystem != "fuse.juicefs":
             return
-        part = limits.JUICEFS_BLOCK // limits.JUICEFS_PARTIAL
-        if case.policy in {"strided", "random", "none"} and not case.matter.along and case.matter.use.request <= part:
+        if case.policy in {"strided", "random", "none"} and not case.matter.along and self._is_sparse(case.matter.use):
             reason = (
                 f"a read of {size(case.matter.use.request)} inside a block has the whole block of"
                 f" {size(limits.JUICEFS_BLOCK)} fetched besides:"
@@ -149,6 +149,13 @@ class JuiceFS:
                 f"read-ahead of {sessions} heads takes {size(buffered)}, and only 80 % of the buffer of"
                 f" {size(limits.JUICEFS_BUFFER)}",
             )
+
+    @staticmethod
+    def _is_sparse(use: Use) -> bool:
+        """Return whether small reads come to a block too seldom to have it whole."""
+        blocks = max(use.file_bytes // limits.JUICEFS_BLOCK, 1)
+        again = use.file_bytes <= limits.JUICEFS_CACHE and use.accesses >= limits.JUICEFS_READ_AGAIN * blocks
+        return use.request <= limits.JUICEFS_BLOCK // limits.JUICEFS_PARTIAL and not again
 
     @staticmethod
     def _under_way(case: Case) -> int:
