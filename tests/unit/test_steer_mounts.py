@@ -67,12 +67,21 @@ def test_a_mount_is_mounted_again_although_requests_hang(tuning: MountTuning, mo
     assert (held.held, tuning.holds) == ([True], False)
 
 
-def test_for_a_setting_of_the_kernel_and_at_the_end_nothing_is_held(
+def test_for_a_setting_of_the_kernel_nothing_is_held(tuning: MountTuning, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts, "QUIET", 3600.0)
+    held = Held(tuning, again=False)
+    being_set(tuning, held).join()
+    assert held.held == [False]
+
+
+def test_when_the_program_has_ended_its_mounts_are_left_as_they_are(
     tuning: MountTuning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mounts, "QUIET", 3600.0)
-    kernel, last = Held(tuning, again=False), Held(tuning, again=True)
-    being_set(tuning, kernel).join()
+    held = Held(tuning, again=True)
+    setting = being_set(tuning, held)
+    wait_until(lambda: tuning.holds, "the engine is not held")
     tuning.finish()
-    being_set(tuning, last).join()
-    assert (kernel.held, last.held) == ([False], [False])
+    setting.join()
+    being_set(tuning, held).join()
+    assert held.held == []

@@ -98,6 +98,7 @@ class MountTuning:
         """Set the mount back; waits until that is done."""
         self._stop.set()
         self._read.set()
+        self._quiet.set()
         self._thread.join(PATIENCE if self._touched else BRIEF)
         if self._touched and self._thread.is_alive():
             self.told.append("a mount does not answer and could not be set back; the next `stepwell run` tries again")
@@ -224,7 +225,8 @@ class MountTuning:
         try:
             if self.holds:
                 self._quiet.wait(QUIET)
-            held.set(choice, wanted=wanted)
+            if not (wanted and self._stop.is_set()):  # else nobody reads any more
+                held.set(choice, wanted=wanted)
         finally:
             self.holds = False
 
