@@ -33,7 +33,7 @@ def test_help_imports_nothing_heavy() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     shown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment)
     assert shown.stdout.splitlines()[-1] == "[]"
-    assert "125  record or run failed before it ran the command" in shown.stdout
+    assert "125  record or run could not begin the recording" in shown.stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
