@@ -17,7 +17,7 @@ _HOW = {
     "before and after": "{} independent windows without acting against all of the time with it; whatever else changed"
     " between them counts, too",
     "recorded": "equal shares of the same work in an earlier recording, {} independent ones, and by how much two runs"
-    " usually differ",
+    " usually differ; a storage that answered otherwise then counts, too",
 }
 
 
