@@ -1,8 +1,10 @@
 """Steering: what a recording sees at this moment, told to a prefetch engine, and what that gains, measured.
 
 Here belong the way from the records of a running recording to the engine's messages (`feed`), when to act and when to
-leave the reader alone so that the difference shows (`turns`), what readers got and waited for meanwhile (`meter`), all
-of them pure, and the thin parts that follow the spool file and the engine's process (`session`, `engine`).
+leave the reader alone so that the difference shows (`turns`, by what the `sides` say of each other), what readers got
+and waited for meanwhile (`meter`), all of them pure, and the thin parts that follow the spool file and the engine's
+process (`session`, `engine`).  Mounts are tried otherwise by a thread of their own (`mounts`, each a `held_mount`;
+whether a change pays is decided by `trial`), from what the session's thread has `observed`.
 """
 
 from __future__ import annotations
