@@ -392,6 +392,19 @@ def test_the_best_design_that_the_windows_allow_is_taken() -> None:
     assert judge(steady(7, 7.0, 0.95), DEEDS, baseline=off * 8).design == "alternating"
 
 
+def test_a_recording_over_a_faster_storage_does_not_make_a_help_a_harm() -> None:
+    """The same work took half as long when it was recorded; alone it takes three times as long as with help today."""
+    off, on = in_line((False, 5, 10)), in_line((True, 20, 30))
+    then = in_line((False, 10, 65))
+    helps = replace(DEEDS, used_bytes=sum(one.bytes for one in on))
+    assert judge(on, helps, baseline=then).verdict == "hurt"
+    told = judge([*off, *on], helps, baseline=then)
+    assert (told.design, told.verdict) == ("recorded", "unknown")
+    assert told.low is not None
+    assert told.high is not None
+    assert told.low < 0.6 < 3 <= told.high * (1 + 1e-9)
+
+
 def test_the_end_of_a_run_is_part_of_the_work_that_a_recording_did_but_tells_no_speed() -> None:
     """The last 40 ms are far faster than the rest: the whole work is done with them, and none of it without."""
     off, on = (Window(0, SECOND // 10, acting, 10**7, SECOND // 10) for acting in (False, True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stepwell.analysis.thresholds import verdicts as limits
 from stepwell.analysis.verdicts.effect import Effect, alternating, recorded, turns
@@ -78,13 +79,16 @@ def conclude(effect: Effect) -> str:
 
 
 def _measured(windows: Sequence[Window], baseline: Sequence[Window], ahead: int) -> tuple[str, Effect | None]:
-    """Return the best design that the windows allow, and the effect by it."""
+    """Return the best design that the windows allow, and the effect by it.
+
+    A recording may be of another storage, or another day of it: where the run's own windows without acting tell an
+    effect, too, the interval is what both leave possible.
+    """
     whole = windows[:-1] if _is_rest(windows) else windows
-    tried = (
-        ("alternating", alternating(whole)),
-        ("recorded", recorded(baseline, windows) if baseline else None),
-        ("before and after", before_after(whole, ahead)),
-    )
+    held, alone = recorded(baseline, windows) if baseline else None, before_after(whole, ahead)
+    if held and alone:
+        held = replace(held, low=min(held.low, alone.low), high=max(held.high, alone.high))
+    tried = (("alternating", alternating(whole)), ("recorded", held), ("before and after", alone))
     return next(((name, effect) for name, effect in tried if effect is not None), ("none", None))
 
 
