@@ -167,12 +167,12 @@ class Guides:
     ) -> Entry | None:
         """Move an order by a visit; return the step that it took, None when it took none of those expected."""
         sequence, pace = source.sequence, source.pace
-        step = sequence.visit(path, now_ns, start, end)
+        step = sequence.visit(path, reader, now_ns, start, end)
         if step is None:
             return None
         if sequence.waited_for() * self._board.ledger.owners.get(source.name, 0) > self.memory * WAITED_FOR:
             sequence.hurry()
-        source.took(step, reader, now_ns)
+        source.took()
         pace.moved_ns, pace.still = now_ns, False
         left_out, sequence.left_out = sequence.left_out, []
         self._leave_out(left_out)

@@ -13,9 +13,6 @@ from stepwell.prefetch.sources import ASKED, Piece, SizeOf
 MOST_BEGUN = 256
 """Steps that wait for the size of their file: as many as there can be requests."""
 
-LATELY_NS = 1_000_000_000
-"""A reader that took its last step so much earlier than others does something else."""
-
 SAVED = 4
 """Visits whose share of a set is saved up at most.  Default 4: other orders begin with as many requests at once
 (`guides.FIRST_WINDOW`), and a reader alone has about `SHARE` of the set under way."""
@@ -43,8 +40,6 @@ class OrderSource:
     skip: int = 0
     gap: range = range(0)
     """Steps that are left to readers."""
-    latest: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """When each reader took its last step, and which; of those who took one lately."""
 
     @property
     def policy(self) -> Policy:
@@ -113,7 +108,8 @@ class OrderSource:
     @property
     def alone(self) -> bool:
         """Whether all readers are at steps that are left to them."""
-        return bool(self.latest) and all(step in self.gap for _, step in self.latest.values())
+        latest = self.sequence.latest
+        return bool(latest) and all(step in self.gap for _, step in latest.values())
 
     def left(self) -> int:
         """Return how many steps are left to readers and are not over."""
@@ -134,11 +130,9 @@ class OrderSource:
         self.begun = left | self.begun
         self.gap = range(0)
 
-    def took(self, step: int, reader: str, now_ns: int) -> None:
+    def took(self) -> None:
         """A reader took a step."""
         self.visits += 1
-        others = ((name, last) for name, last in self.latest.items() if now_ns - last[0] < LATELY_NS)
-        self.latest = {**dict(others), reader: (now_ns, step)}
         if self.share is not None:
             # What was not asked for in time is not made up for: that would come in a burst, before readers' own.
             self.credit = min(max(self.credit, 0) + self.share, SAVED * self.share)

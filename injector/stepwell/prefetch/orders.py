@@ -17,6 +17,9 @@ PATIENCE_NS = 2_000_000_000
 """For so long steps of a given order that others went past are waited for: one of several workers may be as far behind,
 as when it began later, or waits while others find what was brought in."""
 
+LATELY_NS = 1_000_000_000
+"""A reader that took its last step so much earlier than others does something else."""
+
 JUMP = 3
 """Visits one after the other somewhere else in the order before its readers are believed to have gone there."""
 
@@ -51,6 +54,8 @@ class Sequence:
         self.left_out: list[Entry] = []
         """Steps that visits went past without taking them, until somebody takes this list."""
         self.recent: deque[bool] = deque([True] * (JUDGED if trusted else 0), maxlen=JUDGED)
+        self.latest: dict[str, tuple[int, int]] = {}
+        """When each reader took its last step, and which; of those who took one lately."""
         self._trusted = trusted
         self._furthest = self._before = -1
         self._progress: deque[tuple[int, int]] = deque()
@@ -64,11 +69,12 @@ class Sequence:
             self.places.setdefault(entry.path, []).append(len(self.entries))
             self.entries.append(entry)
 
-    def visit(self, path: str, now_ns: int, start: int | None = None, end: int = 0) -> int | None:
+    def visit(self, path: str, reader: str, now_ns: int, start: int | None = None, end: int = 0) -> int | None:
         """A reader opened a file, or, with a range, asked for a part of it.
 
         Args:
             path: the file.
+            reader: who.
             now_ns: the caller's clock.
             start: where the range begins, in bytes.
             end: where it ends.
@@ -95,8 +101,9 @@ class Sequence:
             self._furthest = step
         self._furthest = max(self._furthest, step)
         self.over.add(step)
-        # What workers left out is not waited for.
-        self.left_out += self.advance(max(self.position, self._passed(now_ns) - NEAR))
+        others = ((name, last) for name, last in self.latest.items() if now_ns - last[0] < LATELY_NS)
+        self.latest = {**dict(others), reader: (now_ns, step)}
+        self._leave_out(self._passed(now_ns))
         return step
 
     def waited_for(self) -> float:
@@ -106,7 +113,16 @@ class Sequence:
 
     def hurry(self) -> None:
         """Wait no more for steps that readers went far past: what was brought in for them keeps out what is next."""
-        self.left_out += self.advance(max(self.position, self._furthest - NEAR))
+        self._leave_out(self._furthest)
+
+    def _leave_out(self, passed: int) -> None:
+        """Wait no more for steps that all went past, one of them, or some while ago, as far as `passed`.
+
+        A reader that others are ahead of goes on with the steps after its last one: without them it would wait for
+        each, and fall behind all the more.
+        """
+        slowest = min((step for _, step in self.latest.values()), default=passed)
+        self.left_out += self.advance(max(self.position, min(passed - NEAR, slowest)))
 
     def _is_near(self, step: int) -> bool:
         """Whether a step may be the next one of some worker; of a given order any that is still waited for."""

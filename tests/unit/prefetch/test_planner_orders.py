@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -251,6 +252,25 @@ def test_a_worker_that_is_behind_the_others_is_waited_for_as_long_as_that_leaves
     assert world.demand <= wasted
 
 
+def test_a_worker_that_gets_far_ahead_takes_nothing_from_those_that_go_on_behind_it() -> None:
+    """Beyond the memory it waits for each of its files, until the others have come as far."""
+    paths = names(607)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=101 * BLOCK, in_flight=31))
+    world.tell(Order(tuple(Entry(path) for path in paths)))
+    world.settle()
+    shares = [iter(paths[first::4]) for first in range(4)]
+    late: Counter[int] = Counter()
+    for _ in range(len(paths)):
+        for reader, share in enumerate(shares):
+            for path in islice(share, 1 if reader else 7):
+                before = world.demand
+                world.read_file(path, reader=str(reader))
+                late[reader] += world.demand - before
+    assert status(world).totals.wasted_bytes == 0
+    assert late[0] > 101
+    assert late[1] + late[2] + late[3] == 0
+
+
 def test_files_that_are_read_here_and_there_are_not_brought_in_as_a_whole() -> None:
     paths = names(53)
     world = World(dict.fromkeys(paths, 4 * MIB), listings={"/d": [path[3:] for path in paths]})
@@ -414,9 +434,9 @@ def test_a_worker_that_is_behind_takes_a_step_of_its_own_epoch(behind: int) -> N
     sequence = Sequence(Policy.ORDER, "", trusted=True)
     paths = names(503)
     sequence.extend(Entry(path) for path in paths * 3)
-    assert [sequence.visit(path, 0) for path in paths[1 : behind + 1]] == list(range(1, behind + 1))
-    assert (sequence.visit(paths[0], 0), sequence.position) == (0, behind + 1)
-    assert sequence.visit(paths[behind + 1], 0) == behind + 1
+    assert [sequence.visit(path, "1", 0) for path in paths[1 : behind + 1]] == list(range(1, behind + 1))
+    assert (sequence.visit(paths[0], "1", 0), sequence.position) == (0, behind + 1)
+    assert sequence.visit(paths[behind + 1], "1", 0) == behind + 1
 
 
 def test_a_gap_at_the_end_of_an_order_leaves_what_there_is() -> None:
