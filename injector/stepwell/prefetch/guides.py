@@ -98,7 +98,7 @@ class Guides:
         if self._files.size_of(path) == 0:
             self._files.doubt(path)
         learning = self._of(dataset)
-        self.listings += learning.visit(path)
+        self.listings += learning.visit(path, reader)
         self._visits += 1
         for name in _names(path, dataset):
             source = self._board.sources.get(name)

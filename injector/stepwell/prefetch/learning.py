@@ -36,17 +36,23 @@ class Learning:
         """Of the last epoch, in its order."""
         self.epoch = 1
         self._directories: dict[str, Directory] = {}
-        self._again = 0
+        self._again = self._in_a_row = 0
         self._visits = 0
+        self._last: dict[str, str] = {}
+        """The file that each reader came to last."""
 
-    def visit(self, path: str) -> list[str]:
+    def visit(self, path: str, reader: str) -> list[str]:
         """A reader opened a file; return the directories whose names should be listed."""
         self._visits += 1
-        known = self.extents.get(path)
-        # The same file twice in a row is no new epoch, and one of many may be a favourite.
-        if known and self._visits - known.visit > SMALLEST_EPOCH:
+        known, twice = self.extents.get(path), self._last.get(reader) == path
+        self._last[reader] = path
+        # The same file twice in a row is no new epoch, and one of many may be a favourite: new files come in between.
+        if not known:
+            self._in_a_row = 0
+        elif not twice and self._visits - known.visit > SMALLEST_EPOCH:
             self._again += 1
-            if self._again >= 2 and len(self.extents) >= SMALLEST_EPOCH:
+            self._in_a_row += 1
+            if self._in_a_row >= 2 and len(self.extents) >= SMALLEST_EPOCH:
                 self._turn()
         extent = self.extents.setdefault(path, Extent())
         extent.visit = self._visits
@@ -170,7 +176,7 @@ class Learning:
         """A new epoch begins with the last visits."""
         self.before, self.extents = self.extents, {}
         self.epoch += 1
-        self._again = 0
+        self._again = self._in_a_row = 0
         for folder in self._directories.values():
             folder.forget()
 

@@ -10,7 +10,7 @@ from itertools import chain
 from stepwell.prefetch.protocol import Entry, Policy
 
 NEAR = 64
-"""Steps around the expected one in which a reader may be: several workers with batches each take them out of turn. In
+"""Steps around its last one in which a reader may be: several workers with batches each take them out of turn. In
 an order that is only guessed it is at most a sixteenth of all steps, so that a random one does not seem to follow."""
 
 PATIENCE_NS = 2_000_000_000
@@ -82,14 +82,14 @@ class Sequence:
         Returns:
             The step that it took; None when it is none of those that are expected.
         """
-        step = self._step(path, start, end)
+        step = self._step(path, reader, start, end)
         if self.policy is Policy.RANDOM:
             return self._take(step)
         # Files that are no part of it, or are opened once more, say nothing about the order.
         if path not in self.places or (step is None and (path, start) in self._visited):
             return None
         self._visited.append((path, start))
-        near = step is not None and self._is_near(step)
+        near = step is not None and self._is_near(step, reader)
         self.recent.append(near)
         if step is None:
             return None
@@ -124,10 +124,15 @@ class Sequence:
         slowest = min((step for _, step in self.latest.values()), default=passed)
         self.left_out += self.advance(max(self.position, min(passed - NEAR, slowest)))
 
-    def _is_near(self, step: int) -> bool:
-        """Whether a step may be the next one of some worker; of a given order any that is still waited for."""
-        ahead = step - max(self._furthest + 1, self.position)
-        return ahead <= self._near() and (self._trusted or ahead >= -self._near())
+    def _at(self, reader: str) -> int:
+        """Return where a reader is expected: at its own last step, or else at the furthest."""
+        return self.latest[reader][1] if reader in self.latest else max(self._furthest, self.position)
+
+    def _is_near(self, step: int, reader: str) -> bool:
+        """Whether a step may be the next one of a reader; of a given order any that is still waited for."""
+        if self._trusted:
+            return step <= max(self._furthest, self.position) + NEAR
+        return abs(step - self._at(reader)) <= min(NEAR, max(len(self.entries) // 16, 2))
 
     def _passed(self, now_ns: int) -> int:
         """Return how far readers were as long ago as they are waited for."""
@@ -182,13 +187,9 @@ class Sequence:
             self.asked += 1
         return self.entries[self.asked] if self.asked < len(self.entries) else None
 
-    def _near(self) -> int:
-        return NEAR if self._trusted else min(NEAR, max(len(self.entries) // 16, 2))
-
-    def _step(self, path: str, start: int | None, end: int) -> int | None:
+    def _step(self, path: str, reader: str, start: int | None, end: int) -> int | None:
         """The step on this file and range that is not over: a near one, one that others went past, or a later one."""
-        places = self.places.get(path, [])
-        at = max(self._furthest, self.position)
+        places, at = self.places.get(path, []), self._at(reader)
         steps = self.position, max(at - NEAR, self.position), at + NEAR + 1
         first, near, far = (bisect_left(places, step) for step in steps)
         for place in chain(range(near, far), range(first, near), range(far, len(places))):

@@ -314,23 +314,31 @@ def test_of_a_set_beyond_the_memory_a_part_is_brought_in(blocks: int, demand: in
 
 
 def test_workers_that_open_each_file_twice_begin_no_epoch() -> None:
-    """Three workers come to many files while the fourth waits for one."""
+    """While one of four waits between its two opens, the others come to many files."""
     learning, files = Learning(), iter(names(1009))
     for _ in range(13):
         slow = next(files)
-        learning.visit(slow)
-        for path in islice(files, 61):
-            learning.visit(path)
-            learning.read(path, 0, BLOCK, BLOCK)
-            learning.closed(path)
-            learning.visit(path)
+        learning.visit(slow, "slow")
         learning.read(slow, 0, BLOCK, BLOCK)
         learning.closed(slow)
-        learning.visit(slow)
+        for number, path in enumerate(islice(files, 61)):
+            learning.visit(path, str(number % 3))
+            learning.read(path, 0, BLOCK, BLOCK)
+            learning.closed(path)
+            learning.visit(path, str(number % 3))
+        learning.visit(slow, "slow")
     assert learning.epoch == 1
     for path in names(17):
-        learning.visit(path)
+        learning.visit(path, "next")
     assert learning.epoch == 2
+
+
+def test_a_favourite_among_new_files_begins_no_epoch() -> None:
+    learning, files = Learning(), iter(names(101))
+    for _ in range(11):
+        for path in [*islice(files, 9), "/d/favourite"]:
+            learning.visit(path, "1")
+    assert learning.epoch == 1
 
 
 def test_files_in_a_directory_for_each_class_are_one_set() -> None:
@@ -346,12 +354,12 @@ def test_files_in_a_directory_for_each_class_are_one_set() -> None:
 def test_of_a_set_those_come_first_that_were_opened_most() -> None:
     learning, paths = Learning(), names(307)
     for path in [*paths, paths[3]]:
-        learning.visit(path)
+        learning.visit(path, "1")
     for path in (paths[5], *paths[20:22]):  # the second that comes again begins the next epoch
-        learning.visit(path)
+        learning.visit(path, "1")
     assert (learning.epoch, learning.before[paths[3]].visits) == (2, 2)
     for path in paths[100:200]:
-        learning.visit(path)
+        learning.visit(path, "1")
     rest = learning.rest_of_set(paths[199], {}, 1 << 40)
     assert rest is not None
     assert [entry.path for entry in rest.entries[:3]] == [paths[3], paths[0], paths[1]]
@@ -437,6 +445,22 @@ def test_a_worker_that_is_behind_takes_a_step_of_its_own_epoch(behind: int) -> N
     assert [sequence.visit(path, "1", 0) for path in paths[1 : behind + 1]] == list(range(1, behind + 1))
     assert (sequence.visit(paths[0], "1", 0), sequence.position) == (0, behind + 1)
     assert sequence.visit(paths[behind + 1], "1", 0) == behind + 1
+
+
+@pytest.mark.parametrize("every", [23, None])
+def test_in_an_order_that_is_guessed_a_worker_is_held_against_its_own_last_step(every: int | None) -> None:
+    """One of four takes a step where the others take `every` together, or comes only when they are through."""
+    sequence = Sequence(Policy.EPOCH, "", trusted=False)
+    paths = names(1013)
+    sequence.extend(Entry(path) for path in paths)
+    slow, took = iter(range(0, len(paths), 4)), []
+    for number, step in enumerate(step for step in range(len(paths)) if step % 4):
+        if every and number % every == 0:
+            took.append(sequence.visit(paths[next(slow)], "slow", number * 1_000_000))
+        assert sequence.visit(paths[step], str(step % 4), number * 1_000_000) == step
+    took += [sequence.visit(paths[step], "slow", 1_000_000_000) for step in islice(slow, 101)]
+    assert took == ([4 * number for number in range(len(took))] if every else [None] * 101)
+    assert sequence.follows is (every is not None)
 
 
 def test_a_gap_at_the_end_of_an_order_leaves_what_there_is() -> None:
