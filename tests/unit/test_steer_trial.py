@@ -34,7 +34,13 @@ def test_what_saves_time_stays() -> None:
     assert "instead of" in trial.why
 
 
-@pytest.mark.parametrize("rates", [[1000, 1030, 1000, 1030], [1000, 1200, 1250, 1100]])
+def test_what_saves_much_time_is_tried_once() -> None:
+    trial, turns = tried([1000, 1510])
+    assert trial.kept
+    assert turns == [False, True]
+
+
+@pytest.mark.parametrize("rates", [[1000, 1030, 1000, 1030], [1000, 1200, 1250, 1100], [1000, 1490, 1500, 1100]])
 def test_what_saves_no_time_is_set_back(rates: list[float]) -> None:
     trial, turns = tried(rates)
     assert trial.kept is False

@@ -86,8 +86,9 @@ class Trial:
         if change and change[0].rate * (limits.SLOWER if self._saves_bytes else limits.WORSE) < without[0].rate:
             self._end(kept=False, why=f"readers got {_times(change[0].rate / without[0].rate)} of what they got before")
             return
+        clear = bool(change) and change[0].rate >= limits.CLEARLY * without[0].rate
         wanted = next(self._turns, None)
-        if wanted is not None:
+        if wanted is not None and not clear:
             self.wanted = wanted
         else:
             self._decide()

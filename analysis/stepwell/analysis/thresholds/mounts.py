@@ -35,6 +35,10 @@ LONGEST_NS = 20 * SECOND_NS
 FASTER = 1.05
 """Ratio of the bytes a second that a change for time must gain.  Default 1.05, as each step of live tuning."""
 
+CLEARLY = 1.5
+"""The same in the first two windows alone: no more are needed then.  Default 1.5: windows of a steady reader vary by a
+tenth, and each further turn mounts JuiceFS again, which readers wait for."""
+
 WORSE = 1.1
 """Ratio from which on a first window with a change ends its trial.  Default 1.1, as for turns of acting (`steer`)."""
 
