@@ -83,7 +83,7 @@ class Flights:
         for start, stop in self._ledger.gaps(piece.path, piece.start, end):
             if dataset is None or self.full(now_ns):
                 break
-            kind = Kind.TOUCH if piece.whole else dataset.storage.kind()
+            kind = Kind.TOUCH if piece.whole else dataset.storage.kind(max(size or 0, stop))
             request = self._issue(dataset, piece.path, start, stop - start, kind, now_ns)
             self._bucket.take(stop - start)
             self._ledger.ask(

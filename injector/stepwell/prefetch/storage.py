@@ -81,8 +81,18 @@ class Storage:
         own = client.ahead if now_ns - self._blocks_began_ns < OWN_NS else 0
         return max(client.at_once - own, 1)
 
-    def kind(self) -> Kind:
-        """Return by which mechanism to ask next: by turns, until both are measured."""
+    def kind(self, file_size: int) -> Kind:
+        """Return by which mechanism to ask next for a part of a file: by turns, until both are measured.
+
+        JuiceFS reads ahead of positions in each open file, and cancels that when there are others: reads that wait for
+        the same blocks fail with it, and are tried again after 0.3 s, those of readers, too (pkg/vfs/reader.go: run,
+        retry_time).  So a file of several blocks is opened for each request.
+
+        Args:
+            file_size: bytes of the file, as far as they are known.
+        """
+        if file_size > self.mounted.client.block > 0:
+            return Kind.BLOCK
         if self._chosen is not None:
             return self._chosen
         self._next = Kind.WILLNEED if self._next is Kind.READ else Kind.READ
@@ -93,7 +103,7 @@ class Storage:
         self.in_flight[request.number] = now_ns
         self._requests[request.number] = request
         self._busy[request.root] += 1
-        self._parts |= request.kind in self._trials
+        self._parts |= request.kind in BRINGING and request.kind is not Kind.TOUCH
         if request.kind is Kind.TOUCH:
             self._blocks += 1
             self.spare.disturb()
@@ -125,7 +135,7 @@ class Storage:
         chosen = f"{chosen} ({measured})" if measured else chosen
         if self.mounted.client.block:
             block = size(self.mounted.client.block)
-            chosen += f"; along files by whole blocks of its client, {block} each"
+            chosen += f"; files of more than a block of its client, {block}, by whole blocks or an open file a request"
         return Mount(
             self.name, chosen, self.block(Root(self.name)), self.request_ns, self.hung(now_ns), self._parts,
         )  # fmt: skip
