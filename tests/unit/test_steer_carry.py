@@ -9,7 +9,11 @@ import pytest
 from stepwell.analysis.plans import Budget, Plan, PlanError, Target
 from stepwell.prefetch import protocol
 from stepwell.prefetch.protocol import Policy
+from stepwell.prefetch.tuning import Knobs
 from stepwell.steer.carry import Done, messages, order_of
+from stepwell.steer.tune import Tuning
+
+BUDGET = Budget(1 << 30, 23)
 
 
 def told(*targets: Target) -> list[protocol.Message]:
@@ -56,8 +60,22 @@ def test_what_was_done_says_by_which_mechanism() -> None:
     mounts = tuple(protocol.Mount(root, f"by {root}", 4096, 0, 0) for root in ("/data", "/data/se", "/"))
     over = protocol.Head("order", "", Policy.ORDER, "the order was given", 17, 0, 0, 17)
     done.see(status(heads=(head, over), mounts=mounts))
-    (target,) = done.plan(Budget(1 << 30, 23), "17").targets
+    (target,) = done.plan(BUDGET, "17", Tuning(BUDGET)).targets
     assert (target.path, target.reason) == ("/data/set", "17 accesses in line; by /data")
+
+
+def test_what_tuning_found_to_be_best_is_kept() -> None:
+    done, tuning = Done(), Tuning(BUDGET)
+    for path in ("/d", "/proc"):
+        head = protocol.Head(path, f"{path}/f", Policy.STRIDED, "in strides", 0, 1 << 20, 1 << 16, 17)
+        done.see(status(heads=(head,)))
+    tuning.start(protocol.Mount("/d", "by reading", 1 << 17, 0, 0))
+    assert tuning.tuner is not None
+    tuning.tuner.found = Knobs(1 << 20, 7)
+    one, other = done.plan(BUDGET, None, tuning).targets
+    assert (one.block_bytes, one.in_flight, one.window_bytes) == (1 << 20, 7, 1 << 20)
+    assert one.reason == "in strides; 1 MiB, 7 at once, were best"
+    assert (other.path, other.block_bytes, other.in_flight, other.window_bytes) == ("/proc", None, None, 1 << 16)
 
 
 @pytest.mark.parametrize("policy", ["whole-file", "directory", "random"])

@@ -361,7 +361,7 @@ VIEWS = (
         | {
             "dataset": "its directory; empty for all data together",
             "verdict": "helped, no effect, hurt or unknown",
-            "action": "kept; rolled back: ended while it ran, or not to be done again; none: nothing was done",
+            "action": "kept; rolled back: ended while it ran, or found useless at its end; none: nothing was done",
             "sentence": "what was done and what it gained, in words",
             "because": "how that was measured, in words",
             "design": "alternating, before and after, recorded (against another trace), or none",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,13 +174,21 @@ def _mounts(plan: Plan) -> MountTuning:
 
 
 def set_back() -> None:
-    """Undo what runs that were killed have left changed in mounts, and say so."""
+    """Undo what runs that were killed have left changed in mounts, and say so; a mount that hangs keeps nobody."""
     notes = mount_notes()
     if os.access(notes, os.R_OK | os.X_OK) and any(notes.glob("*.json")):
         from stepwell.mounts.tuned import restore_left
+        from stepwell.steer.mounts import PATIENCE
 
-        for told in restore_left(notes):
-            say(told)
+        def restore() -> None:
+            for told in restore_left(notes):
+                say(told)
+
+        thread = threading.Thread(target=restore, name="mounts", daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        if thread.is_alive():
+            say("a mount that a killed run left changed does not answer; the next `stepwell run` tries again")
 
 
 def _options(limits: Budget) -> list[str]:

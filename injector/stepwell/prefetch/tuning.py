@@ -85,6 +85,7 @@ class Tuner:
 
     Attributes:
         knobs: the setting to use in the next window.
+        found: what the last search has found to be better than the start; None while there is nothing.
         state: `searching`, `holding` or `idle`.
         why: what it does and why, in words.
     """
@@ -94,6 +95,7 @@ class Tuner:
         self.within = within
         self.state = "searching"
         self.why = "measuring the start"
+        self.found: Knobs | None = None
         self._scores: dict[Knobs, list[float]] = {}
         self._used = 0
         self._search = self._run()
@@ -126,6 +128,7 @@ class Tuner:
         while True:
             self._scores, self._used = {}, 0
             best = yield from self._climb()
+            self.found = best if best != self.start else None
             yield from self._hold(best, rest)
             rest = min(2 * rest, MOST_REST)
 

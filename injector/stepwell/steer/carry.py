@@ -10,6 +10,8 @@ from stepwell.analysis.plans import Budget, Plan, PlanError, Target
 from stepwell.analysis.plans.model import VERSION
 from stepwell.prefetch import protocol
 from stepwell.prefetch.protocol import Head, Message, Mount, Policy, Status
+from stepwell.steer.tune import Tuning
+from stepwell.trace.format import size
 
 MOST_TARGETS = 1_000
 """As many as a plan may have."""
@@ -73,23 +75,29 @@ class Done:
                 self._accesses[key] += head.accesses
                 self._heads[key] = head
 
-    def plan(self, budget: Budget, order: str | None) -> Plan:
+    def plan(self, budget: Budget, order: str | None, tuning: Tuning) -> Plan:
         """Return what was done as a plan: the datasets with the policy that most of their accesses met.
 
         Args:
             budget: the budget that held.
             order: where the known order came from, if there was one.
+            tuning: which block size and concurrency were found to be best.
         """
         targets: dict[str, Target] = {}
         for (directory, policy), _ in self._accesses.most_common():
             head = self._heads[directory, policy]
             lacking = (policy is Policy.STRIDED and not head.stride) or (policy is Policy.ORDER and not order)
             if directory not in targets and not lacking and len(targets) < MOST_TARGETS:
+                found = tuning.found(directory)
+                block = found.block_bytes if found else None
+                best = f"; {size(found.block_bytes)}, {found.in_flight} at once, were best" if found else ""
                 targets[directory] = Target(
                     directory,
                     policy.value,
-                    f"{head.why or 'found while it ran'}{self._how(directory)}",
-                    window_bytes=min(head.window_bytes, budget.memory_bytes) or None,
+                    f"{head.why or 'found while it ran'}{self._how(directory)}{best}",
+                    block_bytes=block,
+                    in_flight=found.in_flight if found else None,
+                    window_bytes=max(min(head.window_bytes, budget.memory_bytes), block or 0) or None,
                     stride_bytes=head.stride or None,
                     order_file=order if policy is Policy.ORDER else None,
                 )

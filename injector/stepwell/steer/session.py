@@ -217,7 +217,7 @@ class Session:
 
     def done(self) -> Plan:
         """Return what was done as a plan, as far as the engine found it out by itself."""
-        plan = self._done.plan(self._budget, self._order)
+        plan = self._done.plan(self._budget, self._order, self._tuning)
         settings = tuple(self._mounts.settings) if self._mounts else ()
         if settings and not plan.targets:
             plan = replace(plan, targets=(Target(settings[0].path, "none", "its mount was set otherwise, no more"),))

@@ -128,14 +128,13 @@ def test_only_files_below_the_root_are_opened(root: Path, tmp_path_factory: pyte
         assert raised.value.errno == code
 
 
-def test_files_are_closed_within_a_second_or_so_and_read_without_changing_their_time(root: Path) -> None:
+def test_files_that_nothing_is_asked_of_are_closed_and_read_without_changing_their_time(root: Path) -> None:
     workers, before = Workers(root), (root / "file").stat().st_atime_ns
 
     def is_open() -> bool:
         return any(str(root) in os.path.realpath(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd"))  # noqa: PTH208
 
     workers("file", 0, 4096)
-    assert is_open()
     wait_until(lambda: not is_open(), "it stays open")
     assert (root / "file").stat().st_atime_ns == before
 

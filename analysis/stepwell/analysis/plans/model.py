@@ -82,7 +82,7 @@ class Target:
     window_bytes: Annotated[int | None, "bytes kept ahead of a reader", _COUNT] = None
     stride_bytes: Annotated[
         int | None,
-        "strided: from one start to the next; negative: backward; left out: as found",
+        "strided: from one start to the next, as found; negative: backward; strides are followed as they are read",
         Limits(-(1 << 60), 1 << 60),
     ] = None
     order_file: Annotated[str | None, "order: file that lists what is read in which order", _TEXT] = None

@@ -73,9 +73,9 @@ WINDOWS_ALONE = 53
 """Windows that are kept while the engine finds nothing to do, the latest of them.  Default 53: about 5 s, and more than
 an effect needs."""
 
-TUNING_NS = SECOND_NS
-"""Length in ns of a window in which a setting of block size and concurrency is tried.  Default 1 s: fifty requests to
-storage of 20 ms, one after the other; a search takes 28 windows at the most."""
+TUNING_NS = SECOND_NS * 6 // 10
+"""Length in ns of a window in which a setting of block size and concurrency is tried.  Default 0.6 s: thirty requests
+to storage of 20 ms, one after the other; a search takes 28 windows at the most, and with the rests 30 s."""
 
 LEAST_BLOCK, MOST_BLOCK = 1 << 16, 1 << 22
 """Bytes of a request between which is tuned.  Default 64 KiB, half of what Linux reads ahead at most, and 4 MiB, the

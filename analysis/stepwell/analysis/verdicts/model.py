@@ -36,7 +36,7 @@ class Verdict:
 
     dataset: Annotated[str, "its directory; empty for all data together"]
     verdict: Annotated[str, "helped, no effect, hurt or unknown"]
-    action: Annotated[str, "kept; rolled back: ended while it ran, or not to be done again; none: nothing was done"]
+    action: Annotated[str, "kept; rolled back: ended while it ran, or found useless at its end; none: nothing was done"]
     sentence: Annotated[str, "what was done and what it gained, in words"]
     because: Annotated[str, "how that was measured, in words"]
     design: Annotated[str, "alternating, before and after, recorded (against another trace), or none"]

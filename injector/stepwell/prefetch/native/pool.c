@@ -18,8 +18,9 @@
 
 #define BUFFER_BYTES (1UL << 20) /* of a worker: larger requests are read in several calls */
 #define STACK_BYTES (128UL << 10)
-#define LASTS_NS 700000000UL /* a file is opened again after this: with TIDY_NS all are closed within a second */
-#define TIDY_NS 250000000UL
+#define LASTS_NS 700000000UL /* a file is opened again after this, as it may have been replaced */
+#define IDLE_NS 50000000UL /* one that no request needs is closed after this: while it is open no mount goes away */
+#define TIDY_NS 25000000UL /* it is looked for such files once in so long, while there are any */
 #define TOUCH_BYTES                                                                                       \
 	(128UL << 10) /* waits for a page in every so many: what FUSE and block devices split by at least \
 		       */
@@ -31,7 +32,7 @@
 
 struct file {
 	struct file *next;
-	uint64_t size, dev, ino, opened_ns;
+	uint64_t size, dev, ino, opened_ns, used_ns;
 	uint32_t root, users;
 	int fd;
 	char path[];
@@ -79,7 +80,7 @@ static struct file *expired(struct sw_pool *pool)
 	while (*at) {
 		struct file *file = *at;
 
-		if (!file->users && now - file->opened_ns > LASTS_NS) {
+		if (!file->users && (now - file->opened_ns > LASTS_NS || now - file->used_ns > IDLE_NS)) {
 			*at = file->next;
 			file->next = over;
 			over = file;
@@ -251,6 +252,7 @@ static void do_job(struct sw_pool *pool, const struct job *job, char *buffer, st
 
 	*done = (struct sw_done){.number = job->number, .kind = job->kind, .begin_ns = now_ns()};
 	file = take_file(pool, job, &error, &done->opened);
+	done->end_ns = now_ns();
 	if (file) {
 		done->file_size = file->size;
 		done->dev = file->dev;
@@ -267,8 +269,10 @@ static void do_job(struct sw_pool *pool, const struct job *job, char *buffer, st
 		} else if (size) {
 			bring(job, file->fd, size, buffer, done);
 		}
+		done->end_ns = now_ns();
 		pthread_mutex_lock(&pool->lock);
 		file->users--;
+		file->used_ns = done->end_ns;
 		if (size == file->size) /* all of it: of thousands of small files none needs to stay open */
 			file->opened_ns = 0;
 		over = expired(pool);
@@ -277,7 +281,6 @@ static void do_job(struct sw_pool *pool, const struct job *job, char *buffer, st
 	}
 	if (error)
 		done->error = -error;
-	done->end_ns = now_ns();
 }
 
 static void tell(struct sw_pool *pool, const struct sw_done *done)
