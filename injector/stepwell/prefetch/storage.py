@@ -91,7 +91,8 @@ class Storage:
         Args:
             file_size: bytes of the file, as far as they are known.
         """
-        if file_size > self.mounted.client.block > 0:
+        client = self.mounted.client
+        if client.ahead and file_size > client.block:
             return Kind.BLOCK
         if self._chosen is not None:
             return self._chosen
@@ -134,8 +135,9 @@ class Storage:
         measured = ", ".join(f"{kind.name.lower()} {1024 * time / 1000:.2f} us/KiB" for kind, time in times.items())
         chosen = f"{chosen} ({measured})" if measured else chosen
         if self.mounted.client.block:
-            block = size(self.mounted.client.block)
-            chosen += f"; files of more than a block of its client, {block}, by whole blocks or an open file a request"
+            chosen += f"; along files by whole blocks of its client, {size(self.mounted.client.block)} each"
+        if self.mounted.client.ahead:
+            chosen += ", else in files of several by an open file a request"
         return Mount(
             self.name, chosen, self.block(Root(self.name)), self.request_ns, self.hung(now_ns), self._parts,
         )  # fmt: skip
