@@ -62,10 +62,13 @@ class Board:
         still = [
             source
             for source in self.sources.values()
-            if source.policy is not Policy.ORDER and now_ns - source.pace.moved_ns > stopped_ns
+            if now_ns - source.pace.moved_ns > stopped_ns
+            # Who is to follow a given order may begin later.
+            and (source.policy is not Policy.ORDER or source.pace.moved_ns)
         ]
         if len(still) == len(self.sources):
             return
         for source in still:
             source.pace.still = True
             self.abandon([one for one in self.ledger.ready.values() if one.owner == source.name])
+            source.restart()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 from stepwell.prefetch.board import Board
@@ -66,7 +67,7 @@ class Chores:
             requests += self._flights.aside(one.path, one.start, one.end, Kind.LOOK, now_ns, one.number)
         return requests
 
-    def sizes(self, paths: list[str], now_ns: int) -> list[Request]:
+    def sizes(self, paths: Iterable[str], now_ns: int) -> list[Request]:
         """Look at files whose size decides something."""
         requests = []
         for path in paths:

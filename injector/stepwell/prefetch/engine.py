@@ -230,7 +230,7 @@ class Engine:
             if isinstance(message, Status | Refused):
                 raise ProtocolError(f"{type(message).__name__.lower()} is told by the engine, not to it")
             self.tell(message)
-        except PrefetchError as error:
+        except (PrefetchError, ValueError) as error:  # ValueError: a path with a NUL, or that is no text
             connection.send(encode(Refused(number, str(error))))
 
     def _steps(self, connection: Connection, lines: list[bytes], first: int) -> None:

@@ -37,6 +37,9 @@ class Feedback:
         """Look at all accounts; cheap enough for every round."""
         for policy, account in accounts.items():
             trial, mark = self.trials[policy], self.trials[policy].mark
+            if now_ns < trial.until_ns:  # what becomes of the bytes from before is no news
+                trial.mark = replace(account)
+                continue
             kept = account.used + account.late - mark.used - mark.late
             lost = account.early + account.wasted - mark.early - mark.wasted
             if kept + lost < JUDGED_BYTES:
@@ -58,6 +61,17 @@ class Feedback:
     def stopped(self, policy: Policy, now_ns: int) -> bool:
         """Whether a policy may bring in nothing now."""
         return now_ns < self.trials[policy].until_ns
+
+    def resumes(self, now_ns: int) -> bool:
+        """Whether stops have ended since the last call."""
+        over = [trial for trial in self.trials.values() if 0 < trial.until_ns <= now_ns]
+        for trial in over:
+            trial.until_ns = 0
+        return bool(over)
+
+    def due_ns(self) -> int | None:
+        """Return when the next stop ends, None if there is none."""
+        return min((trial.until_ns for trial in self.trials.values() if trial.until_ns), default=None)
 
     def stops(self, now_ns: int) -> tuple[str, ...]:
         """Return the reasons of all stops that last."""

@@ -32,7 +32,7 @@ class Follower:
     def expect(self, paths: Iterable[str]) -> None:
         """Watch the directories of files; where that is not possible, readers there are not seen."""
         for directory in {path.rpartition("/")[0] for path in paths}:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 self._inotify.watch(directory)
 
     def look(self) -> None:

@@ -63,7 +63,7 @@ class Guides:
     def position(self, index: int) -> None:
         """So many steps of the given order are over."""
         if self.known:
-            self._leave_out(self.known.sequence.advance(index))
+            self._leave_out(self.known.sequence, self.known.sequence.advance(index))
             self._board.wake("order")
 
     def gap(self, steps: int) -> None:
@@ -140,11 +140,11 @@ class Guides:
                 while offset < end and (entry := self._follow(self.known, path, run.reader, now_ns, offset, end)):
                     offset = end if entry.size is None else entry.offset + entry.size
 
-    def closed(self, message: Close) -> None:
+    def closed(self, message: Close, now_ns: int) -> None:
         """The last reader of a file closed it: what is left of its step is no longer asked for."""
         path = message.path
         if self.known and message.untold and path in self._unread:
-            self._follow(self.known, path, message.reader, message.time_ns)
+            self._follow(self.known, path, message.reader, now_ns)
         self._unread.discard(path)
         for learning in self._learning.values():
             learning.closed(path)
@@ -175,15 +175,17 @@ class Guides:
         source.took()
         pace.moved_ns, pace.still = now_ns, False
         left_out, sequence.left_out = sequence.left_out, []
-        self._leave_out(left_out)
+        self._leave_out(sequence, left_out)
         if step >= sequence.asked or any(not one.ready_ns for one in self._board.ledger.of_file(path)):
             pace.window.late(now_ns, pace.request_ns, pace.limits()[1])
         self._board.wake(source.name)
         return sequence.entries[step]
 
-    def _leave_out(self, entries: list[Entry]) -> None:
+    def _leave_out(self, sequence: Sequence, entries: list[Entry]) -> None:
         """Readers are past these steps; that they took them was only not seen where no access is told at all."""
         for entry in entries:
+            if any(sequence.position <= step < sequence.asked for step in sequence.places[entry.path]):
+                continue  # it comes again, and has been brought in for that, too
             end = entry.offset + entry.size if entry.size is not None else 1 << 62
             ranges = self._board.ledger.of_file(entry.path)
             left = [one for one in ranges if one.start < end and entry.offset < one.end]

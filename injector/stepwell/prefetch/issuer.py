@@ -133,7 +133,7 @@ class Issuer:
 
     def _ask(self, root: str, path: str) -> None:
         while True:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # ValueError: a path with a NUL, or that is no text
                 told = Told(root, path, names=_names(root, path)) if path else Told(root, "", describe(root))
                 self._answers.put(told)
                 os.eventfd_write(self.told, 1)

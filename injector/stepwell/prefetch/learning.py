@@ -10,6 +10,9 @@ from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.protocol import Policy
 from stepwell.trace.format import size
 
+MOST_READERS = 4096
+"""Readers whose last file is known: many more are processes that come and go."""
+
 SMALLEST_EPOCH = 8
 """Files of an epoch: fewer are rather a program that opens a few files again and again."""
 
@@ -45,7 +48,10 @@ class Learning:
         """A reader opened a file; return the directories whose names should be listed."""
         self._visits += 1
         known, twice = self.extents.get(path), self._last.get(reader) == path
+        self._last.pop(reader, None)
         self._last[reader] = path
+        if len(self._last) > MOST_READERS:
+            del self._last[next(iter(self._last))]
         # The same file twice in a row is no new epoch, and one of many may be a favourite: new files come in between.
         if not known:
             self._in_a_row = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
@@ -19,6 +20,9 @@ as when it began later, or waits while others find what was brought in."""
 
 LATELY_NS = 1_000_000_000
 """A reader that took its last step so much earlier than others does something else."""
+
+MOST_READERS = 256
+"""Readers whose places are kept: of programs that open each file in a process of its own the latest tell enough."""
 
 JUMP = 3
 """Visits one after the other somewhere else in the order before its readers are believed to have gone there."""
@@ -55,7 +59,9 @@ class Sequence:
         """Steps that visits went past without taking them, until somebody takes this list."""
         self.recent: deque[bool] = deque([True] * (JUDGED if trusted else 0), maxlen=JUDGED)
         self.latest: dict[str, tuple[int, int]] = {}
-        """When each reader took its last step, and which; of those who took one lately."""
+        """When each reader took its last step, and which; of those who took one lately, the last of them last."""
+        self._within: dict[str, Entry] = {}
+        """The step on a part of each file that was taken last."""
         self._trusted = trusted
         self._furthest = self._before = -1
         self._progress: deque[tuple[int, int]] = deque()
@@ -82,11 +88,16 @@ class Sequence:
         Returns:
             The step that it took; None when it is none of those that are expected.
         """
+        within = self._within.get(path)
+        if start is not None and within and within.offset < start < _end(within):
+            return None  # it goes on with a step that it has taken
         step = self._step(path, reader, start, end)
         if self.policy is Policy.RANDOM:
             return self._take(step)
-        # Files that are no part of it, or are opened once more, say nothing about the order.
-        if path not in self.places or (step is None and (path, start) in self._visited):
+        # Files that are no part of it, or are opened once more, say nothing about the order; nor, if it was given, does
+        # another reader of all of it.
+        again = (self._trusted and start is None) or (path, start) in self._visited
+        if path not in self.places or (step is None and again):
             return None
         self._visited.append((path, start))
         near = step is not None and self._is_near(step, reader)
@@ -101,10 +112,18 @@ class Sequence:
             self._furthest = step
         self._furthest = max(self._furthest, step)
         self.over.add(step)
-        others = ((name, last) for name, last in self.latest.items() if now_ns - last[0] < LATELY_NS)
-        self.latest = {**dict(others), reader: (now_ns, step)}
+        if start is not None:
+            self._within[path] = self.entries[step]
+        self._took(step, reader, now_ns)
         self._leave_out(self._passed(now_ns))
         return step
+
+    def _took(self, step: int, reader: str, now_ns: int) -> None:
+        """Keep where a reader is, and forget those who took no step lately."""
+        self.latest.pop(reader, None)
+        self.latest[reader] = now_ns, step
+        while now_ns - self.latest[first := next(iter(self.latest))][0] >= LATELY_NS or len(self.latest) > MOST_READERS:
+            del self.latest[first]
 
     def waited_for(self) -> float:
         """Return what share of the steps that were asked for, and are not over, readers went past."""
@@ -195,7 +214,12 @@ class Sequence:
         for place in chain(range(near, far), range(first, near), range(far, len(places))):
             step = places[place]
             entry = self.entries[step]
-            inside = start is None or (entry.offset < end and (entry.size is None or start < entry.offset + entry.size))
+            inside = start is None or (entry.offset < end and start < _end(entry))
             if step not in self.over and inside:
                 return step
         return None
+
+
+def _end(entry: Entry) -> float:
+    """Return where a step ends; a whole file has no end that is known."""
+    return math.inf if entry.size is None else entry.offset + entry.size

@@ -74,6 +74,7 @@ class Planner:
         match message:
             case Root():
                 self._roots.tell(message)
+                self._wake_all()
                 if message.remounted:
                     self._start_anew(message.path)
             case Budget():
@@ -85,7 +86,7 @@ class Planner:
             case Open() if dataset := self._roots.find(message.path):
                 self._readers.opened(message, dataset, now_ns)
             case Close() if self._roots.find(message.path):
-                self._readers.closed(message)
+                self._readers.closed(message, now_ns)
             case Order():
                 self._guides.order([replace(one, path=self.absolute(one.path)) for one in message.entries])
             case Position():
@@ -179,10 +180,12 @@ class Planner:
     def plan(self, now_ns: int) -> list[Request]:
         """Return what to issue now, inside all budgets."""
         requests = self._chores.run(now_ns)
+        unsized, self._readers.unsized = self._readers.unsized, {}
         if not self._act:
             self._blocked = "told not to act"
             return requests
-        unsized, self._readers.unsized = self._readers.unsized, []
+        if self._feedback.resumes(now_ns):
+            self._wake_all()
         requests += self._chores.sizes(unsized, now_ns)
         self._guides.memory = self._flights.memory()
         requests += self._scheduler.take(now_ns)
@@ -195,7 +198,13 @@ class Planner:
         bandwidth_ns = self._flights.due_ns(now_ns)
         if self._blocked and self.board.active and bandwidth_ns is not None:
             return bandwidth_ns
-        return self._chores.due_ns if self.ledger.ready or self._flights else None
+        due = [self._chores.due_ns] if self.ledger.ready or self._flights else []
+        resumed_ns = self._feedback.due_ns() if self.board.sources and self._act else None
+        return min([*due, *([] if resumed_ns is None else [resumed_ns])], default=None)
+
+    def _wake_all(self) -> None:
+        for name in self.board.sources:
+            self.board.wake(name)
 
     def status(self, now_ns: int, *, ended: bool = False) -> Status:
         """Return what is done and why."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from stepwell.prefetch.board import Board
@@ -24,6 +25,9 @@ STALE = 256
 LONGEST_LAG_NS = 1_000_000_000
 """Delay of observations that is reckoned with: more is a collector that stood still, not one that is slow."""
 
+
+MOST_READERS = 4096
+"""Readers of which is known how long they wait: many more are processes that come and go."""
 
 WAITED_NS = 1_000_000
 """Accesses that take less did not wait for a storage, or for one that is so fast that it does not matter; a reader that
@@ -52,7 +56,7 @@ class Readers:
     """All readers of the roots."""
 
     def __init__(self, board: Board, files: Files, guides: Guides) -> None:
-        self.unsized: list[str] = []
+        self.unsized: dict[str, None] = {}
         """Files whose size is wanted."""
         self.seen_accesses = 0
         self.seen_bytes = 0
@@ -61,7 +65,8 @@ class Readers:
         self._guides = guides
         self._streams: dict[str, Stream] = {}
         self._of_path: dict[str, set[str]] = {}
-        self._openers: dict[str, set[str]] = {}
+        self._openers: dict[str, Counter[str]] = {}
+        """How often each file is open, and by whom."""
         self._told: set[str] = set()
         self._waits: dict[str, Waits] = {}
 
@@ -89,13 +94,13 @@ class Readers:
 
     def opened(self, message: Open, dataset: Dataset, now_ns: int) -> None:
         """A reader opened a file."""
-        self._openers.setdefault(message.path, set()).add(message.reader)
+        self._openers.setdefault(message.path, Counter())[message.reader] += 1
         self._guides.visit(message.path, message.reader, self._waits_of(message.reader), dataset, now_ns)
 
-    def closed(self, message: Close) -> None:
-        """A reader closed a file: unless others have it open, what is left of it was for nothing."""
-        openers = self._openers.get(message.path, set())
-        openers.discard(message.reader)
+    def closed(self, message: Close, now_ns: int) -> None:
+        """A reader closed a file: unless it is open elsewhere, what is left of it was for nothing."""
+        openers = self._openers.get(message.path, Counter())
+        openers -= Counter([message.reader])
         if openers:
             return
         self._openers.pop(message.path, None)
@@ -108,7 +113,7 @@ class Readers:
         for name in list(self._of_path.get(message.path, ())):
             self._end(name)
         if not parts:
-            self._guides.closed(message)
+            self._guides.closed(message, now_ns)
 
     # ---- parts ----
 
@@ -126,6 +131,8 @@ class Readers:
         return stream
 
     def _waits_of(self, reader: str) -> Waits:
+        if reader not in self._waits and len(self._waits) >= MOST_READERS:
+            del self._waits[next(iter(self._waits))]
         return self._waits.setdefault(reader, Waits())
 
     def _grown(self, run: Run, first: int, count: int) -> None:
@@ -193,7 +200,7 @@ class Readers:
         """Bring in the rest of a file that is read at random, if that is worth it and fits."""
         name, size = f"file {run.path}", self._files.size_of(run.path)
         if size is None:
-            self.unsized.append(run.path)
+            self.unsized[run.path] = None
         elif name not in self._board.sources and 0 < size <= min(
             self._guides.memory, SHARE * stream.separator.seen * run.size
         ):

@@ -57,6 +57,10 @@ class Separator:
     def accesses(self, offset: int, size: int, stride: int, count: int) -> list[Track]:
         """Take `count` accesses with one stride; return the heads that they moved, each once."""
         moved: dict[int, Track] = {}
+        if not stride:  # the same place again and again says no more than once
+            track = self.access(offset, size)
+            self._count(count - 1)
+            return [track] if track else []
         at = 0
         while at < count:
             track = self.access(offset + at * stride, size)

@@ -25,6 +25,8 @@ from tests.unit.prefetch.simulation import (
     with_client,
 )  # fmt: skip
 
+from stepwell.prefetch.feedback import Feedback
+from stepwell.prefetch.ledger import Account
 from stepwell.prefetch.mounted import Client, Mounted
 from stepwell.prefetch.protocol import (
     Budget,
@@ -37,6 +39,7 @@ from stepwell.prefetch.protocol import (
     Root,
 )  # fmt: skip
 from stepwell.prefetch.requests import BRINGING, Kind
+from stepwell.prefetch.streams import Separator
 
 
 def test_a_sequential_reader_waits_for_few_accesses_only() -> None:
@@ -295,6 +298,49 @@ def test_of_a_file_whose_accesses_were_not_all_told_the_rest_counts_as_used() ->
     world.tell(Close(FILE, "1", world.now, untold=True))
     totals = status(world).totals
     assert (totals.used_bytes, totals.wasted_bytes) == (211 * BLOCK, 0)
+
+
+def test_what_a_stopped_policy_loses_of_what_came_before_lengthens_no_stop() -> None:
+    feedback, accounts = Feedback(), {Policy.STRIDED: Account(used=64 * MIB, early=8 * MIB)}
+    second = 1_000_000_000
+    feedback.judge(accounts, second)
+    for now in range(2, 11):
+        accounts[Policy.STRIDED].early += 8 * MIB
+        feedback.judge(accounts, now * second)
+    assert (feedback.due_ns(), feedback.resumes(11 * second - 1)) == (11 * second, False)
+    assert feedback.resumes(11 * second)
+    assert (feedback.due_ns(), feedback.stopped(Policy.STRIDED, 11 * second)) == (None, False)
+
+
+def test_an_order_without_readers_goes_on_by_itself_when_its_stop_has_ended() -> None:
+    world = World({f"/d/{number}": BLOCK for number in range(401)}, budget=Budget(memory_bytes=1009 * BLOCK))
+    world.tell(Order(tuple(Entry(path) for path in world.files)))
+    world.settle()
+    world.cache.clear()  # the machine has no such memory
+    world.pass_to(17_000_000_000)
+    assert status(world).stops
+    world.files |= {f"/d/{number}": BLOCK for number in range(401, 503)}
+    world.tell(Order(tuple(Entry(f"/d/{number}") for number in range(401, 503))))
+    assert not asked(world, "/d/450")
+    world.pass_to(29_000_000_000)
+    assert asked(world, "/d/450")
+
+
+def test_a_file_that_one_process_has_open_twice_is_read_on_when_it_closes_one_of_them() -> None:
+    world = World({FILE: 101 * BLOCK})
+    world.tell(Open(FILE, "1", world.now))
+    world.tell(Open(FILE, "1", world.now))
+    world.read_all(list(sequential(FILE, 101 * BLOCK))[:53])
+    world.tell(Close(FILE, "1", world.now))
+    assert status(world).totals.wasted_bytes == 0
+    world.read_all(list(sequential(FILE, 101 * BLOCK))[53:])
+    assert (status(world).totals.seen_accesses, world.demand) == (101, 3)
+
+
+def test_a_place_that_is_read_again_and_again_is_taken_in_at_once() -> None:
+    separator = Separator()
+    assert separator.accesses(PAGE, PAGE, 0, 1 << 60) == []
+    assert separator.seen == 1 << 60
 
 
 def test_a_policy_that_does_not_pay_is_stopped_with_its_reason() -> None:

@@ -24,6 +24,7 @@ from tests.unit.prefetch.simulation import (
 from stepwell.prefetch.learning import Learning
 from stepwell.prefetch.mounted import Client, Mounted
 from stepwell.prefetch.orders import Sequence
+from stepwell.prefetch.planner import Planner
 from stepwell.prefetch.protocol import (
     Budget,
     Close,
@@ -445,6 +446,58 @@ def test_a_worker_that_is_behind_takes_a_step_of_its_own_epoch(behind: int) -> N
     assert [sequence.visit(path, "1", 0) for path in paths[1 : behind + 1]] == list(range(1, behind + 1))
     assert (sequence.visit(paths[0], "1", 0), sequence.position) == (0, behind + 1)
     assert sequence.visit(paths[behind + 1], "1", 0) == behind + 1
+
+
+def test_a_step_that_is_read_in_several_accesses_is_one_of_each_epoch() -> None:
+    """As in the order of a trace, which tells what of each file was read."""
+    paths, size = names(101), 7 * BLOCK
+    world = World(dict.fromkeys(paths, size), budget=Budget(memory_bytes=23 * size))
+    epochs = [random.Random(seed).sample(paths, len(paths)) for seed in range(3)]
+    world.tell(Order(tuple(Entry(path, 0, size) for epoch in epochs for path in epoch)))
+    for epoch in epochs:
+        world.settle()
+        for path in epoch:
+            world.read_file(path)
+            assert status(world).heads[-1].policy is Policy.ORDER
+            world.cache = {page for page in world.cache if page[0] != path}
+    found = status(world)
+    assert (found.order_position, found.totals.wasted_bytes) == (303, 0)
+    assert world.demand < 31
+
+
+def test_a_step_that_others_went_past_leaves_what_a_later_one_needs() -> None:
+    paths = names(307)
+    world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=311 * BLOCK))
+    again = [*paths[:200], paths[3], *paths[200:]]
+    world.tell(Order(tuple(Entry(path) for path in again)))
+    world.settle()
+    for path in [path for path in again[:150] if path != paths[3]]:
+        world.read_file(path)
+        world.now += 31_000_000
+    assert status(world).order_position > 60
+    for path in again[150:]:
+        world.read_file(path)
+    assert (world.demand, status(world).totals.wasted_bytes) == (0, 0)
+
+
+def test_several_readers_that_each_follow_all_of_an_order_do_not_say_that_it_is_not_followed() -> None:
+    paths = names(701)
+    sequence = Sequence(Policy.ORDER, "", trusted=True)
+    sequence.extend(Entry(path) for path in paths)
+    for step in range(500):
+        sequence.visit(paths[step], "first", step)
+        for behind in (100, 200):
+            if step >= behind:
+                assert sequence.visit(paths[step - behind], str(behind), step) is None
+        assert sequence.follows
+
+
+def test_an_order_may_be_told_before_its_root() -> None:
+    planner = Planner(0)
+    planner.observe(Order((Entry("/d/file", 0, BLOCK),)), 0)
+    assert planner.plan(0) == []
+    planner.observe(Root("/d"), 0)
+    assert [(one.path, one.size) for one in planner.plan(0)] == [("/d/file", BLOCK)]
 
 
 @pytest.mark.parametrize("every", [23, None])

@@ -54,7 +54,7 @@ struct sw_pool {
 	uint32_t root_count, workers, idle, queued, most_workers;
 	struct sw_done *done;
 	uint32_t done_count, done_room;
-	int event;
+	int event, tidying;
 };
 
 static uint64_t now_ns(void)
@@ -294,7 +294,7 @@ static void tell(struct sw_pool *pool, const struct sw_done *done)
 		;
 }
 
-/* The next job, once there is one; meanwhile files are closed in time. The lock is held. */
+/* The next job, once there is one; meanwhile files are closed in time, by one of the idle. The lock is held. */
 static struct job *next_job(struct sw_pool *pool)
 {
 	struct job *job;
@@ -305,14 +305,18 @@ static struct job *next_job(struct sw_pool *pool)
 		struct timespec limit = {(time_t)(until / 1000000000UL), (long)(until % 1000000000UL)};
 		struct file *over;
 
-		if (!pool->files) {
+		if (!pool->files || pool->tidying) {
 			pthread_cond_wait(&pool->given, &pool->lock);
 			continue;
 		}
+		pool->tidying = 1;
 		pthread_cond_timedwait(&pool->given, &pool->lock, &limit);
+		pool->tidying = 0;
 		over = expired(pool);
 		if (over) {
-			pool->idle--; /* closing may hang */
+			pool->idle--; /* closing may hang: another one takes the job that this one was woken for, and
+					 tidies */
+			pthread_cond_signal(&pool->given);
 			pthread_mutex_unlock(&pool->lock);
 			close_all(over);
 			pthread_mutex_lock(&pool->lock);
@@ -325,6 +329,8 @@ static struct job *next_job(struct sw_pool *pool)
 	if (!pool->first)
 		pool->last = &pool->first;
 	pool->queued--;
+	if (pool->files && !pool->tidying)
+		pthread_cond_signal(&pool->given);
 	return job;
 }
 
