@@ -88,10 +88,10 @@ class Sequence:
         Returns:
             The step that it took; None when it is none of those that are expected.
         """
-        within = self._within.get(path)
-        if start is not None and within and within.offset < start < _end(within):
+        step, within = self._step(path, reader, start, end), self._within.get(path)
+        begins = step is not None and self.entries[step].offset == start
+        if start is not None and within and within.offset < start < _end(within) and not begins:
             return None  # it goes on with a step that it has taken
-        step = self._step(path, reader, start, end)
         if self.policy is Policy.RANDOM:
             return self._take(step)
         # Files that are no part of it, or are opened once more, say nothing about the order; nor, if it was given, does

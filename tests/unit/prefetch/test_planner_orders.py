@@ -465,6 +465,13 @@ def test_a_step_that_is_read_in_several_accesses_is_one_of_each_epoch() -> None:
     assert world.demand < 31
 
 
+def test_a_part_of_a_file_that_was_read_whole_before_is_a_step_of_its_own() -> None:
+    sequence = Sequence(Policy.ORDER, "", trusted=True)
+    sequence.extend([Entry("/a"), Entry("/b"), Entry("/a", 8192, 4096)])
+    accesses = [("/a", 0), ("/a", 4096), ("/b", 0), ("/a", 8192), ("/a", 10_240)]
+    assert [sequence.visit(path, "1", 0, start, start + 2048) for path, start in accesses] == [0, None, 1, 2, None]
+
+
 def test_a_step_that_others_went_past_leaves_what_a_later_one_needs() -> None:
     paths = names(307)
     world = World(dict.fromkeys(paths, BLOCK), budget=Budget(memory_bytes=311 * BLOCK))
