@@ -24,10 +24,11 @@ def status(**more: Any) -> protocol.Status:
     return protocol.Status(0, "acting", "", 0, 0, 0, protocol.Budget(), protocol.Totals(), **more)
 
 
-def test_budgets_and_sizes_are_told_and_what_is_left_alone_is_not() -> None:
+def test_budgets_and_sizes_are_told_and_what_is_left_alone() -> None:
     strided = Target("/data", "strided", "", block_bytes=4096, in_flight=3, window_bytes=8192, stride_bytes=1 << 20)
     assert told(strided, Target("/other", "none", "")) == [
         protocol.Budget(1 << 30, 7_000_000, 23, None),
+        protocol.Root("/other", ()),
         protocol.Root("/data", (Policy.STRIDED,), 4096, 3, 8192),
     ]
 

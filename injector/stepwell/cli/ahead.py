@@ -22,7 +22,8 @@ NICE = 5
 
 def give_way() -> None:
     """Let other programs go first: what this thread does from now on is not waited for."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 class Ahead(threading.Thread):

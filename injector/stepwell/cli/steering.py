@@ -146,7 +146,7 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Steerin
     """
     limits = budget(plan, wanted)
     plan = plan.within(limits) if plan else Plan(VERSION, "auto", limits, ())
-    planned = [target.path for target in plan.targets if target.policy != "none"]
+    planned = [target.path for target in plan.targets]
     roots = [str(wanted.under)] if wanted.under and not plan.targets else []
     options, order = _options(limits), wanted.order_from or order_of(plan)
     with contextlib.ExitStack() as cleanup:
@@ -219,6 +219,8 @@ def _order(place: Place, given: str, under: Path | None) -> Iterator[tuple[list[
     """Yield the directories of what a known order names, the file that has it, and what it is to be called."""
     file = Path(given)
     if file.exists():
+        if not file.is_file():
+            raise OrderError(f"{file} is no regular file, and an order is read twice; save it, or use {SOCKET}PATH")
         from stepwell.steer.orders import of_file
 
         yield of_file(file, under or Path.cwd()), file, str(file.absolute())

@@ -47,8 +47,9 @@ come last, by name. Symbolic links below PATH and other mounts below it are left
 
 \b
 What was read is noted in $XDG_STATE_HOME/stepwell/warm: interrupted and run again with
-the same PATHs, it goes on; files that changed are read anew, and all is after a reboot.
-Only when all was read the note is removed; --restart removes it before.
+the same PATHs, it goes on, and looks at no file again that was read as a whole. A file that
+was read in part and has changed is read anew, and all is after a reboot. Only when all was
+read the note is removed; --restart removes it before.
 
 \b
 Exit codes: 0 all was read; 1 files failed or directories could not be listed (they are

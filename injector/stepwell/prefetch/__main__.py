@@ -72,9 +72,12 @@ def _run(given: argparse.Namespace) -> None:
 
 def _begin(engine: Engine, given: argparse.Namespace) -> None:
     """Tell it what it is given from the start."""
-    for root in given.root:
-        if not root.is_dir():
+    roots = [root for root in given.root if root.is_dir()]
+    for root in [root for root in given.root if root not in roots]:
+        if not roots:
             raise PrefetchError(f"{root} is no directory; give --root the directory that readers read in")
+        print(f"{root} is no directory any more; it is left out", file=sys.stderr)
+    for root in roots:
         engine.tell(Root(str(root.resolve())))
     engine.tell(Budget(given.memory, given.bandwidth, given.in_flight, given.cpu))
     if given.order:

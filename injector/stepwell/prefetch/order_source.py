@@ -168,7 +168,9 @@ class OrderSource:
     def status(self) -> Head:
         """Return what to tell of it."""
         why_not = self.why_not() or self.pace.left
-        step = self.sequence.next_step()
+        # One that was asked for as a whole still has readers: its last file says where.
+        steps = self.sequence.entries
+        step = self.sequence.next_step() or (steps[-1] if steps else None)
         return Head(
             self.name, step.path if step else "", Policy.NONE if why_not else self.policy, why_not or self.sequence.why,
             self.sequence.position, 0, self.pace.window.target, self.visits,

@@ -22,7 +22,7 @@ BY_FILES = frozenset({Policy.WHOLE_FILE, Policy.DIRECTORY, Policy.RANDOM})
 
 
 def messages(plan: Plan, *, ordered: bool = False) -> list[Message]:
-    """Return what an engine is told of a plan: its budgets, and its datasets but those that are to be left alone.
+    """Return what an engine is told of a plan: its budgets, and its datasets, also those that are to be left alone.
 
     Args:
         plan: the plan.
@@ -41,6 +41,8 @@ def messages(plan: Plan, *, ordered: bool = False) -> list[Message]:
             more = (policy, Policy.EPOCH) if policy in BY_FILES else (policy,)
             policies[target.path] = policies.get(target.path, always) + more
             first.setdefault(target.path, target)  # where most is to be won
+    alone = {target.path for target in plan.targets} - first.keys()
+    told += [protocol.Root(path, always) for path in sorted(alone)]
     for path, one in first.items():
         told.append(protocol.Root(path, policies[path], one.block_bytes, one.in_flight, one.window_bytes))
     return told
@@ -70,7 +72,7 @@ class Done:
         """Take in a status."""
         self._mounts |= {mount.root: mount for mount in status.mounts}
         for head in (*status.heads, *status.ended):
-            if head.policy is not Policy.NONE and head.path:  # an order that is over has no next file
+            if head.policy is not Policy.NONE and head.path:  # an order without steps has none
                 key = str(PurePath(head.path).parent), head.policy
                 self._accesses[key] += head.accesses
                 self._heads[key] = head

@@ -66,7 +66,11 @@ class MountTuning:
         self._quiet = threading.Event()
         self._thread = threading.Thread(target=self._work, name="mounts", daemon=True)
         self._thread.start()
-        self._ready.wait(PATIENCE)
+        try:
+            self._ready.wait(PATIENCE)
+        except KeyboardInterrupt:  # nobody else knows of it yet
+            self.finish()
+            raise
 
     @property
     def changes(self) -> int:
@@ -146,7 +150,11 @@ class MountTuning:
             values = {name: value for name, value in wanted[mount].items() if tuned.settings.get(name, value) != value}
             if values:
                 self._touched = True
-                tuned.apply(values)
+                try:
+                    tuned.apply(values)
+                except MountError as error:
+                    self._say(mount, f"not set as the plan says: {error}")
+                    continue
                 self.settings += tuned.described(values, "the plan says so", "the plan")
                 self._say(mount, f"set to {_listed(values)} as the plan says")
             elif tuned.refused:

@@ -14,13 +14,18 @@ def of_file(file: Path, base: Path) -> list[str]:
     """Return the directories of what an order file names; relative paths are below `base`.
 
     Raises:
-        OrderError: it cannot be read, or names nothing.
+        OrderError: it cannot be read, names nothing, or names directories by symbolic links, which the engine does not
+            follow and readers are not seen to come to.
     """
     paths = {entry.path for batch in read_order(file) for entry in batch}
     if not paths:
         raise OrderError(f"{file} names nothing; write a path a line")
     absolute = [path for path in paths if path.startswith("/")]
-    return [*([str(base)] if len(absolute) < len(paths) else []), *directories(absolute)]
+    found = directories(absolute)
+    for directory in found:
+        if (real := os.path.realpath(directory)) != directory:
+            raise OrderError(f"{file}: {directory} leads over a symbolic link; write {real} there instead")
+    return [*([str(base)] if len(absolute) < len(paths) else []), *found]
 
 
 def directories(paths: Iterable[str]) -> list[str]:

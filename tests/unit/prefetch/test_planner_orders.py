@@ -499,6 +499,15 @@ def test_several_readers_that_each_follow_all_of_an_order_do_not_say_that_it_is_
         assert sequence.follows
 
 
+def test_an_order_that_was_asked_for_as_a_whole_says_where_and_one_without_steps_nothing() -> None:
+    world = World({FILE: BLOCK})
+    world.tell(Order(()))
+    assert [head.path for head in status(world).heads] == [""]
+    world.tell(Order((Entry(FILE),)))
+    world.settle()
+    assert [head.path for head in status(world).heads] == [FILE]
+
+
 def test_an_order_may_be_told_before_its_root() -> None:
     planner = Planner(0)
     planner.observe(Order((Entry("/d/file", 0, BLOCK),)), 0)

@@ -65,7 +65,7 @@ class Budget:
     memory_bytes: Annotated[int, "bytes brought in and not used yet", Limits(1 << 20, 1 << 60)]
     in_flight: Annotated[int, "requests under way at once", Limits(1, 256)]
     bandwidth_bytes_s: Annotated[int | None, "bytes a second; left out: no cap", _COUNT] = None
-    cpu_permille: Annotated[int | None, "thousandths of one processor; left out: no cap", Limits(1, 1_000_000)] = None
+    cpu_permille: Annotated[int | None, "thousandths of one processor; left out: 500", Limits(1, 1_000)] = None
 
 
 @dataclass(frozen=True)
