@@ -184,6 +184,18 @@ def test_modes_that_do_not_act_read_nothing(stepwell: Stepwell, slow: Slow, big:
     assert ("sequential" in done.stderr) is (mode == "recommend")
 
 
+def test_what_a_plan_leaves_alone_is_left_alone(stepwell: Stepwell, slow: Slow, tmp_path: Path, big: bytes) -> None:
+    plan = tmp_path / "plan.json"
+    target = {"path": str(slow.mount), "policy": "none", "reason": "it is fast enough"}
+    budget = {"memory_bytes": 1 << 26, "in_flight": 8}
+    plan.write_text(json.dumps({"version": 1, "mode": "auto", "budget": budget, "targets": [target]}))
+    with slow.mounted() as storage:
+        done = stepwell.run("run", "--plan", str(plan), *program(SEQUENTIAL, slow.mount))
+        assert storage.counters["most_in_flight"] <= 2  # as many as the kernel reads ahead of it
+    assert done.stdout == hashlib.sha256(big).hexdigest() + "\n"
+    assert "read nothing ahead" in done.stderr
+
+
 def test_the_programs_own_end_passes_through(stepwell: Stepwell, tmp_path: Path) -> None:
     assert stepwell.run("run", "--", "sh", "-c", "exit 41").returncode == 41
     assert stepwell.run("run", "--", str(tmp_path / "none")).returncode == 127
@@ -196,12 +208,19 @@ def test_wrong_use_is_told_before_anything_runs(stepwell: Stepwell, tmp_path: Pa
     order.write_text("a\tb\n")
     plan = tmp_path / "plan.yaml"
     plan.write_text("version: 9\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    linked, pipe = tmp_path / "linked", tmp_path / "pipe"
+    linked.write_text(f"{tmp_path}/link/a\n")
+    os.mkfifo(pipe)
     for arguments, code, word in (
         (["--order-from", str(order)], 1, "no step of an order"),
         (["--order-from", "12"], 5, "there are no traces"),
         (["--plan", str(plan)], 2, "mode is missing"),
         (["--mode", "observe", "--order-from", str(order)], 2, "reads nothing ahead"),
         (["--order-from", str(tmp_path / "none")], 1, "neither a file nor the number of a trace"),
+        (["--order-from", str(linked)], 1, f"write {tmp_path}/data there instead"),
+        (["--order-from", str(pipe)], 1, "is no regular file"),
         (["--memory", "much"], 2, "much"),
         (["--memory", "64KiB"], 2, "1 MiB at least"),
         (["--bandwidth", "0"], 2, "too small"),

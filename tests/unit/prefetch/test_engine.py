@@ -144,6 +144,14 @@ def test_an_order_file_is_brought_in_and_told_as_json_or_text(data: Path, tmp_pa
     assert again.stderr == ""
 
 
+def test_a_root_that_is_gone_is_left_out(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "order").write_text(f"{tmp_path}/gone/a\n{data}/03\n")
+    roots = ["--root", tmp_path / "gone", "--root", data]
+    done = subprocess.run([*PROGRAM, *roots, "--order", tmp_path / "order"], capture_output=True, check=True, text=True)
+    assert " of 1 file" in done.stdout
+    assert done.stderr == f"{tmp_path}/gone is no directory any more; it is left out\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_it_cleanly(data: Path, tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "socket"
