@@ -146,8 +146,8 @@ def test_an_order_file_is_brought_in_and_told_as_json_or_text(data: Path, tmp_pa
 
 def test_a_root_that_is_gone_is_left_out(data: Path, tmp_path: Path) -> None:
     (tmp_path / "order").write_text(f"{tmp_path}/gone/a\n{data}/03\n")
-    roots = ["--root", str(tmp_path / "gone"), "--root", str(data)]
-    done = subprocess.run([*PROGRAM, *roots, "--order", str(tmp_path / "order")], capture_output=True, check=True, text=True)
+    given = ["--root", tmp_path / "gone", "--root", data, "--order", tmp_path / "order"]
+    done = subprocess.run([*PROGRAM, *map(str, given)], capture_output=True, check=True, text=True)
     assert " of 1 file" in done.stdout
     assert done.stderr == f"{tmp_path}/gone is no directory any more; it is left out\n"
 
