@@ -72,10 +72,13 @@ def _run(given: argparse.Namespace) -> None:
 
 def _begin(engine: Engine, given: argparse.Namespace) -> None:
     """Tell it what it is given from the start."""
-    roots = [root for root in given.root if root.is_dir()]
-    for root in [root for root in given.root if root not in roots]:
-        if not roots:
-            raise PrefetchError(f"{root} is no directory; give --root the directory that readers read in")
+    roots: list[Path] = []
+    gone: list[Path] = []
+    for root in given.root:
+        (roots if root.is_dir() else gone).append(root)
+    if gone and not roots:
+        raise PrefetchError(f"{gone[0]} is no directory; give --root the directory that readers read in")
+    for root in gone:
         print(f"{root} is no directory any more; it is left out", file=sys.stderr)
     for root in roots:
         engine.tell(Root(str(root.resolve())))
