@@ -174,11 +174,11 @@ def _mounts(plan: Plan) -> MountTuning:
 
 
 def set_back() -> None:
-    """Undo what runs that were killed have left changed in mounts, and say so; a mount that hangs keeps nobody."""
+    """Undo what runs that were killed have left changed in mounts, and say so; one that hangs is given up."""
     notes = mount_notes()
     if os.access(notes, os.R_OK | os.X_OK) and any(notes.glob("*.json")):
         from stepwell.mounts.tuned import restore_left
-        from stepwell.steer.mounts import PATIENCE
+        from stepwell.steer.mounts import BRIEF, PATIENCE
 
         def restore() -> None:
             for told in restore_left(notes):
@@ -186,7 +186,10 @@ def set_back() -> None:
 
         thread = threading.Thread(target=restore, name="mounts", daemon=True)
         thread.start()
-        thread.join(PATIENCE)
+        thread.join(BRIEF)
+        if thread.is_alive():
+            say(f"a mount that a killed run left changed is being set back, for {PATIENCE:.0f} s at most")
+            thread.join(PATIENCE)
         if thread.is_alive():
             say("a mount that a killed run left changed does not answer; the next `stepwell run` tries again")
 
