@@ -140,15 +140,15 @@ def run(
         finally:
             outcome = steered.finish() if steered else None
 
-    def also(store: Store, trace: int) -> None:
-        from stepwell.cli import concluding
+        def also(store: Store, trace: int) -> None:
+            from stepwell.cli import concluding
 
-        if steered and steered.session and outcome:
-            concluding.conclude(store, trace, outcome, plan or steered.session.done(), quiet=quiet)
-        elif mode == "recommend":
-            concluding.recommend(store, trace, steering.budget(plan, wanted), place.command, mounts=tune_mounts)
+            if steered and steered.session and outcome:
+                concluding.conclude(store, trace, outcome, plan or steered.session.done(), quiet=quiet)
+            elif mode == "recommend":
+                concluding.recommend(store, trace, steering.budget(plan, wanted), place.command, mounts=tune_mounts)
 
-    store_recording(place, identity, spool, keep=keep, summary=None, quiet=quiet, also=also)
+        store_recording(place, identity, spool, keep=keep, summary=None, quiet=quiet, also=also)
     return ending.exit_code or 0
 
 
