@@ -19,21 +19,30 @@ _SCHEMA = pa.schema([("path", pa.string()), ("offset", pa.int64()), ("size", pa.
 
 _STEPS = f"""
 WITH data AS (
-    SELECT file, path FROM files
+    SELECT file, path, size AS file_size FROM files
     WHERE trace = {{trace:d}} AND starts_with(path, '/') AND NOT regexp_matches(path, '{SOFTWARE_PLACES}')
 ), read AS (
-    SELECT * FROM runs JOIN data USING (file) WHERE trace = {{trace:d}} AND op <> 'write' AND count > 0 AND size > 0
-)
+    SELECT *, (count - 1)::BIGINT * size + tail AS total, stride = size OR count = 1 AS along
+    FROM runs JOIN data USING (file) WHERE trace = {{trace:d}} AND op <> 'write' AND count > 0 AND size > 0
+), whole AS (
+    SELECT open, any_value(path) AS path, min(start_ns) AS start_ns FROM read GROUP BY open
+    HAVING bool_and(along) AND min("offset") = 0 AND sum(total) = max(file_size)
+), parts AS (SELECT * FROM read ANTI JOIN whole USING (open))
 SELECT path, "offset", size FROM (
-    SELECT path, "offset", (count - 1)::BIGINT * size + tail AS size, start_ns, 0 AS step
-    FROM read WHERE stride = size OR count = 1
+    SELECT path, 0 AS "offset", NULL AS size, start_ns, 0 AS step FROM whole
+    UNION ALL
+    SELECT path, "offset", total, start_ns, 0 FROM parts WHERE along
     UNION ALL
     SELECT path, "offset" + step * stride, CASE WHEN step = count - 1 THEN tail ELSE size END,
         start_ns + step * span_ns // (count - 1), step
-    FROM (SELECT *, unnest(range(count)) AS step FROM read WHERE stride <> size AND count > 1)
-) WHERE size > 0 ORDER BY start_ns, step LIMIT {MOST_STEPS}
+    FROM (SELECT *, unnest(range(count)) AS step FROM parts WHERE NOT along)
+) WHERE size IS NULL OR size > 0 ORDER BY start_ns, step LIMIT {MOST_STEPS}
 """
-"""What a trace read, in order: the consecutive accesses of a run are one step, others one each."""
+"""What a trace read, in order: the consecutive accesses of a run are one step, others one each.
+
+An open file that was read once from end to end is one step, on the file without a range: readers come to it when they
+open it, before any access is told.
+"""
 
 
 def of_trace(store: Queryable, trace: int, file: Path) -> list[str]:
