@@ -22,6 +22,8 @@ class Flight:
     request: Request
     about: int
     """Number of the range in the ledger."""
+    taken: int = 0
+    """Bytes that were taken from the bandwidth for it."""
 
 
 class Flights:
@@ -84,8 +86,9 @@ class Flights:
             if dataset is None or self.full(now_ns):
                 break
             kind = Kind.TOUCH if piece.whole else dataset.storage.kind(max(size or 0, stop))
-            request = self._issue(dataset, piece.path, start, stop - start, kind, now_ns)
-            self._bucket.take(stop - start)
+            taken = min(stop - start, dataset.storage.whole_file) if size is None and not start else stop - start
+            request = self._issue(dataset, piece.path, start, stop - start, kind, now_ns, taken=taken)
+            self._bucket.take(taken)
             self._ledger.ask(
                 Range(
                     piece.path, start, stop, source.policy, source.name, request.number,
@@ -109,16 +112,24 @@ class Flights:
         flight.storage.answered(done)
         return flight
 
-    def settle(self, request: Request, done: Done, now_ns: int) -> None:
-        """Give back the bandwidth that a request did not need."""
-        self._bucket.give_back(request.size - done.brought, now_ns)
+    def settle(self, flight: Flight, done: Done, now_ns: int) -> None:
+        """Give back the bandwidth that a request did not need, or take what it needed beyond that."""
+        self._bucket.give_back(flight.taken - done.brought, now_ns)
 
     def _issue(
-        self, dataset: Dataset, path: str, offset: int, size: int, kind: Kind, now_ns: int, about: int = 0
+        self,
+        dataset: Dataset,
+        path: str,
+        offset: int,
+        size: int,
+        kind: Kind,
+        now_ns: int,
+        about: int = 0,
+        taken: int = 0,
     ) -> Request:
         self._number += 1
         request = Request(self._number, dataset.root.path, path, offset, size, kind)
-        self._flights[request.number] = Flight(dataset.storage, request, about)
+        self._flights[request.number] = Flight(dataset.storage, request, about, taken)
         dataset.storage.asked(request, now_ns)
         self._files.ask(path)
         return request

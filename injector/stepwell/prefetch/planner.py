@@ -143,7 +143,7 @@ class Planner:
     def _came(self, flight: Flight, done: Done, now_ns: int) -> None:
         """What was to be brought in is here, or failed."""
         self._sums.add(flight.request, done)
-        self._flights.settle(flight.request, done, now_ns)
+        self._flights.settle(flight, done, now_ns)
         one = self.ledger.come(done.number, done.brought, now_ns)
         if one and one.passed and not one.wanted:
             self.board.abandoned.append(one)

@@ -40,6 +40,8 @@ class Storage:
         self.name = name
         self.mounted = Mounted(0, LEAST_READ_AHEAD)
         self.request_ns = 0
+        self.whole_file = LARGEST_BLOCK
+        """Bytes that the first request to a file whose size is not known brings at most, going by the last files."""
         self.in_flight: dict[int, int] = {}
         """Number and time of each request on its way, oldest first."""
         self._requests: dict[int, Request] = {}
@@ -119,6 +121,9 @@ class Storage:
         self._busy[request.root] -= 1
         self._blocks -= request.kind is Kind.TOUCH
         kind = request.kind
+        if kind in BRINGING and not request.offset and not done.error:
+            found = min(LARGEST_BLOCK, done.file_size)
+            self.whole_file = max(found, self.whole_file - (self.whole_file - found) // 8)
         if kind in BRINGING and done.brought and not done.error:
             # One in eight, as TCP's round-trip estimator does (RFC 6298).
             self.request_ns += (done.took_ns - self.request_ns) // (8 if self.request_ns else 1)

@@ -443,14 +443,20 @@ def test_bandwidth_is_kept_within_5_percent_and_changes_at_once() -> None:
 
 
 @pytest.mark.parametrize("latency_ms", [1, 20, 100])
-def test_bandwidth_is_kept_to_where_files_turn_out_to_be_smaller_than_a_request(latency_ms: int) -> None:
-    paths = names(401)
-    world = World(dict.fromkeys(paths, 70_001), latency_ns=latency_ms * MS, budget=Budget(bandwidth_bytes_s=MIB))
+@pytest.mark.parametrize("block", [BLOCK, 4 * MIB])
+@pytest.mark.parametrize("rate", [1 * MIB, 16 * MIB])
+def test_bandwidth_is_kept_to_where_files_turn_out_to_be_smaller_than_a_request(
+    latency_ms: int, block: int, rate: int
+) -> None:
+    paths = names(11 * rate // 70_001 * 2)
+    sizes = {path: 70_001 if number % 5 else 5 * PAGE for number, path in enumerate(paths)}
+    world = World(sizes, latency_ns=latency_ms * MS, budget=Budget(bandwidth_bytes_s=rate))
+    world.planner.described("/d", Mounted(1, block))
     world.tell(Order(tuple(Entry(path) for path in paths)))
     world.pass_to(1000 * MS)
     before = status(world).totals.brought_bytes
-    world.pass_to(11_000 * MS)
-    assert status(world).totals.brought_bytes - before == pytest.approx(10 * MIB, rel=0.05)
+    world.pass_to(6_000 * MS)
+    assert status(world).totals.brought_bytes - before == pytest.approx(5 * rate, rel=0.05)
 
 
 @settings(max_examples=60)
