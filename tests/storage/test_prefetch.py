@@ -216,11 +216,12 @@ def test_files_that_change_under_it_are_survived(storage: Storage, source: Path,
         assert control.counters["reads"] > 11
 
 
-def test_errors_of_the_storage_are_counted_by_name(storage: Storage, mount: Path) -> None:
-    with storage(fail_permille=1000) as control, running(mount) as engine:
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.ENOTCONN])
+def test_errors_of_the_storage_are_counted_by_name(storage: Storage, mount: Path, code: int) -> None:
+    with storage(fail_permille=1000, fail_errno=code) as control, running(mount) as engine:
         engine.tell(Order(tuple(Entry(f"{number:03d}") for number in range(11))))
         status = engine.wait("not all fails", lambda status: status.totals.failed_requests == 11)
-        assert status.errors == {errno.errorcode[errno.EIO]: 11}
+        assert status.errors == {errno.errorcode[code]: 11}
         control.set(fail_permille=0)
         engine.tell(Order((Entry("big"),)))
         engine.wait("it does not go on", lambda status: status.totals.brought_bytes == COUNT * BLOCK - 1009)
