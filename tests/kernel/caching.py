@@ -46,6 +46,10 @@ class Group:
         lines = (line.split() for line in (self.path / "memory.stat").read_text().splitlines())
         return int({name: value for name, value, *_ in lines}["file" if self.unified else "total_cache"])
 
+    def limit(self, octets: int) -> None:
+        """Set how many bytes it may hold."""
+        (self.path / ("memory.max" if self.unified else "memory.limit_in_bytes")).write_text(str(octets))
+
 
 def hierarchy() -> tuple[Path, bool] | None:
     """Return where memory can be limited here, and whether that is the unified hierarchy."""
@@ -68,7 +72,7 @@ def limited(octets: int) -> Iterator[Group]:
     group = Group(parent / f"stepwell-{os.getpid()}", unified)
     group.path.mkdir()
     try:
-        (group.path / ("memory.max" if unified else "memory.limit_in_bytes")).write_text(str(octets))
+        group.limit(octets)
         yield group
     finally:
         group.path.rmdir()

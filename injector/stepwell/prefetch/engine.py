@@ -24,11 +24,11 @@ from stepwell.prefetch.order_file import entry_of
 from stepwell.prefetch.planner import Planner
 from stepwell.prefetch.protocol import Entry, Message, Order, Refused, Root, Status, Stop
 
-PROCESSORS_NS = 50_000_000
-"""It is looked at how long the processors idle once in so long, while anything happens."""
+MACHINE_NS = 50_000_000
+"""It is looked at what memory there is, and how long the processors idle, once in so long: 0.2 ms each time."""
 
 STATUS_NS = 100_000_000
-"""Status is told, and memory measured, once in so long while anything happens: 0.2 ms each time."""
+"""Status is told once in so long while anything happens."""
 
 
 class Engine:
@@ -48,7 +48,7 @@ class Engine:
         self._selector = selectors.PollSelector()
         self._connections: list[Connection] = []
         self._feeds: list[Iterator[tuple[Entry, ...]]] = []
-        self._told_ns = self._processors_ns = 0
+        self._told_ns = self._measured_ns = 0
         self._changed = True
         self._stopped = False
         self._cpu = bucket(0, time.monotonic_ns())
@@ -116,7 +116,7 @@ class Engine:
             self._events(self._timeout_ns(plan_at))
             now = time.monotonic_ns()
             self._feed()
-            self._processors(now)
+            self._measure(now)
             plan_at = self._throttled_until(now)
             if plan_at <= now:
                 self._plan(now)
@@ -185,10 +185,12 @@ class Engine:
             except StopIteration:
                 self._feeds.pop(0)
 
-    def _processors(self, now: int) -> None:
-        if now - self._processors_ns >= PROCESSORS_NS and (ticks := machine.processors()):
-            self._processors_ns = now
-            self.planner.processors(*ticks, now)
+    def _measure(self, now: int) -> None:
+        if now - self._measured_ns >= MACHINE_NS:
+            self._measured_ns = now
+            self.planner.pressure(*machine.measure())
+            if ticks := machine.processors():
+                self.planner.processors(*ticks, now)
 
     def _done(self) -> bool:
         return not self._feeds and not self._issuer.in_flight and self.planner.order_is_asked()
@@ -254,7 +256,6 @@ class Engine:
                 self.planner.described(told.root, told.mounted)
 
     def _tell_status(self, now: int) -> None:
-        self.planner.pressure(*machine.measure())
         self._told_ns = now
         self._changed = False
         self._publish(self._status(ended=False))

@@ -54,14 +54,14 @@ class Flights:
         self._bucket.set_rate(self.budget.bandwidth_bytes_s or 0, now_ns)
 
     def press(self, room: int | None, why: str) -> None:
-        """Take in how many bytes the machine has left for what is brought in beyond what is there; None: enough."""
-        self._allowed = None if room is None else self._ledger.charge + room
+        """Take in how many bytes the machine has for what is brought in, what there is of it included; None: enough."""
+        self._allowed = room
         self.pressure = why
 
     def memory(self) -> int:
         """Return how many bytes may be ahead, those that are included."""
         memory = self.budget.memory_bytes or 0
-        return memory if self._allowed is None else min(memory, max(self._allowed, 0))
+        return memory if self._allowed is None else min(memory, self._allowed)
 
     def full(self, now_ns: int) -> str:
         """Return why nothing may be issued now; empty when something may."""

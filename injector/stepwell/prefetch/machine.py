@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 RESERVE = 20
@@ -11,12 +11,17 @@ RESERVE = 20
 STALLED_PERCENT = 10.0
 """Where some task waits for memory for a tenth of the last ten seconds, nothing more is brought in."""
 
+_UNIFIED = Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")
+_MEMORY = Path("/sys/fs/cgroup/memory")
+"""Where systemd and container runtimes mount the hierarchies of cgroup v2, and v1's one of memory."""
+
 
 def room(available: int, total: int, stalled_percent: float) -> tuple[int, str]:
-    """Return how many bytes may be brought in, and why not more when these are none.
+    """Return how many bytes may be brought in, those that are there included, and why when these are none.
 
     Args:
-        available: bytes that can be had without evicting what is in use.
+        available: bytes that can be had without evicting what is in use: so also those that were brought in, which
+            nobody has used more than once.
         total: bytes of the machine or the cgroup.
         stalled_percent: `some avg10` of its PSI.
     """
@@ -51,14 +56,23 @@ def _all() -> Iterator[tuple[int, int, float]]:
         stalled = _stalled(Path("/proc/pressure/memory"))
         yield information["MemAvailable:"] * 1024, information["MemTotal:"] * 1024, stalled
     for line in _lines(Path("/proc/self/cgroup")):
-        hierarchy, _, path = line.partition("::")
-        if hierarchy != "0" or not path:
-            continue
-        mount = next((one for one in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")) if one.is_dir()), None)
-        group = mount / path.lstrip("/") if mount else None
-        while group and mount and group != mount:
-            yield from _of_group(group)
-            group = group.parent
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            yield from _limits(_UNIFIED, path, _of_group)
+        elif "memory" in controllers.split(","):
+            yield from _limits((_MEMORY,), path, _of_old_group)
+
+
+def _limits(
+    mounts: Iterable[Path], path: str, of_group: Callable[[Path], Iterator[tuple[int, int, float]]]
+) -> Iterator[tuple[int, int, float]]:
+    """Yield what all groups above a process have; in a container its own one is mounted as the root of all."""
+    mount = next((one for one in mounts if one.is_dir()), None)
+    if mount:
+        inside = mount / path.lstrip("/")
+        for group in (inside, *inside.parents):
+            if group.is_relative_to(mount):
+                yield from of_group(group)
 
 
 def _of_group(group: Path) -> Iterator[tuple[int, int, float]]:
@@ -68,6 +82,14 @@ def _of_group(group: Path) -> Iterator[tuple[int, int, float]]:
     # Pages of files that were used once are given up without harm: they are as good as free.
     idle = _numbers(group / "memory.stat").get("inactive_file", 0)
     yield int(limit[0]) - int(current[0]) + idle, int(limit[0]), _stalled(group / "memory.pressure")
+
+
+def _of_old_group(group: Path) -> Iterator[tuple[int, int, float]]:
+    """The same by the files of cgroup v1, where nobody tells how long tasks wait for memory."""
+    limit, current = _lines(group / "memory.limit_in_bytes"), _lines(group / "memory.usage_in_bytes")
+    if limit and current:
+        idle = _numbers(group / "memory.stat").get("total_inactive_file", 0)
+        yield int(limit[0]) - int(current[0]) + idle, int(limit[0]), 0.0
 
 
 def _stalled(path: Path) -> float:

@@ -114,7 +114,7 @@ class Planner:
             self._guides.listed(path, names, dataset)
 
     def pressure(self, room: int | None, why: str) -> None:
-        """Take in how many bytes the machine has left for what is brought in beyond what is there; None: enough."""
+        """Take in how many bytes the machine has for what is brought in, what there is of it included; None: enough."""
         self._flights.press(room, why)
 
     def processors(self, idle: int, total: int, now_ns: int) -> None:
@@ -198,7 +198,8 @@ class Planner:
         bandwidth_ns = self._flights.due_ns(now_ns)
         if self._blocked and self.board.active and bandwidth_ns is not None:
             return bandwidth_ns
-        due = [self._chores.due_ns] if self.ledger.ready or self._flights else []
+        waits = bool(self._flights.pressure) and self._act and bool(self.board.active)
+        due = [self._chores.due_ns] if self.ledger.ready or self._flights or waits else []
         resumed_ns = self._feedback.due_ns() if self.board.sources and self._act else None
         return min([*due, *([] if resumed_ns is None else [resumed_ns])], default=None)
 

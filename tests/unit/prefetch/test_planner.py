@@ -557,6 +557,20 @@ def test_while_memory_is_short_nothing_comes_in_and_what_is_useless_goes() -> No
     assert status(world).why == "memory is short"
 
 
+def test_an_order_that_found_no_memory_begins_by_itself_when_there_is_some() -> None:
+    world = World(dict.fromkeys(names(31), BLOCK))
+    world.planner.pressure(0, "memory is short")
+    world.tell(Order(tuple(Entry(path) for path in names(31))))
+    world.pass_to(5003 * MS)
+    assert not world.requests
+    due = world.planner.due_ns(world.now)
+    assert due is not None
+    assert due <= world.now + 1000 * MS
+    world.planner.pressure(11 * BLOCK, "")
+    world.pass_to(due)
+    assert len(world.requests) == 11
+
+
 def test_what_is_in_memory_costs_no_bandwidth() -> None:
     paths = names(61)
     world = World(dict.fromkeys(paths, BLOCK), budget=Budget(bandwidth_bytes_s=8 * MIB))
