@@ -46,6 +46,11 @@ def unaided(path: str, parts: Parts) -> Iterator[bytes]:
     return read(path, parts, os.POSIX_FADV_RANDOM)
 
 
+def whole(path: str, _: Parts) -> Iterator[bytes]:
+    """Load a file by one call, as `np.load`, `torch.load` and `Path.read_bytes` do."""
+    yield Path(path).read_bytes()
+
+
 def npz(path: str, _: Parts) -> Iterator[bytes]:
     """Load what numpy saved, as MLPerf Storage's readers of UNet3D do."""
     with np.load(path) as file:
@@ -65,7 +70,7 @@ def tensors(path: str, _: Parts) -> Iterator[bytes]:
 
 
 HOW: dict[str, Callable[[str, Parts], Iterator[bytes]]] = {
-    reader.__name__: reader for reader in (read, unaided, npz, tensors)
+    reader.__name__: reader for reader in (read, unaided, whole, npz, tensors)
 }
 
 

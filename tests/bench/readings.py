@@ -204,6 +204,8 @@ def workloads(sizes: Sizes) -> list[Workload]:
                  ("--workers", "4", "--how", "npz", "--pause-ms", "300"), memory=_share(sum(sizes.volumes))),
         Workload("safetensors by mmap", latency_ms, "model", (("model",),), quarter,
                  (PLAIN, HAND, BEST, SIDECAR, TOUCH, STEERED), ("--how", "tensors")),
+        Workload("a file in one call", latency_ms, "model", (("model",),), quarter,
+                 (PLAIN, HAND, BEST, SIDECAR, STEERED), ("--how", "whole")),
         Workload("compute-bound", latency_ms, "large", (tuple(working),), len(working) * SMALL,
                  (PLAIN, STEERED), ("--work-ms", "40")),
         Workload("already cached", latency_ms, "large", (tuple(along) * 8,), 8 * quarter,

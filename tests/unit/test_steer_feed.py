@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tests.unit.recordings import MS, T0, Recording
 
-from stepwell.prefetch.protocol import Close, Message, Open, Root, Run
-from stepwell.steer.feed import FEW_RUNS, KINDS, MOST_RUNS, Feed
+from stepwell.prefetch.protocol import Asked, Close, Message, Open, Root, Run
+from stepwell.steer.feed import CALL_NS, FEW_RUNS, KINDS, LARGE, MOST_RUNS, Feed
 from stepwell.trace.definition import EVENT, OPEN, RUN, THREAD, THREAD_END, EventKind, Op, OpenFlag
 from stepwell.trace.layout import DTYPES
 from stepwell.trace.spool import Spool
@@ -28,7 +28,7 @@ def recording(tmp_path: Path) -> Recording:
 def told(recording: Recording, feed: Feed | None = None, *, waiting: bool = True) -> list[Message]:
     recording.end(0)
     with Spool(recording.path) as spool:
-        return (feed or Feed(0)).tell(list(spool.follow(KINDS)), NONE_OPEN, waiting=waiting)
+        return (feed or Feed(0)).tell(list(spool.follow(KINDS)), NONE_OPEN, NONE_OPEN, 0, waiting=waiting)
 
 
 def text(path: str) -> bytes:
@@ -125,19 +125,43 @@ def test_open_runs_are_told_as_they_grow_and_add_to_what_was_read(recording: Rec
     with Spool(recording.path) as spool:
         blocks = list(spool.follow(KINDS))
         assert list(spool.follow(KINDS)) == []
-    runs = [one for one in feed.tell(blocks, growing, waiting=True) if isinstance(one, Run)]
+    runs = [one for one in feed.tell(blocks, growing, NONE_OPEN, 0, waiting=True) if isinstance(one, Run)]
     assert [(run.count, run.size) for run in runs] == [(3, 4096), (2, 10)]
     assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17, 22)
-    assert feed.tell([], growing, waiting=True) == [], "nothing happened"
+    assert feed.tell([], growing, NONE_OPEN, 0, waiting=True) == [], "nothing happened"
     grown = np.concatenate([growing, growing])
     grown["start_ns"][1] += 5
     grown["count"][0] += 1
-    assert [one.count for one in feed.tell([], grown, waiting=True) if isinstance(one, Run)] == [3, 2]
+    assert [one.count for one in feed.tell([], grown, NONE_OPEN, 0, waiting=True) if isinstance(one, Run)] == [3, 2]
     assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17 + 10 + 17, 27)
-    assert feed.tell([], NONE_OPEN, waiting=True) == []
+    assert feed.tell([], NONE_OPEN, NONE_OPEN, 0, waiting=True) == []
     assert (feed.meter.octets, feed.meter.waited_ns) == (2 * 4096 + 100 + 17 + 10 + 17, 27), (
         "a run ends: for a moment in neither"
     )
+
+
+def test_a_call_under_way_is_told_when_it_takes_longer_than_memory_does(recording: Recording) -> None:
+    recording.open(1, b"/d/f")
+    recording.run(1, at=3 * MS)
+    feed, now_ns = Feed(0), T0 + 997 * MS
+    calls = np.zeros(4, [(name, "u8") for name in ("start_ns", "open", "offset", "bytes")])
+    calls["open"] = 1, 1, 7, 1
+    calls["start_ns"] = now_ns - CALL_NS, now_ns - CALL_NS + 1, T0, T0 + 2 * MS
+    calls["offset"], calls["bytes"] = 4096, LARGE - 1
+    recording.end(0)
+    with Spool(recording.path) as spool:
+        first = feed.tell(spool.follow(KINDS), NONE_OPEN, calls, now_ns, waiting=True)
+    asked = Asked("/d/f", 4096, LARGE - 1, "1001")
+    run = next(message for message in first if isinstance(message, Run))
+    assert first == [Root("/d"), Open("/d/f", "1001", T0), asked, run, asked]
+    assert not feed.long_calls
+    calls["bytes"] = LARGE
+    feed.tell([], NONE_OPEN, calls[:1], now_ns, waiting=True)
+    assert not feed.long_calls
+    feed.tell([], NONE_OPEN, calls[3:], now_ns, waiting=True)
+    assert feed.long_calls
+    feed.tell([], NONE_OPEN, calls[:0], now_ns, waiting=True)
+    assert not feed.long_calls
 
 
 @pytest.mark.parametrize(("count", "tail", "told_count"), [(3, 4096, 3), (3, 1, 3), (3, 0, 2), (1, 0, 1)])
@@ -169,6 +193,6 @@ def test_a_run_that_ends_meanwhile_is_told_as_it_was_and_as_it_ended_and_counted
         growing[name] = value
     feed = Feed(0)
     with Spool(recording.path) as spool:
-        told = feed.tell(spool.follow(KINDS), growing, waiting=True)
+        told = feed.tell(spool.follow(KINDS), growing, NONE_OPEN, 0, waiting=True)
     assert [(run.offset, run.count) for run in told if isinstance(run, Run)] == [(0, 2), (0, 5), (4096, 1)]
     assert (feed.meter.octets, feed.meter.waited_ns) == (60, 9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from stepwell.analysis.plans import Budget, Plan
 from stepwell.analysis.plans.model import VERSION
 from stepwell.prefetch import protocol
 from stepwell.prefetch.errors import PrefetchError
-from stepwell.prefetch.protocol import Mode, Root, Status, Totals
+from stepwell.prefetch.protocol import Asked, Mode, Root, Status, Totals
 from stepwell.steer import Engine, Session
-from stepwell.steer.feed import Feed
+from stepwell.steer.feed import LARGE, LONG_NS, Feed
 from stepwell.steer.meter import Meter
 from stepwell.steer.session import _progress
 from stepwell.steer.turns import Turns
@@ -27,8 +28,12 @@ from stepwell.trace.layout import DTYPES
 class Recorder:
     """A collector with no open runs, or one that breaks."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: Exception | None = None, calls: np.ndarray[Any, Any] | None = None) -> None:
         self.error = error
+        self._calls = np.zeros(0) if calls is None else calls
+
+    def calls(self) -> np.ndarray[Any, Any]:
+        return self._calls
 
     def open_runs(self) -> np.ndarray[Any, np.dtype[np.void]]:
         if self.error:
@@ -181,6 +186,28 @@ def test_mounts_are_told_when_the_engine_will_not_act_any_more(
     session.tick(Recorder())
     session.finish()
     assert mounts.settled == [False, True]
+
+
+def test_while_a_call_takes_long_the_engine_acts_and_nothing_is_measured(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(Engine, "tell", lambda _, messages: told.extend(messages))
+    start_ns = time.monotonic_ns() - LONG_NS
+    calls = np.array([(start_ns, 1, 4096, LARGE)], [(name, "u8") for name in ("start_ns", "open", "offset", "bytes")])
+    for _ in range(2):
+        session.tick(Recorder(calls=calls))
+    asked = Asked("/nowhere/data/f", 4096, LARGE, "1001")
+    kinds = (Mode, Asked)
+    assert [one for one in told if isinstance(one, kinds)] == [asked, Mode(act=True), asked]
+    assert session._turns.windows == []
+    session.tick(Recorder())
+    assert told[-1] == Mode(act=False)
+    told.clear()
+    session._turns.reason = "it made no difference"
+    session.tick(Recorder(calls=calls))
+    assert [one for one in told if isinstance(one, kinds)] == [asked]
+    session.finish()
 
 
 @pytest.mark.parametrize(("looks", "octets", "answered", "made"), [(1, 0, 0, 0), (3, 4096, 0, 1), (1, 0, 5, 5)])

@@ -13,6 +13,7 @@ from typing import Any
 from stepwell.prefetch.errors import ProtocolError
 from stepwell.prefetch.protocol import (
     Answer,
+    Asked,
     Budget,
     Close,
     Gap,
@@ -33,7 +34,7 @@ LARGEST = 2**63
 
 _KINDS: dict[str, type] = {
     kind.__name__.lower(): kind
-    for kind in (Root, Budget, Mode, Gap, Run, Open, Close, Order, Position, Stop, Status, Refused)
+    for kind in (Root, Budget, Mode, Gap, Run, Asked, Open, Close, Order, Position, Stop, Status, Refused)
 }
 
 

@@ -10,7 +10,7 @@ from stepwell.prefetch.learning import SHARE, Learning
 from stepwell.prefetch.order_source import OrderSource
 from stepwell.prefetch.orders import JUDGED, Sequence
 from stepwell.prefetch.pace import Pace
-from stepwell.prefetch.protocol import Close, Entry, Policy, Run
+from stepwell.prefetch.protocol import Asked, Close, Entry, Policy, Run
 from stepwell.prefetch.roots import Dataset
 from stepwell.prefetch.windows import Waits, Window
 
@@ -116,6 +116,19 @@ class Guides:
                 return
         self._guess(path, waits, learning, dataset, now_ns)
 
+    def asked(self, message: Asked, waits: Waits, now_ns: int) -> None:
+        """A reader is in a call that asks for a range: all of it is needed at once, in this order."""
+        name, entry = f"calls {message.path}", Entry(message.path, message.offset, message.size)
+        source = self._board.sources.get(name)
+        if not isinstance(source, OrderSource):
+            sequence = Sequence(Policy.SEQUENTIAL, "a call that asks for it is under way", trusted=True)
+            source = OrderSource(name, sequence, Pace(Window(0), waits), unbounded=True)
+            self._board.add(source)
+        if entry not in source.sequence.entries:
+            source.sequence.extend([entry])
+            self._board.wake(name)
+        source.pace.moved_ns = now_ns
+
     def read(self, run: Run, first: int, count: int, dataset: Dataset, now_ns: int) -> None:
         """A reader made accesses.
 
@@ -139,6 +152,12 @@ class Guides:
                 # One access may take several steps.
                 while offset < end and (entry := self._follow(self.known, path, run.reader, now_ns, offset, end)):
                     offset = end if entry.size is None else entry.offset + entry.size
+        calls = self._board.sources.get(f"calls {path}")
+        if isinstance(calls, OrderSource):
+            for start in range(first, first + count * stride, stride) if stride else (first,):
+                self._follow(calls, path, run.reader, now_ns, start, start + size)
+            if calls.sequence.position == len(calls.sequence.entries):
+                self._board.drop(calls.name)
 
     def closed(self, message: Close, now_ns: int) -> None:
         """The last reader of a file closed it: what is left of its step is no longer asked for."""

@@ -20,6 +20,7 @@ from stepwell.prefetch.guides import Guides
 from stepwell.prefetch.ledger import Ledger
 from stepwell.prefetch.mounted import Mounted
 from stepwell.prefetch.protocol import (
+    Asked,
     Budget,
     Close,
     Gap,
@@ -34,7 +35,7 @@ from stepwell.prefetch.protocol import (
 )  # fmt: skip
 from stepwell.prefetch.readers import Readers
 from stepwell.prefetch.requests import BRINGING, Done, Kind, Request
-from stepwell.prefetch.roots import Roots
+from stepwell.prefetch.roots import Dataset, Roots
 from stepwell.prefetch.scheduler import Scheduler
 from stepwell.prefetch.storage import Storage
 from stepwell.prefetch.sums import Sums
@@ -81,16 +82,26 @@ class Planner:
                 self._flights.limit(message, now_ns)
             case Mode() | Gap():
                 self._steer(message)
-            case Run() if (dataset := self._roots.find(message.path)) and message.count > 0 and message.size > 0:
-                self._readers.run(message, dataset, now_ns)
-            case Open() if dataset := self._roots.find(message.path):
-                self._readers.opened(message, dataset, now_ns)
-            case Close() if self._roots.find(message.path):
-                self._readers.closed(message, now_ns)
+            case Run() | Asked() | Open() | Close() if dataset := self._roots.find(message.path):
+                self._follow(message, dataset, now_ns)
             case Order():
                 self._guides.order([replace(one, path=self.absolute(one.path)) for one in message.entries])
             case Position():
                 self._guides.position(message.index)
+            case _:
+                pass
+
+    def _follow(self, message: Run | Asked | Open | Close, dataset: Dataset, now_ns: int) -> None:
+        """A reader did something in a dataset."""
+        match message:
+            case Run() if message.count > 0 and message.size > 0:
+                self._readers.run(message, dataset, now_ns)
+            case Asked() if message.size > 0:
+                self._readers.asked(message, now_ns)
+            case Open():
+                self._readers.opened(message, dataset, now_ns)
+            case Close():
+                self._readers.closed(message, now_ns)
             case _:
                 pass
 

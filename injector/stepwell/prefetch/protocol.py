@@ -96,6 +96,20 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A reader is in a call that asks for this range, which may reach beyond the file's end.
+
+    What a call reads is an access, to be told as a run, only when it has ended; one that takes long may be told of
+    before, and again while it lasts.
+    """
+
+    path: str
+    offset: Annotated[int, "in bytes"]
+    size: Annotated[int, "bytes"]
+    reader: Annotated[str, "the process; any text that stays the same"] = ""
+
+
+@dataclass(frozen=True)
 class Open:
     """A reader opened a file."""
 
@@ -145,7 +159,7 @@ class Stop:
     """End: nothing more is issued, the last status is told, and the engine exits."""
 
 
-Message = Root | Budget | Mode | Gap | Run | Open | Close | Order | Position | Stop
+Message = Root | Budget | Mode | Gap | Run | Asked | Open | Close | Order | Position | Stop
 
 # ---- from the engine ----
 

@@ -13,7 +13,7 @@ from stepwell.prefetch.learning import SHARE
 from stepwell.prefetch.order_source import OrderSource
 from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.pace import Pace
-from stepwell.prefetch.protocol import Close, Entry, Open, Policy, Run
+from stepwell.prefetch.protocol import Asked, Close, Entry, Open, Policy, Run
 from stepwell.prefetch.roots import Dataset
 from stepwell.prefetch.streams import Separator
 from stepwell.prefetch.tracks import PAGE, Track
@@ -92,6 +92,10 @@ class Readers:
         if run.done:
             self._end(run.stream)
 
+    def asked(self, message: Asked, now_ns: int) -> None:
+        """A reader is in a call that asks for a range."""
+        self._guides.asked(message, self._waits_of(message.reader), now_ns)
+
     def opened(self, message: Open, dataset: Dataset, now_ns: int) -> None:
         """A reader opened a file."""
         self._openers.setdefault(message.path, Counter())[message.reader] += 1
@@ -104,6 +108,7 @@ class Readers:
         if openers:
             return
         self._openers.pop(message.path, None)
+        self._board.drop(f"calls {message.path}")
         parts = self._guides.has_parts(message.path)
         if not parts:
             # Where not all accesses were told, nobody can know better than that an open file was read.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stepwell.prefetch.protocol import Close, Message, Open, Root, Run
+from stepwell.prefetch.protocol import Asked, Close, Message, Open, Root, Run
 from stepwell.steer.meter import Meter
 from stepwell.store.files import SOFTWARE_PLACES
 from stepwell.trace.definition import EVENT, OPEN, RUN, RUN_SHORT, THREAD, THREAD_END, EventKind, Op, OpenFlag
@@ -29,6 +29,13 @@ MOST_FILES = 262_144
 
 IN_MEMORY = frozenset({0x01021994, 0x858458F6, 0x9FA0, 0x62656572, 0x27E0EB, 0x63677270})
 """File systems, by statfs(2)'s number, that have nothing to fetch: tmpfs, ramfs, proc, sysfs, cgroup, cgroup2."""
+
+CALL_NS = 25_000_000
+"""A call is told of when it has been under way for so long: what is in memory is copied sooner, a hundred mebibytes."""
+
+LARGE, LONG_NS = 16 << 20, 100_000_000
+"""A call of so many bytes that has been under way for so long takes as long as turns do: what it reads is told as a
+whole when it has ended, so that nothing is measured meanwhile."""
 
 _SOFTWARE = re.compile(SOFTWARE_PLACES.replace(r"\z", r"\Z"))
 
@@ -74,13 +81,19 @@ class Feed:
         self._untold: set[int] = set()
         """Open files of whose reads only a sample was told."""
         self.meter = Meter()
+        self.long_calls = False
+        """Whether calls are under way that take as long as turns do: what they read is told when they have ended."""
 
-    def tell(self, blocks: Iterable[Block], open_runs: Records, *, waiting: bool) -> list[Message]:
+    def tell(
+        self, blocks: Iterable[Block], open_runs: Records, calls: Records, now_ns: int, *, waiting: bool
+    ) -> list[Message]:
         """Return what happened since the last call, in order of time.
 
         Args:
             blocks: the records that have come since, in order, up to the open runs or further.
             open_runs: the runs that were open a moment ago, of RUN's numpy type.
+            calls: the calls that were under way before that: `start_ns`, `open`, `offset` and `bytes` of each.
+            now_ns: the time, CLOCK_MONOTONIC.
             waiting: whether readers wait for their storage.
         """
         told: list[tuple[int, Message]] = []
@@ -103,6 +116,7 @@ class Feed:
         reads = self._reads(open_runs)
         self.meter.open(reads[~_among(reads["start_ns"], np.concatenate(ended))])
         told += [self._run(run) for run in self._moved(reads)[-most:]]
+        told += self._under_way(calls, now_ns)
         return [message for _, message in sorted(told, key=lambda one: one[0])]
 
     def _happened(self, block: Block) -> Iterator[tuple[int, Message]]:
@@ -185,6 +199,15 @@ class Feed:
         self._files[int(record["open"])] = _File(path, str(pid))
         self._numbers = None
         yield time_ns, Open(path, str(pid), time_ns)
+
+    def _under_way(self, calls: Records, now_ns: int) -> Iterator[tuple[int, Message]]:
+        self.long_calls = False
+        for call in calls:
+            file, octets, lasted_ns = self._files.get(int(call["open"])), int(call["bytes"]), now_ns - call["start_ns"]
+            if file is not None and lasted_ns >= CALL_NS:
+                self.long_calls |= octets >= LARGE and bool(lasted_ns >= LONG_NS)
+                # Before the run that it is when it has ended.
+                yield int(call["start_ns"]) - 1, Asked(file.path, int(call["offset"]), octets, file.reader)
 
     def _closed(self, number: int, time_ns: int) -> Iterator[tuple[int, Message]]:
         if (file := self._files.pop(number, None)) is not None:

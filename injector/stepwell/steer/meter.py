@@ -62,10 +62,10 @@ class Waits:
         self._last = 0, 0
         self._waited_at = 0
 
-    def see(self, now_ns: int, octets: int, waited_ns: int) -> None:
-        """Take in where readers are: the time, their bytes and how long they have waited up to now."""
+    def see(self, now_ns: int, octets: int, waited_ns: int, *, in_calls: bool = False) -> None:
+        """Take in where readers are: the time, their bytes, how long they have waited up to now, in ended calls."""
         before_ns, waited_before = self._last
-        if not octets or waited_ns - waited_before > WAITING * (now_ns - before_ns):
+        if not octets or in_calls or waited_ns - waited_before > WAITING * (now_ns - before_ns):
             self._waited_at = now_ns
         self._last = now_ns, waited_ns
         self.now = now_ns - self._waited_at <= LULL_NS

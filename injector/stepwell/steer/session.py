@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from stepwell.analysis.verdicts import Deeds, Window
 from stepwell.prefetch.protocol import Gap, Message, Mode, Policy, Root, Status
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
-from stepwell.steer.feed import KINDS, Feed
+from stepwell.steer.feed import KINDS, Feed, Records
 from stepwell.steer.meter import Meter, Waits
 from stepwell.steer.progress import Progress
 from stepwell.steer.tune import Tuning
@@ -38,8 +38,11 @@ is ahead of it grows from look to look."""
 class Recorder(Protocol):
     """What is asked of a collector."""
 
-    def open_runs(self) -> np.ndarray[Any, np.dtype[np.void]]:
+    def open_runs(self) -> Records:
         """Return the runs that are open now."""
+
+    def calls(self) -> Records:
+        """Return the calls under way now that read much."""
 
     def catch_up(self) -> None:
         """Bring all runs that have ended into the spool file."""
@@ -131,23 +134,26 @@ class Session:
         Args:
             now_ns: when the readers ended, CLOCK_MONOTONIC.
         """
-        self._carefully(lambda spool: self._take(spool, np.zeros(0, DTYPES[RUN.kind]), now_ns))
+        nothing = np.zeros(0, DTYPES[RUN.kind])
+        self._carefully(lambda spool: self._take(spool, nothing, nothing, now_ns))
 
     def _look(self, spool: Spool, recorder: Recorder) -> None:
+        calls = recorder.calls()  # first, so that those that end meanwhile are told as accesses after that
         runs = recorder.open_runs()
         recorder.catch_up()  # now all that came before the open runs is in the file
-        self._take(spool, runs, time.monotonic_ns())
+        self._take(spool, runs, calls, time.monotonic_ns())
 
-    def _take(self, spool: Spool, runs: np.ndarray[Any, np.dtype[np.void]], clock_ns: int) -> None:
-        told = self._feed.tell(spool.follow(KINDS), runs, waiting=self._waits.now)
+    def _take(self, spool: Spool, runs: Records, calls: Records, clock_ns: int) -> None:
+        told = self._feed.tell(spool.follow(KINDS), runs, calls, clock_ns, waiting=self._waits.now)
         now_ns = clock_ns - self._origin_ns
         meter = self._feed.meter
         self._last = _progress(now_ns, self._origin_ns, meter, self._engine.status)
         self._looks += meter.octets > 0
-        self._waits.see(now_ns, meter.octets, meter.waited_ns)
-        acting = self._turns.acting
+        long_calls = self._feed.long_calls
+        self._waits.see(now_ns, meter.octets, meter.waited_ns, in_calls=long_calls)
+        acting = self._turns.acting and not long_calls
         trying = self._mounts is not None and self._mounts.trying
-        if trying:
+        if trying or long_calls:
             self._turns.skip(self._last)
         else:
             self._turns.step(self._last)
@@ -166,7 +172,9 @@ class Session:
             self._tell([Gap(self._turns.gap)])
             self._turns.gap = 0
         holds = self._mounts is not None and self._mounts.holds
-        if self._acts is not (self._turns.acting and not holds):
+        # While a call takes long nothing can be measured, but it is known what is needed.
+        acts = self._turns.acting or (long_calls and not self._turns.reason)
+        if self._acts is not (acts and not holds):
             self._acts = not self._acts
             self._tell([Mode(act=self._acts, pays=self._turns.pays)])
         self._listen()

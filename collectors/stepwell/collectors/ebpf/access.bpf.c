@@ -379,6 +379,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (!t)
 		return 0;
 	settle_fault(t, task);
+	retract(t);
 	end_thread_runs(t);
 	send_thread_end(task, t, 1);
 	t->ended = 1;

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from stepwell.collectors.ebpf.coverage import Feature
 from stepwell.collectors.ebpf.privileges import refusal
 from stepwell.collectors.ebpf.scope import Scope, kernel_filter
-from stepwell.collectors.native.library import ERROR_BYTES, Counted, Options, Totals, library
+from stepwell.collectors.native.library import CALL, ERROR_BYTES, MOST_CALLS, Counted, Options, Totals, library
 from stepwell.trace.definition import FORMAT_VERSION, RUN
 from stepwell.trace.errors import StepwellError
 
@@ -186,6 +186,16 @@ class Collector:
             self._runs = np.empty(HEADS, DTYPES[RUN.kind])
         count = _load().sw_collector_open_runs(self._handle, self._runs.ctypes.data, len(self._runs))
         return self._runs[:count].copy()
+
+    def calls(self) -> np.ndarray[Any, np.dtype[np.void]]:
+        """Return the calls under way now that read a mebibyte or more: what they read is no run until they end.
+
+        Members: `start_ns`, `open`, `offset`, `bytes` (asked for), `thread` and `op`, as those of records.
+        """
+        import numpy as np
+
+        found = np.empty(MOST_CALLS, CALL)
+        return found[: _load().sw_collector_calls(self._handle, found.ctypes.data)]
 
     def catch_up(self) -> None:
         """Bring all that was sent until now into the spool file, which else takes up to 50 ms."""

@@ -33,6 +33,22 @@ struct sw_knobs {
 
 enum sw_sweep { SW_SWEEP_BEGIN, SW_SWEEP_END };
 
+/*
+ * A call that asks for much, while it is under way: what it reads is seen as an access only when it has ended. One of
+ * several threads whose numbers fall together is left out.
+ */
+#define SW_LARGE (1U << 20) /* bytes: eight requests of what Linux reads ahead by default */
+#define SW_CALLS 64 /* a power of two */
+
+struct sw_call {
+	uint64_t start_ns; /* 0: none */
+	uint64_t open;
+	uint64_t offset;
+	uint64_t bytes; /* asked for: maybe beyond the file's end */
+	uint32_t thread;
+	uint32_t op; /* enum sw_op */
+};
+
 /* What programs and loader tell each other while tracing. */
 struct sw_control {
 	uint32_t sweep; /* enum sw_sweep: what the task iterator does */
@@ -46,6 +62,7 @@ struct sw_control {
 	uint32_t ended; /* nothing is recorded any more */
 	uint32_t keeper; /* process of the loader's that is never recorded either */
 	uint32_t used_slots; /* no slot from this number on was ever taken; may be a few more than there are */
+	struct sw_call calls[SW_CALLS]; /* by thread */
 };
 
 /* Per processor; summed by the loader. In accesses unless said otherwise. */

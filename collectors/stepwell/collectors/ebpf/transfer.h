@@ -18,6 +18,41 @@ static __always_inline void begin_call(struct sw_task *t, struct task_struct *ta
 	t->start_ns = bpf_ktime_get_ns();
 }
 
+/* Tell of the call in progress that it reads much. */
+WHOLE int announce(struct sw_task *t, __u32 op)
+{
+	struct sw_open_file *known;
+	struct sw_call *call;
+	__u64 address;
+
+	if (!t)
+		return 0;
+	address = t->file;
+	known = bpf_map_lookup_elem(&opens, &address);
+	if (!known || !known->open || !is_same_file(known->inode, known->ino, (struct file *)address))
+		return 0;
+	call = &control.calls[t->thread & (SW_CALLS - 1)];
+	call->start_ns = 0;
+	barrier();
+	call->open = known->open;
+	call->offset = t->position;
+	call->bytes = t->requested;
+	call->thread = t->thread;
+	call->op = op;
+	barrier();
+	call->start_ns = t->start_ns;
+	return 0;
+}
+
+/* The call in progress ends. */
+static __always_inline void retract(struct sw_task *t)
+{
+	struct sw_call *call = &control.calls[t->thread & (SW_CALLS - 1)];
+
+	if (t->requested >= SW_LARGE && call->thread == t->thread)
+		call->start_ns = 0;
+}
+
 /* The offset of one side of a copying call: where the caller's variable says, or the descriptor's position. */
 static __always_inline __u64 side_position(struct file *file, __u64 user)
 {
@@ -26,6 +61,11 @@ static __always_inline __u64 side_position(struct file *file, __u64 user)
 	if (user && bpf_probe_read_user(&position, sizeof(position), (void *)user))
 		COUNT(lost_vector, 1);
 	return position;
+}
+
+static __always_inline __u32 op_of_copy(__u32 call)
+{
+	return call == CALL_SENDFILE ? SW_SENDFILE : call == CALL_SPLICE ? SW_SPLICE : SW_COPY;
 }
 
 /* Begin a call that moves bytes from `in` to `out` inside the kernel. Only regular files are looked at. */
@@ -48,6 +88,8 @@ static __always_inline void begin_copy(struct sw_task *t, struct task_struct *ta
 	t->requested = bytes;
 	if (t->file || t->other)
 		begin_call(t, task, call);
+	if (t->file && bytes >= SW_LARGE)
+		announce(t, op_of_copy(call));
 }
 
 /* The descriptor `fd` is about to be closed. Returns the number of its open file if that ends with it, otherwise 0. */
@@ -110,6 +152,8 @@ static __always_inline void begin_transfer(struct sw_task *t, struct task_struct
 			control.shared = 1;
 	}
 	begin_call(t, task, call);
+	if (t->requested >= SW_LARGE && !is_write(call))
+		announce(t, SW_READ);
 }
 
 /*
@@ -162,6 +206,7 @@ static __always_inline void end_transfer(struct sw_task *t, struct task_struct *
 	__u32 op = is_write(call) ? SW_WRITE : SW_READ;
 	struct sw_access *access;
 
+	retract(t);
 	if (result < 0) {
 		end_error(t, op, result, now);
 		return;
@@ -176,9 +221,10 @@ static __always_inline void end_transfer(struct sw_task *t, struct task_struct *
 
 static __always_inline void end_copy(struct sw_task *t, struct task_struct *task, __u32 call, long result, __u64 now)
 {
-	__u32 op = call == CALL_SENDFILE ? SW_SENDFILE : call == CALL_SPLICE ? SW_SPLICE : SW_COPY;
+	__u32 op = op_of_copy(call);
 	struct sw_access *access;
 
+	retract(t);
 	if (result < 0) {
 		if (!t->file) {
 			t->file = t->other;

@@ -82,6 +82,13 @@ class Totals(Structure):
     )
 
 
+CALL = [("start_ns", "u8"), ("open", "u8"), ("offset", "u8"), ("bytes", "u8"), ("thread", "u4"), ("op", "u4")]
+"""`struct sw_call`, as numpy takes it."""
+
+MOST_CALLS = 64
+"""SW_CALLS."""
+
+
 @cache
 def library() -> ctypes.CDLL:
     """Return the loaded library.
@@ -99,6 +106,8 @@ def library() -> ctypes.CDLL:
     native.sw_collector_catch_up.restype = None
     native.sw_collector_open_runs.argtypes = [c_void_p, c_void_p, c_size_t]
     native.sw_collector_open_runs.restype = c_long
+    native.sw_collector_calls.argtypes = [c_void_p, c_void_p]
+    native.sw_collector_calls.restype = c_long
     native.sw_collector_meta.argtypes = [c_void_p, c_char_p, c_size_t]
     native.sw_collector_stop.argtypes = [c_void_p, c_char_p, c_char_p]
     native.sw_collector_free.argtypes = [c_void_p]

@@ -61,11 +61,12 @@ SW_API int sw_collector_open(const struct sw_options *options, struct sw_collect
 SW_API uint32_t sw_collector_features(const struct sw_collector *collector);
 SW_API int sw_collector_start(struct sw_collector *collector, char *error);
 SW_API int sw_collector_totals(struct sw_collector *collector, struct sw_totals *totals);
-/* Copies at most `max` runs that are open in the kernel; returns how many. */
 /* Bring what is in the ring buffer into the spool file now, rather than within 50 ms. */
 SW_API void sw_collector_catch_up(struct sw_collector *collector);
-
+/* Copies at most `max` runs that are open in the kernel; returns how many. */
 SW_API long sw_collector_open_runs(struct sw_collector *collector, struct sw_run *runs, size_t max);
+/* Copies the calls under way that read much, at most SW_CALLS; returns how many. */
+SW_API long sw_collector_calls(struct sw_collector *collector, struct sw_call *calls);
 SW_API int sw_collector_meta(struct sw_collector *collector, const char *json, size_t bytes);
 /* `facts` are members of a JSON object that go into the trace's end. */
 SW_API int sw_collector_stop(struct sw_collector *collector, const char *facts, char *error);

@@ -49,6 +49,24 @@ uint32_t sw_used_slots(const struct sw_collector *c)
 	return used < c->options.heads ? used : c->options.heads;
 }
 
+long sw_collector_calls(struct sw_collector *c, struct sw_call *calls)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SW_CALLS; i++) {
+		const volatile struct sw_call *call = &c->control->calls[i];
+		uint64_t start_ns = call->start_ns;
+
+		if (!start_ns)
+			continue;
+		atomic_thread_fence(memory_order_acquire);
+		memcpy(&calls[count], (const void *)call, sizeof(*call));
+		atomic_thread_fence(memory_order_acquire);
+		count += call->start_ns == start_ns && calls[count].start_ns == start_ns;
+	}
+	return count;
+}
+
 long sw_collector_open_runs(struct sw_collector *c, struct sw_run *runs, size_t max)
 {
 	uint32_t used = sw_used_slots(c);
