@@ -329,6 +329,28 @@ def test_a_measured_storage_stands_in_for_what_the_trace_shows(facts: Facts) -> 
     assert make(found, benches=[direct]).targets[0].block_bytes == 1 << 17
 
 
+def test_what_a_measurement_doubts_of_itself_is_said_with_what_is_planned_from_it(facts: Facts) -> None:
+    found = reading(facts, "sequential", files=1, file_bytes=GIB)
+    sure, unsure, hung = (
+        make(found, benches=[bench("/data", **fields)])
+        for fields in (
+            {"doubts": ("7 reads failed and are left out",)},
+            {"certain": False, "doubts": ("not sure: tmpfs is memory, not storage", "7 reads failed and are left out")},
+            {"status": "hung", "certain": False, "doubts": ("not sure: " + "x" * 5_000,)},
+        )
+    )
+    reason = sure.targets[0].reason
+    assert "said of its numbers" not in reason
+    assert unsure.targets[0].reason == (
+        f"{reason}; `stepwell bench` said of its numbers: not sure: tmpfs is memory, not storage"
+    )
+    assert "reads did not come back; not sure: xxx" in hung.targets[0].reason
+    assert load(dump(hung, "json")) == hung
+    short = make(found, benches=[bench("/data", status="interrupted")]).targets[0]
+    assert short.reason.endswith("said of its numbers: interrupted before all was measured")
+    assert make(found, benches=[bench("/other", status="hung")]).targets[0].reason == target(found).reason
+
+
 def test_two_blocks_fit_the_memory_however_large_the_storage_wants_them(facts: Facts) -> None:
     large = bench("/data", cells=(Cell(1 << 24, 1, 23, 0, 0, 14_000_000, 76 * MS, 80 * MS),))
     found = reading(facts, "sequential", files=1, file_bytes=GIB)

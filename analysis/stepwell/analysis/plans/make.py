@@ -10,7 +10,7 @@ from stepwell.analysis.advice.drawn import Matter
 from stepwell.analysis.advice.gains import ahead, inputs, speedup
 from stepwell.analysis.plans.choice import Choice, choose
 from stepwell.analysis.plans.engines import ENGINES, Case, gain
-from stepwell.analysis.plans.measured import of, with_measured
+from stepwell.analysis.plans.measured import doubts, of, with_measured
 from stepwell.analysis.plans.model import VERSION, Budget, Figure, Gain, Plan, Setting, Target
 from stepwell.analysis.plans.sizes import Sizes, sizes
 from stepwell.analysis.storage import Bench
@@ -50,9 +50,10 @@ def make(facts: Facts, budget: Budget = DEFAULT, mode: str = "auto", benches: Se
     facts = with_measured(facts, benches)
     storages = {one.dataset: one for one in facts.waits.storages if one.direction == "read"}
     planned = [
-        _one(Matter(facts, team, use, storages.get(use.dataset)), budget, of(use.dataset, benches))
+        _doubted(_one(Matter(facts, team, use, storages.get(use.dataset)), budget, bench), bench)
         for team in facts.waits.teams
         for use in _listed(team)
+        for bench in [of(use.dataset, benches)]
     ]
     planned.sort(key=_order)
     return Plan(
@@ -106,6 +107,15 @@ def _one(matter: Matter, budget: Budget, bench: Bench | None) -> _Planned:
         target = _alone(matter, f"{chosen.why}, but it could gain {percents:.2g} % at most")
         return _Planned(replace(target, gain=predicted, inputs=_figures(matter, matter.storage, found)), case)
     return _Planned(_target(matter, matter.storage, chosen, found, predicted), case)
+
+
+def _doubted(planned: _Planned, bench: Bench | None) -> _Planned:
+    """Say in the reason what the measurement that numbers came from says against itself."""
+    said = doubts(bench) if bench and planned.target.gain else ""
+    if not said:
+        return planned
+    reason = f"{planned.target.reason}; `stepwell bench` said of its numbers: {said}"
+    return replace(planned, target=replace(planned.target, reason=reason))
 
 
 def _target(matter: Matter, storage: Storage, chosen: Choice, found: Sizes, predicted: Gain) -> Target:

@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from stepwell.analysis.advice import Facts
-from stepwell.analysis.storage import Bench, Range
+from stepwell.analysis.storage import UNSURE, Bench, Range
 from stepwell.analysis.thresholds import waits as limits
 from stepwell.analysis.waits.model import Interval, Storage
+
+_LONGEST = 1_000
+"""Characters of doubts that are passed on: they share a text with the reason of a target."""
 
 
 def of(dataset: str, benches: Sequence[Bench]) -> Bench | None:
@@ -18,6 +21,13 @@ def of(dataset: str, benches: Sequence[Bench]) -> Bench | None:
     above = [one for one in benches if place.is_relative_to(one.path)]
     below = [one for one in benches if PurePath(one.path).is_relative_to(place)]
     return max(above, key=lambda one: len(PurePath(one.path).parts), default=next(iter(below), None))
+
+
+def doubts(bench: Bench) -> str:
+    """Return what a measurement says against its own numbers, in words; "" if nothing."""
+    partly = {"interrupted": ["interrupted before all was measured"], "hung": ["reads did not come back"]}
+    said = [*partly.get(bench.status, []), *(doubt for doubt in bench.doubts if doubt.startswith(UNSURE))]
+    return "; ".join(said)[:_LONGEST]
 
 
 def with_measured(facts: Facts, benches: Sequence[Bench]) -> Facts:

@@ -7,10 +7,11 @@ Here belong the form of that document (`model`), its text (`text`) and the pure 
 from __future__ import annotations
 
 from stepwell.analysis.storage.judge import Reads, judge, keeps
-from stepwell.analysis.storage.model import Bench, BenchFileError, Cell, Choice, Range
+from stepwell.analysis.storage.model import UNSURE, Bench, BenchFileError, Cell, Choice, Range
 from stepwell.analysis.storage.text import dump, load, schema
 
 __all__ = [
+    "UNSURE",
     "Bench",
     "BenchFileError",
     "Cell",

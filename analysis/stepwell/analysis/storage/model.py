@@ -11,6 +11,9 @@ from stepwell.trace.errors import StepwellError
 VERSION = 1
 """Raised when a field changes its meaning or goes away; optional fields may be added without."""
 
+UNSURE = "not sure: "
+"""Beginning of doubts that make the numbers uncertain."""
+
 _COUNT = Limits(0, 1 << 62)
 _TEXT = Limits(longest=4096)
 _LIST = Limits(longest=1_000)
