@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepwell.bench.engine import BLOCKS, CONCURRENCY, ENOUGH, _count
-from stepwell.bench.places import GRANULE, PAGE, Places
+from stepwell.bench.places import GRANULE, MOST_GRANULES, PAGE, Places
 
 MIB = 1 << 20
 sizes = st.lists(st.integers(PAGE, 40 * MIB), min_size=1, max_size=7)
@@ -42,6 +42,20 @@ def test_what_was_not_read_stays_fresh(sizes: list[int]) -> None:
     places.mark(PAGE, drawn.granule[:1])
     again = places.draw(PAGE, len(places.draw(PAGE, 1_000).granule))
     assert int((~again.repeated).sum()) == len(np.unique(again.granule)) - 1
+
+
+def test_of_huge_files_places_are_drawn_all_over_them_and_no_more_than_are_needed() -> None:
+    huge = (1 << 63) - 1
+    places = Places([huge, 5 * MIB, huge], 3)
+    for block in (PAGE, 64 * MIB):
+        drawn = places.draw(block, 1_009)
+        assert len(np.unique(drawn.granule)) == 1_009
+        assert not drawn.repeated.any()
+        assert drawn.granule.max() < MOST_GRANULES
+        offsets = drawn.offset[drawn.file == 2]
+        assert offsets.min() < huge // 10
+        assert huge // 10 * 9 < offsets.max() <= huge - block
+        places.mark(block, drawn.granule)
 
 
 @given(st.integers(0, 1 << 34))
