@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
 import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.kernel.tool import SECONDS, Stepwell, ended, wait_until
 from tests.storage.conftest import Storage
+
+from stepwell.bench.native.library import PLACE, Measurement
+from stepwell.bench.reading import PATIENCE_S
 
 pytestmark = [
     pytest.mark.kernel,
@@ -146,11 +153,118 @@ def test_a_storage_that_hangs_is_told(stepwell: Stepwell, storage: Storage, moun
         with output.open("w") as out, errors.open("w") as err:
             process = stepwell.start("bench", str(mount), *options, stdout=out, stderr=err)
         # The process cannot end before the mount does, and says so.
-        wait_until(lambda: "do not come back" in errors.read_text(), "nothing is said")
+        wait_until(lambda: "have not come back" in errors.read_text(), "nothing is said")
         assert control.counters["hung"] == 1
     with ended(process):
         assert process.wait(SECONDS) == 1
     assert json.loads(output.read_text())["status"] == "hung"
+
+
+def test_a_second_ctrl_c_waits_for_no_read(stepwell: Stepwell, storage: Storage, mount: Path, tmp_path: Path) -> None:
+    output, errors = tmp_path / "output", tmp_path / "errors"
+    with storage(hang_at=29) as control:
+        options = ("--block-size", "4KiB", "--concurrency", "1", "--time", "10m", "-o", "json")
+        with output.open("w") as out, errors.open("w") as err:
+            process = stepwell.start("bench", str(mount), *options, stdout=out, stderr=err)
+        wait_until(lambda: control.counters["hung"] == 1, "nothing hangs")
+        before = waits(process.pid)
+        process.send_signal(signal.SIGINT)
+        # Once it has gone back to waiting, and from there to another wait, the first one has been heard.
+        wait_until(lambda: waits(process.pid) >= before + 3, "it does nothing any more")
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda: "have not come back" in errors.read_text(), "nothing is said")
+    with ended(process):
+        assert process.wait(SECONDS) == 130
+    found = json.loads(output.read_text())
+    assert found["status"] == "interrupted"
+    assert found["elapsed_ns"] < PATIENCE_S * 1e9
+    assert [cell["reads"] for cell in found["cells"]] == [28 - PROBES]
+
+
+def waits(pid: int) -> int:
+    """Return how often the first thread of a process has gone to sleep."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def test_reads_that_come_back_after_nobody_waits_harm_nothing(storage: Storage, mount: Path) -> None:
+    with storage() as control, (mount / "3").open("rb") as file:
+        tasks = Path("/proc/self/task")
+        threads = len(list(tasks.iterdir()))
+        places = np.zeros(13, PLACE)
+        places["fd"], places["offset"] = file.fileno(), np.arange(13) * 65_536
+        with control.stopped():
+            running = Measurement(places, 65_536, 7, time.monotonic_ns() + SECONDS * 10**9)
+            wait_until(lambda: blocked() == 7, "no read waits")
+            timed = running.end()
+            places["fd"] = -1  # neither is theirs
+        wait_until(lambda: len(list(tasks.iterdir())) == threads, "threads do not end")
+        assert control.counters["most_in_flight"] <= 7
+    assert (timed["begin_ns"] > 0).sum() == 7
+    assert not timed["end_ns"].any()
+
+
+def blocked() -> int:
+    """Return how many threads of this process wait for an answer of a FUSE file system, or for a page it is to fill."""
+    found = 0
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found += (task / "wchan").read_text() in {"request_wait_answer", "folio_wait_bit_common"}
+    return found
+
+
+def test_no_read_that_succeeds_is_an_error(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
+    with storage(fail_permille=1000):
+        done = stepwell.run("bench", str(mount), "--block-size", "4KiB,64KiB", "--concurrency", "1", "-o", "json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"no read of {mount} succeeded: 1,994 reads failed (Input/output error)" in done.stderr
+
+
+def test_symbolic_links_are_what_they_lead_to(stepwell: Stepwell, source: Path, tmp_path: Path) -> None:
+    few = ("--block-size", "4KiB", "--concurrency", "1", "--bytes", "68KiB")
+    for target, files in ((source, 7), (source / "3", 1)):
+        link = tmp_path / f"link to {target.name}"
+        link.symlink_to(target)
+        found = measured(stepwell, str(link), *few)
+        assert (found["path"], found["files"], found["read_bytes"]) == (str(target), files, 17 * 4096)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("moment", ["making", "reading"])
+def test_nothing_that_was_made_is_left_behind(
+    stepwell: Stepwell, mount: Path, number: signal.Signals, moment: str
+) -> None:
+    options = ("--block-size", "4MiB", "--bytes", "1TiB", "--time", "10m", "-o", "json")
+    size = {"making": "1GiB", "reading": "13MiB"}[moment]
+    with ended(stepwell.start("bench", str(mount), "--make", size, *options)) as process:
+        begun = {"making": lambda: list(mount.glob("*/0")), "reading": lambda: octets_read(process.pid) > 1 << 29}[
+            moment
+        ]
+        wait_until(begun, "it does not begin")
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=SECONDS)
+    if number == signal.SIGKILL:
+        wait_until(lambda: not list(mount.iterdir()), "files are left behind")
+        return
+    assert process.returncode == 128 + number
+    assert list(mount.iterdir()) == []
+    assert moment == "making" or json.loads(output)["status"] == "interrupted"
+
+
+def octets_read(pid: int) -> int:
+    """Return what a process has read, in bytes."""
+    return int(Path(f"/proc/{pid}/io").read_text().split()[1])
+
+
+def test_a_full_disk_is_told_and_left_as_it_was(stepwell: Stepwell, mount: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=9m", "none", mount], check=True)
+    try:
+        done = stepwell.run("bench", str(mount), "--make", "13MiB")
+        left = list(mount.iterdir())
+    finally:
+        subprocess.run(["umount", mount], check=True)
+    assert (done.returncode, done.stdout, left) == (1, "", [])
+    assert f"{mount}: No space left on device" in done.stderr
 
 
 def test_files_are_made_and_removed(stepwell: Stepwell, mount: Path) -> None:
@@ -164,7 +278,9 @@ def test_files_are_made_and_removed(stepwell: Stepwell, mount: Path) -> None:
 def test_what_cannot_be_measured_is_one_clear_error(stepwell: Stepwell, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
+    os.mkfifo(tmp_path / "pipe")
     for arguments, code, problem in (
+        ((str(tmp_path / "pipe"),), 1, "neither a file nor a directory"),
         ((str(empty),), 1, "has no file of 4 KiB"),
         ((str(empty), "--block-size", "5000"), 2, "powers of two"),
         ((str(empty), "--make", "100"), 2, "4KiB at least"),

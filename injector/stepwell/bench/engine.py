@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stepwell.analysis.storage import Bench, Reads, judge, keeps
+from stepwell.analysis.storage import UNSURE, Bench, Reads, judge, keeps
 from stepwell.analysis.storage.model import VERSION
+from stepwell.bench.errors import BenchError
 from stepwell.bench.files import Files
-from stepwell.bench.findings import UNSURE, Findings
+from stepwell.bench.findings import Findings
 from stepwell.bench.places import PAGE, Places
 from stepwell.bench.reading import timed_reads, uncached
 
@@ -72,9 +73,9 @@ def measure(
         progress: told combinations measured, of how many, and which comes next.
 
     Raises:
-        BenchError: nothing could be read, or threads cannot be started.
+        BenchError: no read succeeded, or threads cannot be started.
     """
-    began, findings, places = time.monotonic_ns(), Findings(), Places(files.sizes, _SEED)
+    began, findings, places = time.monotonic_ns(), Findings(sparse=files.sparse), Places(files.sizes, _SEED)
     cells = [(block, threads) for threads in sorted(limits.concurrency) for block in sorted(limits.blocks)]
     deadline = began + int(limits.seconds * 1e9)
     try:
@@ -92,6 +93,11 @@ def measure(
                 _cell(files, places, findings, (block, threads, count), slot)
     except KeyboardInterrupt:
         findings.status = "interrupted"
+    if findings.status == "complete" and not any((one.bytes > 0).any() for one in findings.reads):
+        raise BenchError(
+            f"no read of {path} succeeded: {'; '.join(findings.doubts(filesystem))}; look at what serves it, measure "
+            "other files there, or with other options"
+        )
     return _result(path, filesystem, files, findings, time.monotonic_ns() - began)
 
 
@@ -108,7 +114,9 @@ def _count(cells: list[tuple[int, int]], octets: int) -> int:
 
 def _takes(findings: Findings, block: int, threads: int) -> float:
     """Return how long one read of each thread may take, in ns: as if more threads, or bytes, brought no more."""
-    known = [one for one in findings.reads if one.block_bytes <= block and one.in_flight <= threads]
+    known = [
+        one for one in findings.reads if one.block_bytes <= block and one.in_flight <= threads and (one.bytes > 0).any()
+    ]
     if not known:
         return 0.0
     rate = max(one.cell().bytes_s for one in known)
@@ -129,6 +137,8 @@ def _probe(files: Files, places: Places, findings: Findings, limits: Limits) -> 
         good = done[(done["bytes"] > 0) & (done["end_ns"] > 0)]
         times.append(good["end_ns"] - good["begin_ns"])
         findings.octets += PAGE * len(good)
+        if findings.status != "complete":
+            return None
     found = keeps(*times)
     if found is not False:
         places.mark(PAGE, drawn.granule)
@@ -153,7 +163,9 @@ def _cell(files: Files, places: Places, findings: Findings, cell: tuple[int, int
     mask = timed["end_ns"] > 0
     if mask.any():
         read = timed[mask]
-        octets = np.where(read["bytes"] < 0, -1, read["bytes"])
+        failed = read["bytes"] <= 0  # 0: the file has become shorter
+        findings.errors.update((-read["bytes"][failed]).tolist())
+        octets = np.where(failed, -1, read["bytes"])
         findings.reads.append(Reads(block, threads, read["begin_ns"], read["end_ns"], octets, drawn.repeated[mask]))
         findings.octets += int(octets[octets > 0].sum())
         places.mark(block, drawn.granule[mask])

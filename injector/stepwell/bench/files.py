@@ -1,4 +1,4 @@
-"""The files that are read to measure their storage: found, opened, or made and removed again."""
+"""The files that are read to measure their storage: found and opened."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import errno
 import os
 import resource
 import stat
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from stepwell.bench.errors import BenchError
 
@@ -26,11 +23,6 @@ MOST_SEEN = 20_000
 MOST_OPEN = 512
 """Files that are kept open, the largest ones.  Default 512: beyond any concurrency measured, below any usual limit."""
 
-MADE_BYTES = 64 << 20
-"""Bytes of a file that is made: 16 granules."""
-
-_COPY = 1 << 20
-
 
 @dataclass
 class Files:
@@ -42,6 +34,10 @@ class Files:
     """They are open with O_DIRECT."""
     open_ns: list[int]
     """How long opening each took."""
+    sparse: int = 0
+    """How many have holes."""
+    busy: bool = False
+    """Reads of them are still under way."""
 
 
 def find(path: Path, deadline: float) -> list[tuple[Path, int]]:
@@ -55,31 +51,38 @@ def find(path: Path, deadline: float) -> list[tuple[Path, int]]:
         BenchError: there is none of use.
     """
     top = path.stat()
-    if stat.S_ISREG(top.st_mode):
-        found = [(path, top.st_size)]
-    else:
+    found, seen = [(path, top.st_size)], 1
+    if stat.S_ISDIR(top.st_mode):
         found, seen = [], 0
-        for directory, names, files in os.walk(path):
-            names[:] = [name for name in names if _device(Path(directory, name)) == top.st_dev]
-            for name in files:
-                with contextlib.suppress(OSError):  # removed meanwhile
-                    about = Path(directory, name).lstat()
-                    if stat.S_ISREG(about.st_mode) and about.st_dev == top.st_dev:
-                        found.append((Path(directory, name), about.st_size))
-                seen += 1
+        for name, about in _below(path, top.st_dev):
+            if about and stat.S_ISREG(about.st_mode) and about.st_dev == top.st_dev:
+                found.append((Path(name), about.st_size))
+            seen += 1
             if seen >= MOST_SEEN or time.monotonic() > deadline:
                 break
+    elif not stat.S_ISREG(top.st_mode):
+        raise BenchError(f"{path} is neither a file nor a directory; give one that is on the mount")
     found = sorted((one for one in found if one[1] >= SMALLEST), key=lambda one: (-one[1], one[0]))
     if not found:
-        raise BenchError(f"{path} has no file of 4 KiB or more to read; let one be made with --make 1GiB")
+        raise BenchError(
+            f"{path} has no file of 4 KiB or more to read ({seen:,} looked at); name a directory that has, or let one "
+            "be made with --make 1GiB"
+        )
     return found
 
 
-def _device(path: Path) -> int:
-    try:
-        return path.lstat().st_dev
-    except OSError:
-        return -1
+def _below(path: Path, device: int) -> Iterator[tuple[str, os.stat_result | None]]:
+    """Yield what is in a directory and in those below it on a device, each as soon as it is listed."""
+    waiting = [str(path)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                about = None
+                with contextlib.suppress(OSError):  # removed meanwhile
+                    about = entry.stat(follow_symlinks=False)
+                if about and stat.S_ISDIR(about.st_mode) and about.st_dev == device:
+                    waiting.append(entry.path)
+                yield entry.path, about
 
 
 @contextlib.contextmanager
@@ -95,19 +98,20 @@ def opened(found: list[tuple[Path, int]], deadline: float) -> Iterator[Files]:
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    files = Files([], [], _can_be_direct(found[0][0]), [])
+    files = Files([], [], direct=True, open_ns=[])
     refused: OSError | None = None
     try:
         for path, size in found[:MOST_OPEN]:
             began = time.monotonic_ns()
             try:
-                descriptor = os.open(path, _READ | (os.O_DIRECT if files.direct else 0))
+                descriptor = _open(path, files)
             except OSError as error:
                 refused = error
                 continue
             files.open_ns.append(time.monotonic_ns() - began)
             files.descriptors.append(descriptor)
             files.sizes.append(size)
+            files.sparse += _has_holes(descriptor)
             if not files.direct:
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)  # no more than is asked for
             if time.monotonic() > deadline:
@@ -117,46 +121,31 @@ def opened(found: list[tuple[Path, int]], deadline: float) -> Iterator[Files]:
             raise BenchError(f"no file there can be opened: {reason}; check their permissions, or run as their owner")
         yield files
     finally:
-        for descriptor in files.descriptors:
-            os.close(descriptor)
+        # Closing a file whose reads do not come back may wait for them; then it is left to the end of the process.
+        for descriptor in () if files.busy else files.descriptors:
+            with contextlib.suppress(OSError):  # of a mount that is gone
+                os.close(descriptor)
 
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def _can_be_direct(path: Path) -> bool:
+def _open(path: Path, files: Files) -> int:
+    """Open one with O_DIRECT, as long as it may be that the file system can."""
+    if files.direct:
+        try:
+            return os.open(path, _READ | os.O_DIRECT)
+        except OSError as error:
+            if error.errno != errno.EINVAL or files.descriptors:
+                raise
+            files.direct = False
+    return os.open(path, _READ)
+
+
+def _has_holes(descriptor: int) -> bool:
+    """Return whether a file has holes; only one that takes little room is asked, as that may be a request."""
     try:
-        os.close(os.open(path, _READ | os.O_DIRECT))
-    except OSError as error:
-        return error.errno != errno.EINVAL
-    return True
-
-
-@contextlib.contextmanager
-def made(directory: Path, octets: int, progress: Callable[[int, int], None]) -> Iterator[Path]:
-    """Make files of random bytes in a directory of their own below `directory`, and remove them again.
-
-    Args:
-        directory: where.
-        octets: bytes in all.
-        progress: told bytes made, of how many.
-
-    Raises:
-        OSError: they cannot be written.
-    """
-    with tempfile.TemporaryDirectory(prefix=".stepwell-bench-", dir=directory) as work:
-        data = np.random.default_rng().bytes(_COPY)
-        done = 0
-        while done < octets:
-            with Path(work, str(done // MADE_BYTES)).open("wb", buffering=0) as file:
-                size = min(MADE_BYTES, octets - done)
-                while size > 0:
-                    # Every MiB differs, so that no storage keeps it once for all.
-                    block = (done.to_bytes(8, "little") + data[8:])[:size]
-                    file.write(block)
-                    size -= len(block)
-                    done += len(block)
-                    progress(done, octets)
-                os.fsync(file.fileno())
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        yield Path(work)
+        about = os.fstat(descriptor)
+        return about.st_blocks * 512 < about.st_size and os.lseek(descriptor, 0, os.SEEK_HOLE) < about.st_size
+    except OSError:
+        return False

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stepwell.analysis.storage import Reads
-from stepwell.bench.native.library import Measurement
-
-UNSURE = "not sure: "
-"""Beginning of doubts that make the numbers uncertain."""
+from stepwell.analysis.storage import UNSURE, Reads
 
 
 @dataclass
@@ -29,13 +27,21 @@ class Findings:
     """Block sizes that no file has."""
     keeps: bool | None = False
     """Whether somebody on the way keeps what was read; None: it cannot be told."""
+    sparse: int = 0
+    """Files that have holes."""
     exhausted: int = 0
     """Combinations that no fresh places were left for, where that matters."""
-    hanging: list[Measurement] = field(default_factory=list)
-    """Threads that hang; they still write to their memory."""
+    errors: Counter[int] = field(default_factory=Counter)
+    """Reads that failed, by errno."""
 
     def doubts(self, filesystem: str) -> Iterator[str]:
         """Return what to know about the numbers, in words."""
+        yield from self._kept()
+        yield from self._other_places(filesystem)
+        yield from self._missing()
+
+    def _kept(self) -> Iterator[str]:
+        """Tell what may have been kept on the way."""
         if self.keeps:
             yield "what was read is kept on the way to the storage, so that each place was read once"
         if self.exhausted:
@@ -43,25 +49,33 @@ class Findings:
                 f"{self.exhausted:,} combinations are left out, because everything had been read; measure more data "
                 "(--make), or fewer combinations (--block-size, --concurrency)"
             )
-        repeated = sum(int(one.repeated.sum()) for one in self.reads)
+        repeated = sum(int(one.repeated[one.bytes > 0].sum()) for one in self.reads)
         if repeated and self.keeps is None:
-            total = sum(len(one.bytes) for one in self.reads)
+            total = sum(int((one.bytes > 0).sum()) for one in self.reads)
             yield (
                 f"{UNSURE}{repeated:,} of {total:,} reads were of places read before, and it cannot be told whether "
                 "somebody on the way kept them"
             )
+
+    def _other_places(self, filesystem: str) -> Iterator[str]:
+        """Tell what may have been read from elsewhere than the storage."""
         if self.untold:
             yield (
                 f"{UNSURE}O_DIRECT does not work there, and the kernel does not tell this user what is in the page"
                 " cache; measure as the files' owner"
             )
-        if self.in_use:
-            yield f"{self.in_use:,} places stay in the page cache, because others use them, and were not read"
+        if self.sparse:
+            yield f"{UNSURE}{self.sparse:,} files have holes, and no storage is asked for what is in a hole"
         if filesystem in {"tmpfs", "ramfs"}:
             yield f"{UNSURE}{filesystem} is memory, not storage"
-        failed = sum(int((one.bytes < 0).sum()) for one in self.reads)
-        if failed:
-            yield f"{failed:,} reads failed and are left out"
+
+    def _missing(self) -> Iterator[str]:
+        """Tell what was not measured."""
+        if self.in_use:
+            yield f"{self.in_use:,} places stay in the page cache, because others use them, and were not read"
+        if self.errors:
+            reasons = ", ".join(os.strerror(code) if code else "the file ended" for code in sorted(self.errors))
+            yield f"{self.errors.total():,} reads failed ({reasons}) and are left out"
         if self.too_large:
             sizes = ", ".join(f"{block >> 10:,} KiB" for block in sorted(self.too_large))
             yield f"no file is large enough for blocks of {sizes}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
@@ -15,16 +16,17 @@ from stepwell.bench.places import Drawn
 from stepwell.prefetch.native.library import resident_pages
 
 PATIENCE_S = 5.0
-"""Least time, in seconds, that reads under way are waited for after the end of their combination."""
+"""Least time, in seconds, that reads under way are waited for after the end of their combination; the most after
+Ctrl-C."""
 
 _TICK_MS = 50
 
 
 def timed_reads(files: Files, drawn: Drawn, how: tuple[int, int], deadline: int, findings: Findings) -> np.ndarray:
-    """Read places, and return each read as it was when all, or patience, ended.
+    """Read places, and return each read as it was when all, or patience, ended; a second Ctrl-C ends patience.
 
     Args:
-        files: the files.
+        files: the files; they are told whether reads are still under way.
         drawn: the places.
         how: bytes of a block, and threads.
         deadline: when no further read begins, CLOCK_MONOTONIC in ns.
@@ -44,23 +46,23 @@ def timed_reads(files: Files, drawn: Drawn, how: tuple[int, int], deadline: int,
         raise BenchError(
             f"cannot start {threads} threads: {error.strerror}; measure fewer with --concurrency"
         ) from None
-    done = False
+    files.busy = True
     try:
-        while not done and time.monotonic_ns() < over:
-            done = running.wait(_TICK_MS)
+        _wait(running, over, files)
+        if files.busy:
+            findings.status = "hung"
     except KeyboardInterrupt:
         findings.status = "interrupted"
         running.stop()
-        # What is under way comes to its end, unless nothing does any more.
-        while not done and time.monotonic_ns() < over:
-            done = running.wait(_TICK_MS)
-    timed = running.timed()
-    if done:
-        running.end()
-        return timed
-    findings.hanging.append(running)
-    findings.status = "hung"
-    return timed.copy()
+        # What is under way comes to its end, unless nothing does any more, or the user does not wait for that, either.
+        with contextlib.suppress(KeyboardInterrupt):
+            _wait(running, time.monotonic_ns() + int(PATIENCE_S * 1e9), files)
+    return running.end()
+
+
+def _wait(running: Measurement, until: int, files: Files) -> None:
+    while files.busy and time.monotonic_ns() < until:
+        files.busy = not running.wait(_TICK_MS)
 
 
 def uncached(files: Files, drawn: Drawn, block: int, findings: Findings) -> Drawn:

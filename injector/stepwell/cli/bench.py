@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepwell.cli import format as human
-from stepwell.cli.interrupts import deadly_interrupts
+from stepwell.cli.interrupts import deadly_interrupts, stopped_in_order
 from stepwell.cli.output import schema_option, write_page
 from stepwell.cli.place import say
 from stepwell.cli.progress import ProgressLine
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from stepwell.analysis.storage import Bench
 
-_INTERRUPTED = 128 + 2
 _HUNG = 1
 _SMALLEST, _LARGEST, _MOST_THREADS = 4096, 64 << 20, 256
 _OPENING = 0.1
@@ -57,10 +57,11 @@ that were alone. Reads at once by Little's law: rate x time of a read / block si
 Ctrl-C ends with what was measured until then.
 
 \b
-Exit codes: 0 measured; 1 nothing can be measured there, or the storage hangs;
-2 wrong usage; 130 stopped by Ctrl-C, the result is what was measured until then."""
+Exit codes: 0 measured; 1 nothing can be measured there, no read succeeded, or the storage
+hangs; 2 wrong usage; 130 stopped by Ctrl-C, the result is what was measured until then.
+A second Ctrl-C waits for no read. With --make SIGTERM and SIGHUP are as Ctrl-C: 143, 129."""
 )
-@click.argument("path", type=StoragePath(exists=True, path_type=Path))
+@click.argument("path", type=StoragePath(exists=True, resolve_path=True, path_type=Path))
 @click.option(
     "--block-size",
     "blocks",
@@ -96,40 +97,59 @@ def bench(
     output: str,
 ) -> int:
     """Measure latency and bandwidth of the storage behind PATH, by block size and concurrency."""
-    from stepwell.analysis.storage import dump
     from stepwell.bench import BLOCKS, CONCURRENCY, Limits, find, measure, opened
-    from stepwell.cli.measured import show
 
     for block in blocks or ():
         if block & (block - 1) or not _SMALLEST <= block <= _LARGEST:
             raise click.BadParameter("sizes are powers of two from 4KiB to 64MiB", param_hint="--block-size")
     limits = Limits(seconds, octets, blocks or BLOCKS, concurrency or CONCURRENCY)
     line = ProgressLine()
-    with contextlib.ExitStack() as cleanup:
-        data = cleanup.enter_context(_data(path, make, line))
-        # What was made is to be removed.
-        with deadly_interrupts() if make is None else contextlib.nullcontext():
-            found = find(data, time.monotonic() + _OPENING * seconds)
-            files = cleanup.enter_context(opened(found, time.monotonic() + _OPENING * seconds))
-        result = measure(
-            path.resolve(),  # as traces name it
-            _filesystem(data),
-            files,
-            limits,
-            lambda done, total, next_: line.show(f"{done} of {total} combinations measured; {next_}"),
-        )
-        line.clear()
-        if output == "json":
-            click.echo(dump(result), nl=False)
-        elif output == "html":
-            from stepwell.cli.measured_page import page
+    came: list[int] = []
+    try:
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(line.clear)
+            if make is not None:
+                came = cleanup.enter_context(stopped_in_order())
+            data = cleanup.enter_context(_data(path, make, line))
+            with deadly_interrupts():
+                filesystem = _filesystem(data)
+                found = find(data, time.monotonic() + _OPENING * seconds)
+                files = cleanup.enter_context(opened(found, time.monotonic() + _OPENING * seconds))
+            result = measure(
+                path,
+                filesystem,
+                files,
+                limits,
+                lambda done, total, next_: line.show(f"{done} of {total} combinations measured; {next_}"),
+            )
+            line.clear()
+            _show(result, output)
+            if files.busy:
+                say(
+                    f"error: reads of {path} have not come back, and this process may not end before they do; look at "
+                    "what serves the mount, or end it with umount -f. What was measured before is above"
+                )
+    except KeyboardInterrupt:
+        return 128 + (came or [signal.SIGINT])[0]
+    if result.status == "interrupted":
+        return 128 + (came or [signal.SIGINT])[0]
+    return _HUNG if result.status == "hung" else 0
 
-            write_page(page(result), None, "stepwell-bench.html")
-        else:
-            show(result)
-        if result.status == "hung":
-            _leave(result)
-    return _INTERRUPTED if result.status == "interrupted" else 0
+
+def _show(result: Bench, output: str) -> None:
+    """Print the result, all of it before anything is waited for."""
+    from stepwell.analysis.storage import dump
+    from stepwell.cli.measured import show
+
+    if output == "json":
+        click.echo(dump(result), nl=False)
+    elif output == "html":
+        from stepwell.cli.measured_page import page
+
+        write_page(page(result), None, "stepwell-bench.html")
+    else:
+        show(result)
+    sys.stdout.flush()
 
 
 @contextlib.contextmanager
@@ -158,13 +178,3 @@ def _filesystem(path: Path) -> str:
     status = path.stat()
     device = os.major(status.st_dev) << 20 | os.minor(status.st_dev)
     return next((mount.fstype for mount in reversed(mounts()) if mount.dev == device), "unknown")
-
-
-def _leave(result: Bench) -> None:
-    """End at once: threads that hang in the kernel let no ordinary end of a process come."""
-    say(
-        f"error: reads of {result.path} do not come back; look at what serves the mount, or end it with umount -f. "
-        "What was measured before is above"
-    )
-    sys.stdout.flush()
-    os._exit(_HUNG)

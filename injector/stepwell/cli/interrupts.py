@@ -1,4 +1,4 @@
-"""Ctrl-C where a storage may hang."""
+"""Ctrl-C where a storage may hang, and signals that end a process in which something is to be put away."""
 
 from __future__ import annotations
 
@@ -22,3 +22,22 @@ def deadly_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def stopped_in_order() -> Iterator[list[int]]:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does, unless whoever started this process wants none; yield which came."""
+    came: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    taken = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, stop)
+    try:
+        yield came
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)

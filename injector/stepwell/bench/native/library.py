@@ -25,12 +25,14 @@ def library() -> ctypes.CDLL:
         OSError: it is missing: `make native` compiles it.
     """
     native = ctypes.CDLL(str(Path(__file__).parent / "libbench.so"), use_errno=True)
-    native.sw_measure_begin.argtypes = [c_void_p, c_uint32, c_uint64, c_uint32, c_uint64, c_void_p]
+    native.sw_measure_begin.argtypes = [c_void_p, c_uint32, c_uint64, c_uint32, c_uint64]
     native.sw_measure_begin.restype = c_void_p
     native.sw_measure_wait.argtypes = [c_void_p, c_uint32]
     native.sw_measure_wait.restype = c_uint32
     native.sw_measure_stop.argtypes = [c_void_p]
     native.sw_measure_stop.restype = None
+    native.sw_measure_timed.argtypes = [c_void_p, c_void_p]
+    native.sw_measure_timed.restype = None
     native.sw_measure_end.argtypes = [c_void_p]
     native.sw_measure_end.restype = None
     return native
@@ -50,10 +52,8 @@ class Measurement:
     """
 
     def __init__(self, places: np.ndarray, block: int, threads: int, deadline_ns: int) -> None:
-        self._places, self._timed = places, np.zeros(len(places), TIMED)
-        found = library().sw_measure_begin(
-            places.ctypes.data, len(places), block, threads, deadline_ns, self._timed.ctypes.data
-        )
+        self._count = len(places)
+        found = library().sw_measure_begin(places.ctypes.data, len(places), block, threads, deadline_ns)
         if not found:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code))
@@ -67,14 +67,9 @@ class Measurement:
         """Begin no further read."""
         library().sw_measure_stop(self._handle)
 
-    def ended(self) -> np.ndarray:
-        """Return which reads have ended, as a mask over the places."""
-        return self._timed["end_ns"] > 0
-
-    def timed(self) -> np.ndarray:
-        """Return the reads, by `TIMED`."""
-        return self._timed
-
-    def end(self) -> None:
-        """Forget the threads, when all have ended."""
+    def end(self) -> np.ndarray:
+        """Return the reads as they are now, by `TIMED`, and forget the threads; a read that hangs harms nobody."""
+        timed = np.zeros(self._count, TIMED)
+        library().sw_measure_timed(self._handle, timed.ctypes.data)
         library().sw_measure_end(self._handle)
+        return timed

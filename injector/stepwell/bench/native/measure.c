@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -16,7 +17,7 @@
 #define MOST_PARTS 64
 
 struct sw_measure {
-	const struct sw_place *places;
+	struct sw_place *places;
 	struct sw_timed *timed;
 	uint64_t block, deadline_ns, buffer_bytes, mapped_bytes;
 	char *buffers;
@@ -26,6 +27,7 @@ struct sw_measure {
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
 	uint32_t running;
+	int forgotten;
 };
 
 static uint64_t now_ns(void)
@@ -36,12 +38,22 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000UL + (uint64_t)now.tv_nsec;
 }
 
+static void release(struct sw_measure *measure)
+{
+	munmap(measure->buffers, measure->mapped_bytes);
+	pthread_cond_destroy(&measure->ended);
+	pthread_mutex_destroy(&measure->lock);
+	free(measure->places);
+	free(measure->timed);
+	free(measure);
+}
+
 static void *read_places(void *given)
 {
 	struct sw_measure *measure = given;
 	char *buffer = measure->buffers + measure->begun++ * measure->buffer_bytes;
 	struct iovec parts[MOST_PARTS];
-	int count = (int)(measure->block / measure->buffer_bytes);
+	int count = (int)(measure->block / measure->buffer_bytes), last;
 
 	for (int i = 0; i < count; i++)
 		parts[i] = (struct iovec){buffer, measure->buffer_bytes};
@@ -59,9 +71,11 @@ static void *read_places(void *given)
 		timed->end_ns = now_ns();
 	}
 	pthread_mutex_lock(&measure->lock);
-	measure->running--;
+	last = !--measure->running && measure->forgotten;
 	pthread_cond_signal(&measure->ended);
 	pthread_mutex_unlock(&measure->lock);
+	if (last)
+		release(measure);
 	return NULL;
 }
 
@@ -90,8 +104,15 @@ static int start(struct sw_measure *measure, uint32_t threads)
 	return error;
 }
 
+static void *copied(const void *from, size_t bytes)
+{
+	void *copy = malloc(bytes);
+
+	return copy ? memcpy(copy, from, bytes) : NULL;
+}
+
 SW_API struct sw_measure *sw_measure_begin(const struct sw_place *places, uint32_t count, uint64_t block,
-					   uint32_t threads, uint64_t deadline_ns, struct sw_timed *timed)
+					   uint32_t threads, uint64_t deadline_ns)
 {
 	struct sw_measure *measure = calloc(1, sizeof(*measure));
 	pthread_condattr_t monotonic;
@@ -99,8 +120,6 @@ SW_API struct sw_measure *sw_measure_begin(const struct sw_place *places, uint32
 
 	if (!measure)
 		return NULL;
-	measure->places = places;
-	measure->timed = timed;
 	measure->count = count;
 	measure->block = block;
 	measure->deadline_ns = deadline_ns;
@@ -116,11 +135,10 @@ SW_API struct sw_measure *sw_measure_begin(const struct sw_place *places, uint32
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&measure->ended, &monotonic);
 	pthread_mutex_init(&measure->lock, NULL);
-	error = start(measure, threads);
+	measure->places = copied(places, count * sizeof(*places));
+	measure->timed = calloc(count, sizeof(*measure->timed));
+	error = measure->places && measure->timed ? start(measure, threads) : ENOMEM;
 	if (error) {
-		measure->stopped = 1;
-		while (sw_measure_wait(measure, 1000))
-			;
 		sw_measure_end(measure);
 		errno = error;
 		return NULL;
@@ -147,10 +165,24 @@ SW_API void sw_measure_stop(struct sw_measure *measure)
 	measure->stopped = 1;
 }
 
+SW_API void sw_measure_timed(struct sw_measure *measure, struct sw_timed *timed)
+{
+	for (uint32_t i = 0; i < measure->count; i++) {
+		timed[i].end_ns = measure->timed[i].end_ns; /* first: what it says has ended is written as a whole */
+		timed[i].begin_ns = measure->timed[i].begin_ns;
+		timed[i].bytes = measure->timed[i].bytes;
+	}
+}
+
 SW_API void sw_measure_end(struct sw_measure *measure)
 {
-	munmap(measure->buffers, measure->mapped_bytes);
-	pthread_cond_destroy(&measure->ended);
-	pthread_mutex_destroy(&measure->lock);
-	free(measure);
+	int last;
+
+	measure->stopped = 1;
+	pthread_mutex_lock(&measure->lock);
+	measure->forgotten = 1;
+	last = !measure->running;
+	pthread_mutex_unlock(&measure->lock);
+	if (last)
+		release(measure);
 }

@@ -20,11 +20,11 @@ struct sw_timed {
 struct sw_measure;
 
 /*
- * Threads begin to read the places in their order, none later than `deadline_ns`. What they are given must stay until
- * sw_measure_end. NULL and errno when so many threads or so much memory are not to be had.
+ * Threads begin to read the places in their order, none later than `deadline_ns`. All that they use is theirs: whoever
+ * began may go. NULL and errno when so many threads or so much memory are not to be had.
  */
 struct sw_measure *sw_measure_begin(const struct sw_place *places, uint32_t count, uint64_t block, uint32_t threads,
-				    uint64_t deadline_ns, struct sw_timed *timed);
+				    uint64_t deadline_ns);
 
 /* Wait until all threads have ended, at most so long; how many have not. */
 uint32_t sw_measure_wait(struct sw_measure *measure, uint32_t milliseconds);
@@ -32,7 +32,10 @@ uint32_t sw_measure_wait(struct sw_measure *measure, uint32_t milliseconds);
 /* Begin no further read. */
 void sw_measure_stop(struct sw_measure *measure);
 
-/* When all threads have ended: forget it. */
+/* The reads as they are now, one for each place. */
+void sw_measure_timed(struct sw_measure *measure, struct sw_timed *timed);
+
+/* Begin no further read, and forget it: the last thread to end frees what is left. */
 void sw_measure_end(struct sw_measure *measure);
 
 #endif
