@@ -34,6 +34,7 @@ def made(directory: Path, octets: int, progress: Callable[[int, int], None]) -> 
         [sys.executable, "-m", "stepwell.bench.maker", str(directory), str(octets)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # whoever reads ours waits for its end, and this process may outlive us
         cwd="/",  # modules are not to be found in the directory that is measured
         start_new_session=True,  # the terminal's signals are for us
     )
@@ -62,14 +63,14 @@ def _removed(maker: subprocess.Popen[bytes], directory: Path) -> None:
     assert maker.stdin is not None
     assert maker.stdout is not None
     maker.stdin.close()
-    while select.select([maker.stdout], [], [], PATIENCE_S)[0] and os.read(maker.stdout.fileno(), 1 << 16):
-        pass
-    maker.stdout.close()
-    try:
-        code = maker.wait(PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        raise BenchError(
-            f"the files made in {directory} are not removed yet: the storage does not answer; they will be when it does"
-        ) from None
-    if code:
+    with maker.stdout as removals:
+        while select.select([removals], [], [], PATIENCE_S)[0]:
+            if not os.read(removals.fileno(), 1 << 16):
+                break
+        else:
+            raise BenchError(
+                f"the files made in {directory} are not removed yet: the storage does not answer; they will be when it "
+                "does"
+            )
+    if maker.wait():
         raise BenchError(f"the files made in {directory} could not be removed; remove .stepwell-bench-* there")
