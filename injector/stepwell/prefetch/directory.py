@@ -21,11 +21,13 @@ class Following:
 
     Attributes:
         names: those that were not visited yet, in order.
-        way: the order, in words.
+        way: the order, a key of `Directory.names`.
+        stride: from one file to the next in it; negative is backward.
     """
 
     names: list[str]
     way: str
+    stride: int
 
 
 @dataclass
@@ -44,19 +46,32 @@ class Directory:
     asked: bool = False
     names: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def visit(self, name: str) -> bool:
-        """A reader opened a file; return whether the names should be listed now."""
+    def visit(self, name: str, *, expected: bool) -> bool:
+        """A reader opened a file; return whether the names should be listed now.
+
+        Args:
+            name: the file.
+            expected: an order is expected, so that the first visit tells whether it may be.
+        """
         self.visited[name] = None
         if name not in self.recent:
             self.recent.append(name)
-        asks = len(self.visited) >= ENOUGH - 1 and not self.asked
+        asks = len(self.visited) >= (1 if expected else ENOUGH - 1) and not self.asked
         self.asked |= asks
         return asks
 
-    def listed(self, names: list[str]) -> None:
-        """Take in the names, in the order in which the directory tells them."""
-        ways = {"name": sorted(names), "number": sorted(names, key=_natural), "directory": names}
-        self.names = {way: {name: place for place, name in enumerate(order)} for way, order in ways.items()}
+    def listed(self, names: dict[str, int]) -> None:
+        """Take in the names with their inode numbers, in the order in which the directory tells them."""
+        ways = {
+            "name": sorted(names),
+            "number": sorted(names, key=_natural),
+            "directory": [*names],
+            "inode": sorted(names, key=names.__getitem__),  # as cp and rm do (fts(3) of gnulib)
+        }
+        self.names = {}
+        for way, order in ways.items():
+            if all([*one] != order for one in self.names.values()):
+                self.names[way] = {name: place for place, name in enumerate(order)}
 
     def following(self) -> Following | None:
         """Return the files that follow, or None when no order is seen."""
@@ -64,10 +79,15 @@ class Directory:
             return None
         for way, places in self.names.items():
             recent = [places[name] for name in self.recent if name in places]
-            if steps := _steps(recent):
-                stride = f", every {abs(steps)}th" if abs(steps) > 1 else ""
-                return Following([*self._rest([*places], recent, steps)], way + stride)
+            if stride := _steps(recent):
+                return Following([*self._rest([*places], recent, stride)], way, stride)
         return None
+
+    def begun(self, way: str) -> Following | None:
+        """Return the files that follow if those visited are the first ones in an order that is expected."""
+        order = [*self.names.get(way, ())]
+        first = order[: len(self.visited)]
+        return Following(order[len(first) :], way, 1) if first and self.visited.keys() == {*first} else None
 
     def forget(self) -> None:
         """Begin anew: nothing has been visited."""

@@ -251,7 +251,7 @@ class Engine:
     def _storages_told(self) -> None:
         for told in self._issuer.answers():
             if told.mounted is None:
-                self.planner.listed(told.path, list(told.names))
+                self.planner.listed(told.path, told.names)
             else:
                 self.planner.described(told.root, told.mounted)
 

@@ -44,6 +44,8 @@ class Guides:
         self._board = board
         self._files = files
         self._learning: dict[str, Learning] = {}
+        self._windows: dict[str, Window] = {}
+        """Of the latest order of a directory, by storage: the next one begins as far ahead."""
         self._epochs: dict[str, int] = {}
         self._unread: set[str] = set()
         """Files of the given order that were opened and come again in it, until something of them is read."""
@@ -172,7 +174,7 @@ class Guides:
             if isinstance(source, OrderSource):
                 source.leave(path)
 
-    def listed(self, path: str, names: list[str], dataset: Dataset) -> None:
+    def listed(self, path: str, names: dict[str, int], dataset: Dataset) -> None:
         """Take in the names of a directory."""
         self._of(dataset).listed(path, names)
 
@@ -239,7 +241,12 @@ class Guides:
 
     def _begin(self, name: str, sequence: Sequence | None, waits: Waits, dataset: Dataset, now_ns: int) -> None:
         if sequence is not None and sequence.entries:
-            pace = Pace(Window(FIRST_WINDOW * dataset.block), waits, moved_ns=now_ns)
+            window = Window(FIRST_WINDOW * dataset.block)
+            if sequence.policy is Policy.DIRECTORY:
+                before = self._windows.get(dataset.storage.name, window)
+                window.target = max(window.target, before.target)
+                self._windows[dataset.storage.name] = window
+            pace = Pace(window, waits, moved_ns=now_ns)
             # A set comes in no order, so that nothing of it is nearer than the rest.
             if sequence.policy is Policy.RANDOM:
                 most = int(self.memory * SET_MEMORY)

@@ -8,7 +8,7 @@ import os
 import queue
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stepwell.prefetch.mounted import Mounted, describe
 from stepwell.prefetch.native.library import Pool, open_directory
@@ -29,7 +29,8 @@ class Told:
     root: str
     path: str
     mounted: Mounted | None = None
-    names: tuple[str, ...] = ()
+    names: dict[str, int] = field(default_factory=dict)
+    """With their inode numbers, in the order in which the directory has them."""
 
 
 class Issuer:
@@ -151,10 +152,11 @@ def _below(root: str, path: str) -> str:
     return path[len(root.rstrip("/")) + 1 :] or "."
 
 
-def _names(root: str, path: str) -> tuple[str, ...]:
+def _names(root: str, path: str) -> dict[str, int]:
     descriptor = open_directory(root, _below(root, path))
     try:
-        names = os.listdir(descriptor)  # noqa: PTH208 - of a descriptor, not of a path
+        with os.scandir(descriptor) as entries:
+            names = {entry.name: entry.inode() for entry in entries}
     finally:
         os.close(descriptor)
-    return tuple(names) if len(names) <= MOST_NAMES else ()
+    return names if len(names) <= MOST_NAMES else {}

@@ -43,12 +43,16 @@ class Learning:
         self._visits = 0
         self._last: dict[str, str] = {}
         """The file that each reader came to last."""
+        self._way = ""
+        """The order in which all files of the last directory came; empty when they came in none."""
+        self._like_before: list[Extent] = []
+        """What was read of the last of them."""
 
     def visit(self, path: str, reader: str) -> list[str]:
         """A reader opened a file; return the directories whose names should be listed."""
         self._visits += 1
-        known, twice = self.extents.get(path), self._last.get(reader) == path
-        self._last.pop(reader, None)
+        last = self._last.pop(reader, None)
+        known, twice = self.extents.get(path), last == path
         self._last[reader] = path
         if len(self._last) > MOST_READERS:
             del self._last[next(iter(self._last))]
@@ -64,7 +68,21 @@ class Learning:
         extent.visit = self._visits
         extent.visits += 1
         parent, name = _split(path)
-        return [parent] if self._directories.setdefault(parent, Directory()).visit(name) else []
+        if last and parent not in self._directories:
+            self._left(_split(last)[0])
+        folder = self._directories.setdefault(parent, Directory())
+        return [parent] if folder.visit(name, expected=bool(self._way)) else []
+
+    def _left(self, directory: str) -> None:
+        """A reader left a directory for a new one, whose files may come in the same way."""
+        folder = self._directories[directory]
+        following = folder.following() if len(folder.recent) == SAMPLE else None
+        whole = following is not None and following.stride == 1 and not following.names
+        self._way = following.way if following and whole else ""
+        self._like_before = self._sample(directory)
+
+    def _sample(self, directory: str) -> list[Extent]:
+        return [self.extents[f"{directory}/{name}"] for name in self._directories[directory].recent]
 
     def read(self, path: str, first: int, end: int, asked: int) -> None:
         """A reader asked for so many bytes within [first, end) of a file."""
@@ -77,20 +95,26 @@ class Learning:
         if path in self.extents:
             self.extents[path].visit = self._visits
 
-    def listed(self, path: str, names: list[str]) -> None:
-        """Take in the names of a directory, in the order in which it tells them."""
+    def listed(self, path: str, names: dict[str, int]) -> None:
+        """Take in the names of a directory with their inode numbers, in the order in which it tells them."""
         self._directories.setdefault(path, Directory()).listed(names)
 
     def directory_order(self, path: str) -> Sequence | None:
         """Return the files that follow in the directory of a file, or None when no order is seen."""
         parent, _ = _split(path)
         folder = self._directories.get(parent)
-        following = folder.following() if folder else None
-        if folder is None or following is None:
+        if folder is None:
             return None
-        why = f"the last {len(folder.recent)} files in {parent} came by {following.way}"
+        if following := folder.following():
+            stride = f", every {abs(following.stride)}th" if abs(following.stride) > 1 else ""
+            why = f"the last {len(folder.recent)} files in {parent} came by {following.way}{stride}"
+            sample = self._sample(parent)
+        elif following := folder.begun(self._way):
+            why = f"all files of the directory before came by {following.way}, and those in {parent} begin like that"
+            sample = self._like_before
+        else:
+            return None
         found = Sequence(Policy.DIRECTORY, why, trusted=True)
-        sample = [self.extents[f"{parent}/{name}"] for name in folder.recent]
         found.extend(entry for name in following.names if (entry := entry_like(f"{parent}/{name}", sample)))
         return found
 

@@ -118,8 +118,8 @@ class Planner:
         """Take in what is mounted at a root."""
         self._roots.described(root, mounted)
 
-    def listed(self, path: str, names: list[str]) -> None:
-        """Take in the names of a directory that was asked for."""
+    def listed(self, path: str, names: dict[str, int]) -> None:
+        """Take in the names of a directory that was asked for, with their inode numbers."""
         dataset = self._roots.find(path)
         if dataset:
             self._guides.listed(path, names, dataset)

@@ -61,7 +61,7 @@ class World:
         self.planner.observe(message, self.now)
         for _, path in self.planner.listings():
             if path in self.listings:
-                self.planner.listed(path, self.listings[path])
+                self.planner.listed(path, {name: 7 * place for place, name in enumerate(self.listings[path])})
         self.plan()
 
     def plan(self) -> None:

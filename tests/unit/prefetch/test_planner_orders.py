@@ -37,7 +37,6 @@ from stepwell.prefetch.protocol import (
     Position,
     Root,
 )  # fmt: skip
-from stepwell.prefetch.requests import Kind
 
 
 def test_files_of_several_blocks_in_an_order_come_by_blocks_and_others_do_not() -> None:
@@ -121,34 +120,6 @@ def test_with_positions_alone_memory_is_given_back() -> None:
     world.settle()
     assert len(world.requests) == 18
     assert status(world).totals.used_bytes == 7 * BLOCK
-
-
-def test_files_of_a_directory_are_foreseen_by_name() -> None:
-    paths = names(101)
-    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": sorted((path[3:] for path in paths), reverse=True)})
-    for path in paths:
-        world.read_file(path)
-    assert world.demand == 4
-    assert [one.path for one in world.requests if one.kind is not Kind.LOOK] == paths[4:]
-
-
-def test_every_third_file_is_foreseen_as_such() -> None:
-    paths = names(101)
-    world = World(dict.fromkeys(paths, BLOCK), listings={"/d": [path[3:] for path in paths]})
-    for path in paths[::3]:
-        world.read_file(path)
-    assert [one.path for one in world.requests] == paths[12::3]
-
-
-def test_headers_alone_are_foreseen_where_only_headers_are_read() -> None:
-    paths = names(53)
-    world = World(dict.fromkeys(paths, 4 * MIB), listings={"/d": [path[3:] for path in paths]})
-    for path in paths:
-        world.tell(Open(path, "1", world.now))
-        world.read(path, Access(path, 0, 2 * PAGE))
-        world.tell(Close(path, "1", world.now))
-    assert {(one.offset, one.size) for one in world.requests} == {(0, 2 * PAGE)}
-    assert world.demand <= 5
 
 
 def test_an_epoch_that_repeats_the_last_one_is_followed() -> None:
