@@ -16,6 +16,8 @@ from tests.storage.conftest import Storage
 from tests.storage.slow import Control, is_waiting
 from tests.unit.recordings import Recording
 
+from stepwell.warm import Journal
+
 pytestmark = [
     pytest.mark.kernel,
     pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="this machine has no /dev/fuse"),
@@ -81,46 +83,116 @@ def test_all_is_read_once_and_then_nothing_more(
     assert not list(state.iterdir())
 
 
-def test_so_many_reads_are_under_way_and_ctrl_c_ends_them(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_so_many_reads_are_under_way_and_ctrl_c_ends_them(
+    stepwell: Stepwell, storage: Storage, mount: Path, number: int
+) -> None:
     with storage() as control:
         control.set(latency_us=10 * SECONDS * 1_000_000)
         with ended(stepwell.start("warm", str(mount), "--concurrency", "3", "-o", "json")) as process:
             wait_until(lambda: control.counters["in_flight"] == 3, "three reads are not under way")
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             output, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
     assert json.loads(output)["status"] == "interrupted"
     assert "goes on from here" in errors
 
 
+ONE_BY_ONE = ("--concurrency", "1", "--block-size", "64KiB")
+
+
+def interrupted(
+    stepwell: Stepwell, control: Control, state: Path, mount: Path, number: int, noted: str
+) -> subprocess.Popen[str]:
+    """Warm until something is noted, then send a signal; afterwards the storage is fast."""
+    control.set(latency_us=20_011)
+    with ended(stepwell.start("warm", str(mount), *ONE_BY_ONE)) as process:
+        wait_until(lambda: any(noted in one.read_text() for one in state.glob("*")), "nothing is noted")
+        process.send_signal(number)
+        process.communicate(timeout=SECONDS)
+    assert len(list(state.iterdir())) == 1
+    control.set(latency_us=0)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
 def test_what_was_interrupted_goes_on(
-    stepwell: Stepwell, storage: Storage, source: Path, mount: Path, state: Path
+    stepwell: Stepwell, storage: Storage, source: Path, mount: Path, state: Path, number: int, code: int
 ) -> None:
     # Nothing stays in the page cache, so that only the journal can know.
-    options = (str(mount), "--concurrency", "1", "--block-size", "64KiB")
-    with storage(direct=1, latency_us=20_011) as control:
-        with ended(stepwell.start("warm", *options)) as process:
-            wait_until(lambda: control.counters["reads"] >= 11, "nothing is read")
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=SECONDS)
-        assert process.returncode == 130
-        assert len(list(state.iterdir())) == 1
+    with storage(direct=1) as control:
+        assert interrupted(stepwell, control, state, mount, number, '"').returncode == code
         first = control.counters["bytes"]
-        control.set(latency_us=0)
-        found = warmed(stepwell, *options)
+        found = warmed(stepwell, mount, *ONE_BY_ONE)
         assert found["status"] == "complete"
-        assert 7 * 65_536 <= found["known_bytes"] <= first
+        assert 65_536 <= found["known_bytes"] <= first
         assert found["known_bytes"] + found["brought_bytes"] == TOTAL
         assert read_bytes(control) >= all_pages(source)
         assert not list(state.iterdir())
-        assert warmed(stepwell, *options)["brought_bytes"] == TOTAL
+        assert warmed(stepwell, mount, *ONE_BY_ONE)["brought_bytes"] == TOTAL
 
 
-def test_restart_begins_anew(stepwell: Stepwell, storage: Storage, mount: Path) -> None:
-    with storage(direct=1, fail_at=1) as control:
-        warmed(stepwell, mount, "--concurrency", 1, code=1)
+def test_what_is_another_since_is_read_anew(
+    stepwell: Stepwell, storage: Storage, source: Path, mount: Path, state: Path
+) -> None:
+    (source / "0").write_bytes(bytes(70_001))
+    (source / "1").write_bytes(bytes(70_001))
+    (source / "2").write_bytes(bytes(70_001))
+    with storage(direct=1, valid_ms=0) as control:
+        interrupted(stepwell, control, state, mount, signal.SIGINT, f"{mount}/a")
+        (source / "new").write_bytes(bytes(70_001))
+        (source / "new").rename(source / "0")
+        with (source / "1").open("ab") as grown:
+            grown.write(bytes(7))
         control.reset()
-        control.set(fail_at=0)
+        found = warmed(stepwell, mount, *ONE_BY_ONE)
+        assert found["failures"] == []
+        read = [sum(int(one["size"]) for one in control.reads(source / name)) for name in ("0", "1", "2")]
+        assert read == [70_001, 70_008, 0]
+
+
+def test_each_machine_has_a_journal_of_its_own(
+    stepwell: Stepwell, storage: Storage, tmp_path: Path, mount: Path, state: Path
+) -> None:
+    boot = tmp_path / "boot_id"
+    boot.write_text("another-machine\n")
+    script = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'
+    elsewhere = ["unshare", "--mount", "sh", "-c", script, str(boot)]
+    with storage(direct=1) as control:
+        interrupted(stepwell, control, state, mount, signal.SIGINT, '"')
+        with Journal.of(state, [str(mount)]):
+            done = stepwell.run("warm", str(mount))
+            assert (done.returncode, done.stdout) == (1, "")
+            assert "is being warmed by another stepwell" in done.stderr
+            argv = [*elsewhere, *stepwell.argv("warm", str(mount), "-o", "json")]
+            done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=SECONDS)
+            assert json.loads(done.stdout)["brought_bytes"] == TOTAL
+        found = warmed(stepwell, mount)
+        assert found["known_bytes"] >= 65_536
+        assert found["known_bytes"] + found["brought_bytes"] == TOTAL
+
+
+def test_where_nothing_can_be_noted_all_is_read(
+    stepwell: Stepwell, storage: Storage, tmp_path: Path, mount: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with storage() as control:
+        found = warmed(stepwell, mount / "a")
+        assert (found["status"], found["brought_bytes"]) == ("complete", SIZES["a"])
+        assert found["forgotten"].endswith("Not a directory")
+        control.set(latency_us=10 * SECONDS * 1_000_000)
+        with ended(stepwell.start("warm", str(mount / "c"))) as process:
+            wait_until(lambda: control.counters["in_flight"], "it does not read")
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert "Not a directory: what was read is not noted" in errors
+
+
+def test_restart_begins_anew(stepwell: Stepwell, storage: Storage, mount: Path, state: Path) -> None:
+    with storage(direct=1) as control:
+        interrupted(stepwell, control, state, mount, signal.SIGINT, '"')
         assert warmed(stepwell, mount, "--restart", "--concurrency", 128)["brought_bytes"] == TOTAL
 
 
@@ -132,19 +204,20 @@ def test_bandwidth_is_kept_to(stepwell: Stepwell, storage: Storage, mount: Path)
     assert found["bytes_s"] <= 1.05 * rate
 
 
-def test_a_file_that_fails_is_named_and_tried_again(
-    stepwell: Stepwell, storage: Storage, source: Path, mount: Path
+def test_a_file_that_fails_is_named_and_the_next_run_is_new(
+    stepwell: Stepwell, storage: Storage, mount: Path, state: Path
 ) -> None:
+    # Nothing stays in the page cache: it is as if all had been evicted in between.
     with storage(direct=1) as control:
         control.set(fail_at=1)
         done = stepwell.run("warm", str(mount), "--concurrency", "1")
         assert done.returncode == 1
         assert f"FAILED: {mount}/a: EIO" in done.stdout
+        assert not list(state.iterdir())
         control.reset()
         control.set(fail_at=0)
         found = warmed(stepwell, mount)
-        assert (found["failed"], found["done"]) == (0, 5)
-        assert {int(read["inode"]) for read in control.reads()} == {(source / "a").stat().st_ino}
+        assert (found["failed"], found["done"], found["brought_bytes"]) == (0, 5, TOTAL)
 
 
 def test_a_storage_that_hangs_is_told(storage: Storage, mount: Path) -> None:
@@ -183,7 +256,7 @@ def test_directories_that_cannot_be_listed_are_told(stepwell: Stepwell, tmp_path
     (unlisted,) = found["unlisted"]
     assert unlisted["path"].startswith(f"{top}/{name}/")
     assert unlisted["error"] == "ENAMETOOLONG"
-    assert len(list(state.iterdir())) == 1
+    assert not list(state.iterdir())
     assert f"NOT LISTED: {unlisted['path'][:60]}" in stepwell.run("warm", str(top)).stdout
 
 
@@ -222,6 +295,7 @@ def test_what_cannot_be_warmed_is_one_clear_error(stepwell: Stepwell, tmp_path: 
         ((str(tmp_path), "--trace", "1"), 2, "give --order trace"),
         ((str(tmp_path), "--bandwidth", "fast"), 2, "200MiB/s"),
         ((str(tmp_path), "--order", "popularity"), 5, "stepwell record"),
+        (("/dev/null",), 1, "neither a file nor a directory"),
     ):
         done = stepwell.run("warm", *arguments)
         assert done.returncode == code, done.stderr

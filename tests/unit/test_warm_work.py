@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepwell.warm import File, Journal, WarmError
-from stepwell.warm.work import Known, Piece, Work, merged
+from stepwell.warm.work import MOST_NAMED, Known, Piece, Work, merged
 
 BLOCK = 7
+NAMED = [File("/data", "one"), File("/data", "other")]
 ranges = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=5).map(merged)
 files = st.lists(st.tuples(st.integers(0, 60), ranges, st.booleans()), max_size=7)
 
@@ -35,51 +38,85 @@ def test_every_byte_that_is_not_known_is_read_once(
         for number, (size, read, _) in enumerate(files)
         if read
     }
-    about = {number: (files[number][0], 2 if files[number][2] else 1) for number in told if number < len(files)}
-    work, read, count = Work(len(files), BLOCK, known, about), Counter[tuple[int, int]](), 0
+    about = {number: (size, 2 if changed else 1) for number, (size, _, changed) in enumerate(files)}
+    given = [File("/data", f"{number}", about[number] if number in told else None) for number in range(len(files))]
+    work, read, count = Work(BLOCK), Counter[tuple[File, int]](), 0
+    for number, file in enumerate(given):
+        work.add(file, known.get(number))
     flying: list[Piece] = []
-    given: list[int] = []
-    failed: set[int] = set()
+    begun: list[File] = []
+    failed: set[File] = set()
     while not work.finished:
         while len(flying) < concurrency and (piece := work.next()):
             flying.append(piece)
-            given.append(piece.file)
+            begun.append(piece.file)
         assert flying or work.finished, "nothing is under way and nothing is finished"
         if not flying:
             break
         piece = flying.pop(random.randrange(len(flying)))
-        size, _, changed = files[piece.file]
+        size, inode = about[given.index(piece.file)]
         assert piece.offset % BLOCK == 0
         if count in failing:
             failed.add(piece.file)
             work.done(piece, 0, 0, 5)
         else:
-            read.update((piece.file, byte) for byte in range(piece.offset, min(piece.offset + BLOCK, size)))
-            work.done(piece, size, 2 if changed else 1, 0)
+            read.update((piece.file, byte) for byte in range(piece.offset, min(piece.offset + piece.size, size)))
+            work.done(piece, size, inode, 0)
         count += 1
     for number, (size, _, changed) in enumerate(files):
-        if number in failed:
+        if given[number] in failed:
             continue
         before = known.get(number, Known(size, 1, ()))
-        # A file that is known as a whole is not looked at, unless its size and inode came for nothing.
-        whole = before.covers(0, size) and number in known and number not in about
         for offset in range(0, size, BLOCK):
             end = min(offset + BLOCK, size)
-            wanted = not whole and (not before.covers(offset, end) or changed)
-            assert {read[number, byte] for byte in range(offset, end)} == {int(wanted)}
+            wanted = changed or not before.covers(offset, end)
+            assert {read[given[number], byte] for byte in range(offset, end)} == {int(wanted)}
     assert work.tally.files == len(files)
-    assert set(work.tally.failed) == failed
+    assert work.tally.failed == len(failed)
+    assert {file for file, _ in work.tally.failures} == failed
     assert not flying
     # A file is begun when all pieces of those before it have been given, as far as their sizes were known.
-    assert list(dict.fromkeys(given)) == sorted(set(given))
+    assert list(dict.fromkeys(begun)) == [file for file in given if file in begun]
 
 
 def test_a_large_file_is_read_in_parallel_before_the_next_one() -> None:
-    work = Work(2, 10, {})
-    assert work.next() == Piece(0, 0, 10)
-    assert work.next() == Piece(1, 0, 10)
-    work.done(Piece(0, 0, 10), 35, 1, 0)
-    assert [work.next() for _ in range(4)] == [Piece(0, 10, 10), Piece(0, 20, 10), Piece(0, 30, 10), None]
+    work = Work(10)
+    one, other = NAMED
+    work.add(one)
+    work.add(other)
+    assert work.next() == Piece(one, 0, 10)
+    assert work.next() == Piece(other, 0, 10)
+    work.done(Piece(one, 0, 10), 35, 1, 0)
+    assert [work.next() for _ in range(4)] == [Piece(one, 10, 10), Piece(one, 20, 10), Piece(one, 30, 10), None]
+
+
+def test_a_file_of_very_many_pieces_takes_no_longer_to_begin() -> None:
+    work = Work(10)
+    work.add(NAMED[0])
+    work.next()
+    work.done(Piece(NAMED[0], 0, 10), 1 << 60, 1, 0)
+    assert [work.next() for _ in range(2)] == [Piece(NAMED[0], 10, 10), Piece(NAMED[0], 20, 10)]
+
+
+def test_files_that_fail_are_counted_and_the_first_ones_named() -> None:
+    work = Work(10)
+    for number in range(MOST_NAMED + 3):
+        work.add(File("/data", f"{number}"))
+        piece = work.next()
+        assert piece
+        work.done(piece, 0, 0, errno.EIO if number % 2 else errno.ENOENT)
+    assert (work.tally.files, work.tally.failed, work.tally.gone) == (103, 51, 52)
+    for number in range(MOST_NAMED):
+        file = File("/more", f"{number}")
+        work.add(file)
+        work.next()
+        work.done(Piece(file, 0, 10), 30, 1, 0)
+        for piece, error in ((Piece(file, 10, 10), errno.EACCES), (Piece(file, 20, 10), errno.EIO)):
+            assert work.next() == piece
+            work.done(piece, 30, 1, error)
+    assert work.tally.failed == 151
+    assert len(work.tally.failures) == MOST_NAMED
+    assert work.tally.failures[50:52] == [(File("/data", "101"), errno.EIO), (File("/more", "0"), errno.EACCES)]
 
 
 @given(ranges)
@@ -91,10 +128,14 @@ def test_ranges_are_put_together(ranges: tuple[tuple[int, int], ...]) -> None:
 FILES = [File("/data", "a"), File("/data", "b/\udcff"), File("/data", "c")]
 
 
+def known(journal: Journal) -> list[Known | None]:
+    return [journal.known(file) for file in FILES]
+
+
 def test_a_journal_remembers_across_a_torn_line(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "journal"
     with Journal(path) as journal:
-        assert journal.known(FILES) == {}
+        assert known(journal) == [None, None, None]
         journal.add(FILES[1], 100, 7, 0, 50)
         journal.add(FILES[1], 100, 7, 50, 25)
         journal.add(FILES[0], 10, 8, 0, 10)
@@ -103,49 +144,72 @@ def test_a_journal_remembers_across_a_torn_line(tmp_path: Path) -> None:
         file.write('["/data/c", 10, 1')
     for _ in range(2):
         with Journal(path) as journal:
-            assert journal.known(FILES) == {0: Known(10, 8, ((0, 10),)), 1: Known(100, 7, ((0, 75),))}
+            assert known(journal) == [Known(10, 8, ((0, 10),)), Known(100, 7, ((0, 75),)), None]
             journal.add(FILES[0], 10, 8, 0, 10)
     with Journal(path) as journal:
-        journal.known(FILES)
         for offset in (1, 4, 0, 2, 3):  # what changed counts anew; pieces that follow on are one line
             journal.add(FILES[0], 11, 8, offset, 1)
         journal.add(FILES[2], 0, 9, 0, 0)
     assert path.read_text().endswith('["/data/a", 11, 8, 0, 5]\n["/data/c", 0, 9, 0, 0]\n')
     with Journal(path) as journal:
-        assert journal.known(FILES)[0] == Known(11, 8, ((0, 5),))
+        assert known(journal)[::2] == [Known(11, 8, ((0, 5),)), Known(0, 9, ())]
         journal.remove()
     assert not path.exists()
 
 
-def test_a_journal_of_another_boot_or_with_damage_is_no_danger(tmp_path: Path) -> None:
+def test_a_journal_with_damage_is_no_danger_and_is_forgotten_when_asked(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     with Journal(path) as journal:
-        journal.known(FILES)
         journal.add(FILES[0], 10, 8, 0, 10)
-    lines = path.read_text().splitlines()
-    path.write_text("\n".join([lines[0], "nonsense", '{"a": 1}', '["/data/a", "x", 1, 2, 3]', lines[1], ""]))
+    line = path.read_bytes()
+    path.write_bytes(b'nonsense\n{"a": 1}\n["/data/a", "x", 1, 2, 3]\n\xff\n' + line + bytes(11))
     with Journal(path) as journal:
-        assert journal.known(FILES) == {0: Known(10, 8, ((0, 10),))}
-    path.write_text("\n".join(["another boot", lines[1], ""]))
-    with Journal(path) as journal:
-        assert journal.known(FILES) == {}
+        assert known(journal) == [Known(10, 8, ((0, 10),)), None, None]
+    with Journal(path, restart=True) as journal:
+        assert known(journal) == [None, None, None]
+    assert path.read_bytes() == b""
 
 
 def test_the_same_is_not_warmed_twice_at_once(tmp_path: Path) -> None:
-    with Journal.of(tmp_path, (tmp_path, Path("/data"))), Journal.of(tmp_path, (tmp_path,)) as other:
+    with Journal.of(tmp_path, ["/a", "/b"]) as journal, Journal.of(tmp_path, ["/a"]) as other:
         other.save()  # of other targets
         with pytest.raises(WarmError, match="another stepwell; wait"):
-            Journal.of(tmp_path, (Path("/data"), tmp_path))
+            Journal.of(tmp_path, ["/a", "/b"])
+        journal.remove()
+        with Journal.of(tmp_path, ["/a", "/b"]) as next_one:
+            assert next_one.path == journal.path
+
+
+def test_a_journal_that_nobody_goes_on_with_is_removed(tmp_path: Path) -> None:
+    for name, days in (("old", 31), ("young", 29)):
+        journal = tmp_path / f"{name}.journal"
+        journal.touch()
+        then = journal.stat().st_mtime - days * 86_400
+        os.utime(journal, (then, then))
+    with Journal.of(tmp_path, ["/a"]) as journal_of_a:
+        assert set(tmp_path.iterdir()) == {tmp_path / "young.journal", journal_of_a.path}
+
+
+def test_what_cannot_be_noted_is_told_and_known_by_nobody(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Journal.of(tmp_path / "file" / "state", ["/a"]) as journal:
+        assert journal.broken.endswith(": Not a directory")
+        journal.add(FILES[0], 10, 8, 0, 10)
+        journal.save()
+        assert known(journal) == [None, None, None]
 
 
 def test_files_of_several_blocks_of_the_mounts_client_are_read_by_these() -> None:
-    work = Work(2, BLOCK, {}, client_block=31)
-    assert (work.next(), work.next(), work.next()) == (Piece(0, 0, BLOCK), Piece(1, 0, BLOCK), None)
-    work.done(Piece(0, 0, BLOCK), 67, 1, 0)
-    work.done(Piece(1, 0, BLOCK), 31, 1, 0)
+    work = Work(BLOCK, client_block=31)
+    one, other = NAMED
+    work.add(one)
+    work.add(other)
+    assert (work.next(), work.next(), work.next()) == (Piece(one, 0, BLOCK), Piece(other, 0, BLOCK), None)
+    work.done(Piece(one, 0, BLOCK), 67, 1, 0)
+    work.done(Piece(other, 0, BLOCK), 31, 1, 0)
     pieces = [work.next() for _ in range(7)]
     assert pieces == [
-        *(Piece(1, offset, BLOCK) for offset in (7, 14, 21, 28)),
-        *(Piece(0, offset, 31, whole=True) for offset in (0, 31, 62)),
+        *(Piece(other, offset, BLOCK) for offset in (7, 14, 21, 28)),
+        *(Piece(one, offset, 31, whole=True) for offset in (0, 31, 62)),
     ]
     assert work.next() is None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,15 +49,16 @@ once. What is in the page cache already is not read. Files that an order does no
 come last, by name. Symbolic links below PATH and other mounts below it are left out.
 
 \b
-What was read is noted in $XDG_STATE_HOME/stepwell/warm: interrupted and run again with
-the same PATHs, it goes on, and looks at no file again that was read as a whole. A file that
-was read in part and has changed is read anew, and all is after a reboot. Only when all was
-read the note is removed; --restart removes it before.
+What was read is noted in $XDG_STATE_HOME/stepwell/warm, for this machine until it is
+booted again. Stopped, killed or given up as the storage hung, and run again with the same
+PATHs, it goes on: what was read is not read again, whatever became of the caches since
+(--restart forgets it), unless the file has another size or inode. A run that comes to its
+end removes the note, though files may have failed: the next one is new.
 
 \b
 Exit codes: 0 all was read; 1 files failed or directories could not be listed (they are
-named, and tried again the next time), or the storage hangs; 2 wrong usage; 4, 5 no such store or trace; 130 stopped by
-Ctrl-C."""
+named), or the storage hangs; 2 wrong usage; 4, 5 no such store or trace; 130 stopped by
+Ctrl-C or SIGTERM. Files that are removed meanwhile are no failures."""
 )
 @click.argument("paths", nargs=-1, required=True, type=StoragePath(exists=True, path_type=Path), metavar="PATH...")
 @click.option("--bandwidth", type=Bandwidth(), default="0", help="Bytes a second at most.  [default: no limit]")
@@ -87,26 +91,31 @@ def warm(
     """Bring files into the caches on the way to them, by reading them once."""
     from platformdirs import PlatformDirs
 
-    from stepwell.warm import Journal, Limits, find
+    from stepwell.warm import Failure, Journal, Limits, find, targets
     from stepwell.warm import warm as run
 
     if block is not None and (block % _SMALLEST or not _SMALLEST <= block <= _LARGEST):
         raise click.BadParameter("sizes are multiples of 4KiB up to 64MiB", param_hint="--block-size")
     if trace is not None and order != "trace":
         raise click.UsageError("--trace says which trace --order trace goes by; give --order trace as well")
+    unlisted: list[Failure] = []
     with deadly_interrupts():
-        found, unlisted = find(paths)
-    files = _ordered(place, found, paths, order, trace or "last")
+        wanted = targets(paths)
+        batches: Iterator[list[File]] = (batch for target in wanted for batch in find(target, unlisted.append))
+        found = [file for batch in batches for file in batch] if order != "name" else []
+    if order != "name":
+        batches = iter([_ordered(place, found, paths, order, trace or "last")])
     line = ProgressLine()
-    with Journal.of(PlatformDirs("stepwell").user_state_path / "warm", paths) as journal:
-        if restart:
-            journal.restart()
+    state = PlatformDirs("stepwell").user_state_path / "warm"
+    with Journal.of(state, [target.name for target in wanted], restart) as journal, _terminable():
         result = run(
-            files,
+            batches,
+            dict.fromkeys(target.root for target in wanted),
             Limits(concurrency, bandwidth, block or 0),
             journal,
             lambda now: line.show(
-                f"{human.count(now.done)} of {human.plural(now.files, 'file')}, {human.size(now.brought_bytes)}, "
+                f"{human.count(now.done)} of {human.plural(now.files, 'file')}{'' if now.listed else ' so far'}, "
+                f"{human.size(now.brought_bytes)}, "
                 f"{human.throughput(now.brought_bytes * 1e9 / max(now.elapsed_ns, 1))}"
                 + (f", {now.failed:,} failed" if now.failed else "")
             ),
@@ -117,7 +126,7 @@ def warm(
         click.echo(json.dumps(asdict(result)))
     else:
         _print(result)
-    if result.forgotten:
+    if result.forgotten and result.status != "complete":
         say(f"{result.forgotten}: what was read is not noted, and would be read anew; make room, or set XDG_STATE_HOME")
     if result.status == "hung":
         say("error: the storage does not answer; look at what serves the mount, then run the same again")
@@ -129,10 +138,20 @@ def warm(
     return _FAILED if result.failed or result.unlisted else 0
 
 
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end it as Ctrl-C does, unless whoever started this process wants otherwise."""
+    before = signal.getsignal(signal.SIGTERM)
+    if before == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _ordered(place: Place, files: list[File], paths: tuple[Path, ...], order: str, trace: str) -> list[File]:
     """Return the files in the order asked for; those that it does not know come last, by name."""
-    if order == "name":
-        return files
     from stepwell.analysis.wanted import by_first_access, by_popularity
 
     with place.reading() as store:
@@ -155,6 +174,8 @@ def _print(result: Warmed) -> None:
     )
     if result.resident_bytes:
         told += f"; {human.size(result.resident_bytes)} were in memory"
+    if result.gone:
+        told += f"; {human.plural(result.gone, 'file')} were gone"
     if result.known_bytes:
         told += f"; {human.size(result.known_bytes)} were read before"
     click.echo(told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from stepwell.prefetch.budgets import BURST_NS, Bucket
@@ -13,7 +13,8 @@ from stepwell.prefetch.native.library import MOST_WORKERS, Answer, Pool
 from stepwell.prefetch.requests import Kind
 from stepwell.warm.find import Failure, File
 from stepwell.warm.journal import Journal
-from stepwell.warm.work import Piece, Work
+from stepwell.warm.listing import Listing
+from stepwell.warm.work import MOST_NAMED, Piece, Work
 
 LARGEST_BLOCK = 4 << 20
 """Bytes of a piece at most: it is as much as the mount's kernel reads ahead, which takes larger ones apart, one part
@@ -26,10 +27,9 @@ SMALLEST = 64 << 10
 """Bytes that a piece is made smaller to, at least, so that a small bandwidth is kept to evenly."""
 
 HUNG_S = 60.0
-"""Seconds without any piece coming after which the storage hangs: clients of object storage try again for less."""
+"""Seconds without any answer after which the storage hangs: clients of object storage try again for less."""
 
 _TELL_S = 0.2
-_MOST_NAMED = 100
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,12 @@ class Warmed:
     status: str
     """complete, interrupted or hung."""
     files: int
-    """Files that there are."""
+    """Files that were found."""
     done: int
-    """Files that are through, those that failed included."""
+    """Files that are through, those that failed or were gone included."""
     failed: int
+    gone: int
+    """Files that were removed after they had been found."""
     brought_bytes: int
     """Bytes that were read."""
     resident_bytes: int
@@ -77,6 +79,9 @@ class Progress:
     """How far it is."""
 
     files: int
+    """Files that were found."""
+    listed: bool
+    """There are no others."""
     done: int
     failed: int
     brought_bytes: int
@@ -86,8 +91,8 @@ class Progress:
 class _Run:
     """A warm-up on its way."""
 
-    def __init__(self, files: list[File], limits: Limits, journal: Journal) -> None:
-        mounts = {root: describe(root) for root in dict.fromkeys(file.root for file in files)}
+    def __init__(self, batches: Iterable[list[File]], roots: Iterable[str], limits: Limits, journal: Journal) -> None:
+        mounts = {root: describe(root) for root in roots}
         ahead = min((one.read_ahead for one in mounts.values()), default=LARGEST_BLOCK)
         block = limits.block or min(ahead, LARGEST_BLOCK)
         self.client = min((one.client for one in mounts.values()), key=lambda one: one.block, default=Client())
@@ -95,11 +100,10 @@ class _Run:
             most = max(SMALLEST, limits.bandwidth * BURST_NS // 10**9)
             block = min(block, most)
             self.client = self.client if self.client.block <= most else Client()
-        self.files, self.limits, self.journal = files, limits, journal
-        about = {number: file.about for number, file in enumerate(files) if file.about}
-        self.work = Work(len(files), block // 4096 * 4096, journal.known(files), about, self.client.block)
+        self.limits, self.journal = limits, journal
+        self.work = Work(block // 4096 * 4096, self.client.block)
         self.held: Piece | None = None
-        """The next piece, which the mount's client does not take yet."""
+        """The next piece, which is not to be asked for yet."""
         self.blocks = 0
         self.pool = Pool()
         self.bucket = Bucket(limits.bandwidth, 0.0, time.monotonic_ns())
@@ -107,58 +111,77 @@ class _Run:
         self.flying: dict[int, Piece] = {}
         self.brought = self.resident = self.number = 0
         self.began_ns = time.monotonic_ns()
+        self.listing = Listing(batches)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all was read."""
+        return self.listing.over and self.work.finished
+
+    @property
+    def starved(self) -> bool:
+        """Whether more could be read if more files had been found."""
+        return not self.held and not self.listing.over
 
     def fill(self) -> None:
         """Give the workers what they may have now."""
-        while len(self.flying) < self.limits.concurrency and self.bucket.ready(time.monotonic_ns()):
-            piece, self.held = self.held or self.work.next(), None
-            if piece is None:
+        while piece := self.held or self._next():
+            self.held = piece
+            if len(self.flying) >= self.limits.concurrency or not self.bucket.ready(time.monotonic_ns()):
                 return
             if piece.whole and self.blocks >= self.client.at_once:
-                self.held = piece
                 return
-            file = self.files[piece.file]
+            self.held = None
             self.number += 1
             self.blocks += piece.whole
             self.flying[self.number] = piece
-            kind = Kind.BLOCK if piece.whole else Kind.READ
-            self.pool.submit(self.number, self.roots[file.root], file.path, piece.offset, piece.size, kind)
+            # An empty piece only looks at a file, which need not stay open for others.
+            kind = Kind.BLOCK if piece.whole or not piece.size else Kind.READ
+            self.pool.submit(self.number, self.roots[piece.file.root], piece.file.path, piece.offset, piece.size, kind)
             self.bucket.take(piece.size)
 
     def wait(self) -> bool:
-        """Wait for an answer, or until more may be asked for; whether there were answers."""
+        """Wait for an answer, or until more may be asked for; whether there was one."""
         seconds = _TELL_S
         if len(self.flying) < self.limits.concurrency:
             now = time.monotonic_ns()
             seconds = min(seconds, max(0.0, (self.bucket.due_ns(now) - now) / 1e9) or seconds)
-        select.select([self.pool.event], [], [], seconds)
-        answers = self.pool.take()
-        for answer in answers:
+        events = [self.pool.event, self.listing.event] if self.starved else [self.pool.event]
+        ready = select.select(events, [], [], seconds)[0]
+        for answer in self.pool.take():
             self._answered(answer)
-        return bool(answers)
+        return bool(ready)
 
     def progress(self) -> Progress:
         """Return how far it is."""
-        tally = self.work.tally
-        elapsed = time.monotonic_ns() - self.began_ns
-        return Progress(len(self.files), tally.files, len(tally.failed), self.brought, elapsed)
+        tally, elapsed = self.work.tally, time.monotonic_ns() - self.began_ns
+        return Progress(self.listing.found, self.listing.over, tally.files, tally.failed, self.brought, elapsed)
 
     def result(self, status: str) -> Warmed:
         """Return how it went."""
         tally, elapsed = self.work.tally, time.monotonic_ns() - self.began_ns
-        failures = tuple(Failure.of(self.files[file].name, code) for file, code in tally.failed.items())
         return Warmed(
             status=status,
-            files=len(self.files),
+            files=self.listing.found,
             done=tally.files,
-            failed=len(tally.failed),
+            failed=tally.failed,
+            gone=tally.gone,
             brought_bytes=self.brought,
             resident_bytes=self.resident,
             known_bytes=tally.known_bytes,
             elapsed_ns=elapsed,
             bytes_s=self.brought * 10**9 // max(elapsed, 1),
-            failures=failures[:_MOST_NAMED],
+            failures=tuple(Failure.of(file.name, code) for file, code in tally.failures),
         )
+
+    def _next(self) -> Piece | None:
+        """Return the next piece, of files that were just found where there is none of others."""
+        piece = self.work.next()
+        while not piece and (batch := self.listing.take()):
+            for file in batch:
+                self.work.add(file, self.journal.known(file))
+            piece = self.work.next()
+        return piece
 
     def _answered(self, answer: Answer) -> None:
         piece = self.flying.pop(answer.number)
@@ -168,37 +191,39 @@ class _Run:
         self.resident += answer.resident
         if not answer.error:
             octets = max(0, min(piece.size, answer.file_size - piece.offset))
-            self.journal.add(self.files[piece.file], answer.file_size, answer.ino, piece.offset, octets)
+            self.journal.add(piece.file, answer.file_size, answer.ino, piece.offset, octets)
         self.work.done(piece, answer.file_size, answer.ino, answer.error)
 
 
 def warm(
-    files: list[File],
+    batches: Iterable[list[File]],
+    roots: Iterable[str],
     limits: Limits,
     journal: Journal,
     progress: Callable[[Progress], None],
-    unlisted: tuple[Failure, ...] = (),
+    unlisted: list[Failure],
 ) -> Warmed:
-    """Read files once, in their order; Ctrl-C ends it, and the next call goes on from there.
+    """Read files once, in their order, while they are still being found; KeyboardInterrupt ends it.
 
-    When the storage hangs, workers of this process hang with it: the caller ends by `os._exit`.
+    When the storage hangs, threads of this process hang with it: the caller ends by `os._exit`.
 
     Args:
-        files: what to read.
+        batches: what to read; a thread of its own goes through them.
+        roots: the roots of all files.
         limits: what it may take.
-        journal: what was read before; it is kept unless all was read.
+        journal: what was read before. It is kept when this does not come to its end; files that failed are an end.
         progress: told some times a second how far it is.
-        unlisted: what could not be looked for files: with any of it, not all is read.
+        unlisted: the directories that could not be listed, by what goes through `batches`.
     """
     assert limits.concurrency <= MOST_WORKERS // 2
-    run = _Run(files, limits, journal)
+    run = _Run(batches, roots, limits, journal)
     status, told, heard = "complete", 0.0, time.monotonic()
     try:
         run.fill()
-        while not run.work.finished:
-            if run.wait():
+        while not run.finished:
+            if run.wait() or not (run.flying or run.starved):
                 heard = time.monotonic()
-            if run.flying and time.monotonic() - heard > HUNG_S:
+            if time.monotonic() - heard > HUNG_S:
                 status = "hung"
                 break
             run.fill()
@@ -209,8 +234,8 @@ def warm(
     except KeyboardInterrupt:
         status = "interrupted"
     result = run.result(status)
-    if status == "complete" and not result.failed and not unlisted:
+    if status == "complete":
         journal.remove()
     else:
         journal.save()
-    return replace(result, unlisted=unlisted[:_MOST_NAMED], forgotten=journal.broken)
+    return replace(result, unlisted=tuple(unlisted[:MOST_NAMED]), forgotten=journal.broken)

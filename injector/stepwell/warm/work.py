@@ -1,28 +1,35 @@
 """What is still to be read, in pieces: a pure state machine.
 
 A file's first piece tells its size; its further pieces come before the next file, so that one large file is read in
-parallel.  What a journal knows of a file is believed as long as size and inode are the same.
+parallel.  What a journal knows of a file is believed as long as size and inode are the same: of one that was read as a
+whole an empty piece tells them.
 """
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from stepwell.warm.find import File
 
-@dataclass(frozen=True)
+MOST_NAMED = 100
+"""Failures that are told one by one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """A range of a file; the file is a number from 0 on, in the order in which files are wanted."""
+    """A range of a file."""
 
-    file: int
+    file: File
     offset: int
     size: int
     whole: bool = False
     """It is a block of the mount's client."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Known:
     """What was read of a file before."""
 
@@ -36,16 +43,21 @@ class Known:
         return begin >= end or any(low <= begin and end <= high for low, high in self.read)
 
 
-@dataclass
+@dataclass(slots=True)
 class _State:
     """A file that has been begun."""
 
     known: Known | None
-    """What is believed of it, until its first piece has come."""
-    open: int = 1
-    """Pieces that are to come or on their way."""
+    """What is believed of it, until its size and inode have come."""
     told: bool = False
-    """Its size is known."""
+    """They have."""
+    flying: int = 0
+    """Pieces on their way."""
+    next: Piece | None = None
+    rest: Iterator[Piece] = field(default_factory=lambda: iter(()))
+    """Pieces after `next`: a large file has millions."""
+    error: int = 0
+    """errno of its first failure."""
 
 
 @dataclass
@@ -53,54 +65,54 @@ class Tally:
     """How far it is."""
 
     files: int = 0
-    """Files that are done, failed ones included."""
+    """Files that are done, those that failed or were gone included."""
+    failed: int = 0
+    gone: int = 0
+    """Files that were removed meanwhile."""
     known_bytes: int = 0
     """Bytes that the journal had."""
-    failed: dict[int, int] = field(default_factory=dict)
-    """errno of the first failure of a file."""
+    failures: list[tuple[File, int]] = field(default_factory=list)
+    """The first `MOST_NAMED` that failed, each with the errno of its first failure."""
 
 
 class Work:
-    """Files to read.
+    """Files to read, each once.
 
     Args:
-        count: how many.
         block: bytes of a piece.
-        known: what was read before, by file.
-        about: size and inode of files that need not tell them with their first piece.
         client_block: bytes of the blocks that the mount's client fetches whole, 0 if it does not: pieces of files of
             several.
     """
 
-    def __init__(
-        self,
-        count: int,
-        block: int,
-        known: dict[int, Known],
-        about: dict[int, tuple[int, int]] | None = None,
-        client_block: int = 0,
-    ) -> None:
+    def __init__(self, block: int, client_block: int = 0) -> None:
         self.tally = Tally()
-        self._block, self._known, self._about, self._client_block = block, known, about or {}, client_block
-        self._files: Iterator[int] = iter(range(count))
-        self._ready: deque[Piece] = deque()
-        self._states: dict[int, _State] = {}
-        self._exhausted = False
+        self._block, self._client_block = block, client_block
+        self._files: deque[tuple[File, Known | None]] = deque()
+        self._begun: deque[_State] = deque()
+        """Those that have a next piece, in the order in which they are wanted."""
+        self._states: dict[File, _State] = {}
 
     @property
     def finished(self) -> bool:
         """Whether every piece has come."""
-        return self._exhausted and not self._states
+        return not self._files and not self._states
+
+    def add(self, file: File, known: Known | None = None) -> None:
+        """Put a file at the end, with what was read of it before."""
+        self._files.append((file, known))
 
     def next(self) -> Piece | None:
         """Return the next piece, None while there is none: all are on their way, or it is finished."""
-        while not self._ready and not self._exhausted:
-            number = next(self._files, None)
-            if number is None:
-                self._exhausted = True
-            else:
-                self._begin(number)
-        return self._ready.popleft() if self._ready else None
+        while not self._begun and self._files:
+            self._begin(*self._files.popleft())
+        if not self._begun:
+            return None
+        state = self._begun[0]
+        piece, state.next = state.next, next(state.rest, None)
+        state.flying += 1
+        if not state.next:
+            self._begun.popleft()
+        return piece
 
     def done(self, piece: Piece, size: int, inode: int, error: int) -> None:
         """Take in that a piece has come.
@@ -112,48 +124,51 @@ class Work:
             error: errno, 0 for none.
         """
         state = self._states[piece.file]
-        state.open -= 1
-        if error:
-            self.tally.failed.setdefault(piece.file, error)
+        state.flying -= 1
+        state.error = state.error or error
         if not error and not state.told:
-            state.told = True
-            self._open(piece.file, state, size, inode, piece)
-        elif not state.open:
-            del self._states[piece.file]
-            self.tally.files += 1
+            self._tell(piece.file, state, size, inode, piece)
+        self._end_if_through(piece.file, state)
 
-    def _begin(self, number: int) -> None:
-        known = self._known.get(number)
-        if number in self._about:
-            self._open(number, _State(known, open=0, told=True), *self._about[number])
-        elif known and known.covers(0, known.size):
-            self.tally.files += 1
-            self.tally.known_bytes += known.size
+    def _begin(self, file: File, known: Known | None) -> None:
+        state = self._states[file] = _State(known)
+        if file.about:
+            self._tell(file, state, *file.about)
+            self._end_if_through(file, state)
         else:
-            first = next(self._missing(number, known), None) if known else None
-            self._states[number] = _State(known)
-            self._ready.append(first or Piece(number, 0, self._block))
+            first = Piece(file, 0, self._block)
+            state.next = next(self._missing(file, known), Piece(file, 0, 0)) if known else first
+            self._begun.append(state)
 
-    def _open(self, number: int, state: _State, size: int, inode: int, come: Piece | None = None) -> None:
-        """Make the pieces of a file whose size has become known, but for the one that has come."""
+    def _tell(self, file: File, state: _State, size: int, inode: int, come: Piece | None = None) -> None:
+        """Make the pieces of a file whose size and inode are known now, but for the one that has come."""
         known = state.known if state.known and (state.known.size, state.known.inode) == (size, inode) else None
         now = Known(size, inode, known.read if known else ())
         self.tally.known_bytes += sum(high - low for low, high in now.read)
-        rest = [one for one in self._missing(number, now) if one != come]
-        state.open += len(rest)
-        self._ready.extendleft(reversed(rest))
-        if state.open:
-            self._states[number] = state
-        else:
-            self._states.pop(number, None)
-            self.tally.files += 1
+        state.told, state.known = True, None
+        state.rest = (one for one in self._missing(file, now) if one != come)
+        state.next = next(state.rest, None)
+        if state.next:
+            self._begun.appendleft(state)
 
-    def _missing(self, number: int, known: Known) -> Iterator[Piece]:
+    def _end_if_through(self, file: File, state: _State) -> None:
+        if state.flying or state.next:
+            return
+        del self._states[file]
+        self.tally.files += 1
+        if state.error == errno.ENOENT:
+            self.tally.gone += 1
+        elif state.error:
+            self.tally.failed += 1
+            if len(self.tally.failures) < MOST_NAMED:
+                self.tally.failures.append((file, state.error))
+
+    def _missing(self, file: File, known: Known) -> Iterator[Piece]:
         whole = 0 < self._client_block < known.size
         block = self._client_block if whole else self._block
         for offset in range(0, known.size, block):
             if not known.covers(offset, min(offset + block, known.size)):
-                yield Piece(number, offset, block, whole)
+                yield Piece(file, offset, block, whole)
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
