@@ -188,6 +188,7 @@ def test_where_nothing_can_be_noted_all_is_read(
             _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
     assert "Not a directory: what was read is not noted" in errors
+    assert "goes on" not in errors
 
 
 def test_restart_begins_anew(stepwell: Stepwell, storage: Storage, mount: Path, state: Path) -> None:
@@ -228,6 +229,14 @@ def test_a_storage_that_hangs_is_told(storage: Storage, mount: Path) -> None:
         assert control.counters["hung"] == 1
     assert done.returncode == 1
     assert "does not answer" in done.stderr
+
+
+def test_waiting_for_the_bandwidth_is_no_hang(storage: Storage, mount: Path) -> None:
+    script = "from stepwell.warm import engine; engine.HUNG_S = 2; from stepwell.cli.main import main; main()"
+    with storage(latency_us=300_007):
+        argv = [sys.executable, "-c", script, "warm", str(mount / "b" / "z"), "--bandwidth", "24KiB/s"]
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", ["warm", "bench"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.kernel.tool import SECONDS
 from stepwell.warm import File, Journal, Limits, Warmed, WarmError, engine, find, targets, warm
 from stepwell.warm.engine import Progress
 from stepwell.warm.find import BATCH, Failure
+from stepwell.warm.listing import Listing
 
 
 def found(*paths: Path) -> list[str]:
@@ -52,7 +54,7 @@ def test_files_come_in_batches_and_before_the_next_directory_is_listed(tmp_path:
     (target,) = targets((tmp_path,))
     unlisted: list[Failure] = []
     batches = find(target, unlisted.append)
-    assert [len(next(batches)) for _ in range(2)] == [BATCH, 3]
+    assert [len(next(batches)) for _ in range(3)] == [0, BATCH, 3]  # at first a sign of life
     (tmp_path / "z" / "last").unlink()
     (tmp_path / "z").rmdir()
     assert next(batches, None) is None
@@ -123,6 +125,22 @@ def test_a_listing_that_hangs_is_told(tree: Path, warm_tree: Warm, monkeypatch: 
     result = warm_tree(batches(), lambda _: None)
     over.set()
     assert (result.status, result.files, result.done) == ("hung", 1, 1)
+
+
+def test_a_sign_of_life_is_no_file(tree: Path) -> None:
+    over = threading.Event()
+
+    def batches() -> Iterator[list[File]]:
+        yield []
+        over.wait(SECONDS)
+        yield [File(str(tree), "b")]
+
+    listing = Listing(batches())
+    assert select.select([listing.event], [], [], SECONDS)[0]
+    assert (listing.take(), listing.found, listing.over) == ([], 0, False)
+    over.set()
+    assert select.select([listing.event], [], [], SECONDS)[0]
+    assert (listing.take(), listing.found) == ([File(str(tree), "b")], 1)
 
 
 def test_what_goes_wrong_in_looking_is_not_lost(tree: Path, warm_tree: Warm) -> None:

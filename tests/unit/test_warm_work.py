@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given
@@ -178,6 +180,26 @@ def test_the_same_is_not_warmed_twice_at_once(tmp_path: Path) -> None:
         journal.remove()
         with Journal.of(tmp_path, ["/a", "/b"]) as next_one:
             assert next_one.path == journal.path
+
+
+def test_a_journal_that_its_owner_removed_at_that_moment_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal"
+    lock, locks = fcntl.flock, 0
+
+    def ended(file: BinaryIO, how: int) -> None:
+        nonlocal locks
+        locks += 1
+        if locks == 1:
+            path.unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", ended)
+    with Journal(path) as journal:
+        journal.add(FILES[0], 10, 8, 0, 10)
+    assert locks == 2
+    assert path.read_text() == '["/data/a", 10, 8, 0, 10]\n'
 
 
 def test_a_journal_that_nobody_goes_on_with_is_removed(tmp_path: Path) -> None:

@@ -129,11 +129,14 @@ def warm(
     if result.forgotten and result.status != "complete":
         say(f"{result.forgotten}: what was read is not noted, and would be read anew; make room, or set XDG_STATE_HOME")
     if result.status == "hung":
-        say("error: the storage does not answer; look at what serves the mount, then run the same again")
+        say(
+            "error: the storage does not answer; look at what serves the mount, then run the same again, "
+            "with --restart if it was mounted anew"
+        )
         sys.stdout.flush()
         os._exit(_FAILED)  # threads that hang in the kernel let no ordinary end of a process come
     if result.status == "interrupted":
-        say("stopped; the same command goes on from here")
+        say("stopped" if result.forgotten else "stopped; the same command goes on from here")
         return _INTERRUPTED
     return _FAILED if result.failed or result.unlisted else 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -86,7 +86,7 @@ def targets(paths: tuple[Path, ...]) -> list[Target]:
 
 
 def find(target: Target, unlisted: Callable[[Failure], object]) -> Iterator[list[File]]:
-    """Yield the files of a target as they are found, by name.
+    """Yield the files of a target as they are found, by name; nothing, as a sign of life, while a directory is long.
 
     What was found is given out before the storage is asked again.
 
@@ -110,7 +110,8 @@ def find(target: Target, unlisted: Callable[[Failure], object]) -> Iterator[list
             yield batch
             batch = []
         if path.endswith("/") or not path:
-            waiting += [path + name for name in sorted(_listed(target, path[:-1], unlisted), reverse=True)]
+            names = yield from _listed(target, path[:-1], unlisted)
+            waiting += [path + name for name in sorted(names, reverse=True)]
     if batch:
         yield batch
 
@@ -137,7 +138,7 @@ def _is_within(target: Target, directories: set[str]) -> bool:
     return False
 
 
-def _listed(target: Target, path: str, unlisted: Callable[[Failure], object]) -> set[str]:
+def _listed(target: Target, path: str, unlisted: Callable[[Failure], object]) -> Generator[list[File], None, set[str]]:
     """Return the names in a directory, each once though it may change meanwhile."""
     directory = File(target.root, path).name if path else target.root
     names = set()
@@ -147,12 +148,14 @@ def _listed(target: Target, path: str, unlisted: Callable[[Failure], object]) ->
         if status.st_dev != target.device or not stat.S_ISDIR(status.st_mode):
             return set()
         with os.scandir(directory) as entries:
-            for entry in entries:
+            for number, entry in enumerate(entries, 1):
                 # The type is in the listing; attributes would take a request a file.
                 if entry.is_file(follow_symlinks=False):
                     names.add(entry.name)
                 elif entry.is_dir(follow_symlinks=False):
                     names.add(f"{entry.name}/")
+                if not number % BATCH:
+                    yield []
     except FileNotFoundError:
         return set()  # it was removed meanwhile
     except OSError as error:

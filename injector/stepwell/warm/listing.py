@@ -19,16 +19,16 @@ class Listing:
     """What is found.
 
     Args:
-        batches: the thread goes through them; nobody waits for it.
+        batches: the thread goes through them, and nobody waits for it; an empty one is a sign of life.
     """
 
     def __init__(self, batches: Iterable[list[File]]) -> None:
         self.found = 0
-        """Files that were taken."""
+        """Files so far."""
         self.over = False
-        """All were."""
+        """All were taken."""
         self.event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        """A descriptor that becomes readable when there is more to take."""
+        """A descriptor that becomes readable when there is more to take, or a sign of life."""
         self._queue: queue.Queue[list[File] | Exception | None] = queue.Queue(_AHEAD)
         threading.Thread(target=self._list, args=(batches,), name="listing", daemon=True).start()
 
@@ -45,18 +45,19 @@ class Listing:
             if isinstance(batch, Exception):
                 raise batch
             self.over = batch is None or self.over
-            self.found += len(batch or [])
             return batch or []
         return []
 
     def _list(self, batches: Iterable[list[File]]) -> None:
         try:
             for batch in batches:
+                self.found += len(batch)
                 self._put(batch)
             self._put(None)
         except Exception as error:
             self._put(error)
 
     def _put(self, what: list[File] | Exception | None) -> None:
-        self._queue.put(what)
+        if what != []:
+            self._queue.put(what)
         os.eventfd_write(self.event, 1)
