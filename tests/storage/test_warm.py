@@ -167,7 +167,7 @@ def test_each_machine_has_a_journal_of_its_own(
             argv = [*elsewhere, *stepwell.argv("warm", str(mount), "-o", "json")]
             done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=SECONDS)
             assert json.loads(done.stdout)["brought_bytes"] == TOTAL
-        found = warmed(stepwell, mount)
+        found = warmed(stepwell, mount, *ONE_BY_ONE)
         assert found["known_bytes"] >= 65_536
         assert found["known_bytes"] + found["brought_bytes"] == TOTAL
 

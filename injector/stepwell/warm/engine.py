@@ -189,7 +189,7 @@ class _Run:
         self.bucket.give_back(piece.size - answer.brought, time.monotonic_ns())
         self.brought += answer.brought
         self.resident += answer.resident
-        if not answer.error:
+        if not answer.error and piece.size:
             octets = max(0, min(piece.size, answer.file_size - piece.offset))
             self.journal.add(piece.file, answer.file_size, answer.ino, piece.offset, octets)
         self.work.done(piece, answer.file_size, answer.ino, answer.error)
