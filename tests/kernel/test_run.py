@@ -217,7 +217,7 @@ def test_wrong_use_is_told_before_anything_runs(stepwell: Stepwell, tmp_path: Pa
     for arguments, code, word in (
         (["--order-from", str(order)], 1, "no step of an order"),
         (["--order-from", "12"], 5, "there are no traces"),
-        (["--plan", str(plan)], 2, "mode is missing"),
+        (["--plan", str(plan)], 2, "upgrade Stepwell"),
         (["--mode", "observe", "--order-from", str(order)], 2, "reads nothing ahead"),
         (["--order-from", str(tmp_path / "none")], 1, "neither a file nor the number of a trace"),
         (["--order-from", str(linked)], 1, f"write {tmp_path}/data there instead"),

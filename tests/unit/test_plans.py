@@ -130,7 +130,7 @@ def without(name: str) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (changed(version=2), "version is 2; it may be an integer from 1 to 1"),
+        (changed(version=0), "version is 0; it may be an integer from 1 to 1"),
         (changed(version=True), "version is True; it must be an integer"),
         (changed(mode="on"), "mode is 'on'; it may be one of observe, recommend, auto"),
         (changed(mode=None), "mode is empty; it must be text"),
@@ -177,6 +177,12 @@ def test_what_is_no_plan_gets_one_clear_error(text: str, said: str) -> None:
     assert message.isprintable()
     assert message.endswith(("`stepwell plan --schema` says what each field may be", "choose another file"))
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("fields", [{}, {"moed": "auto"}, {"targets": "all"}])
+def test_a_plan_of_a_later_version_is_told_as_that(fields: dict[str, Any]) -> None:
+    with pytest.raises(PlanError, match=r"^plan\.yaml has version 2, this Stepwell knows 1; upgrade Stepwell, or make"):
+        load(changed(version=2, **fields), "plan.yaml")
 
 
 @given(st.text(max_size=97) | st.binary(max_size=97).map(lambda octets: octets.decode("latin-1")))

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import yaml
 
 from stepwell.analysis.form import FormError, described, plain, read, shown
-from stepwell.analysis.plans.model import Plan, PlanError
+from stepwell.analysis.plans.model import VERSION, Plan, PlanError
 
 LARGEST = 4 << 20
 """Most characters of a plan's text.  Default 4 Mi: a thousand targets with their inputs take half of it."""
@@ -69,6 +69,12 @@ def load(text: str, name: str = "the plan") -> Plan:
         found = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise PlanError(f"{name} is no YAML that a plan can be made of ({_said(error)}); {_NEXT}") from None
+    version = found.get("version") if isinstance(found, dict) else None
+    if isinstance(version, int) and version > VERSION:  # before its fields, some of which nobody here may know
+        raise PlanError(
+            f"{name} has version {shown(version)}, this Stepwell knows {VERSION}; upgrade Stepwell, "
+            "or make the plan again with `stepwell plan`"
+        )
     try:
         plan = read(Plan, found)
     except FormError as error:
