@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow import feather
+from pyarrow import feather, ipc
 
 from stepwell.prefetch.errors import OrderError
 from stepwell.prefetch.order_file import BATCH, entry_of, read_order
@@ -36,7 +37,7 @@ def test_a_text_file_is_read_in_batches_whatever_bytes_its_names_have(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "line", ["a\tb", "a\t1", "a\t-1\t2", "a\t1\t2\t3", "a\t1\tx", "\t", "a\t1\t99999999999999999999"]
+    "line", ["a\tb", "\t1\t2", "a\t1", "a\t-1\t2", "a\t1\t2\t3", "a\t1\tx", "\t", "a\t1\t99999999999999999999"]
 )
 def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "order").write_text(f"good\n{line}\n")
@@ -62,3 +63,30 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "order").write_bytes((tmp_path / "order").read_bytes()[:64])
     with pytest.raises(OrderError, match="cannot be read as an Arrow file"):
         entries(tmp_path / "order")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (pa.table([["a"], ["b"]], ["path", "path"]), r"order has several columns path; leave one"),
+        ({"path": ["a", None, "c"]}, r"order, row 2: \{'path': None\} is no step of an order; write a path"),
+        ({"path": ["a", "b", ""]}, r"order, row 3: \{'path': ''\} is no step"),
+        ({"path": ["a"], "offset": [-1]}, r"order, row 1: .*'offset': -1\} is no step"),
+        ({"path": ["a"], "size": pa.array([2**63], pa.uint64())}, r"order, row 1: .*'size': 9223372036854775808\} "),
+        ({"path": [1, 2]}, r"order: the column path is of type int64; write it as text"),
+        ({"path": ["a"], "offset": ["0"]}, r"order: the column offset is of type string; write it as integers"),
+        ({"path": ["a"], "size": [1.5]}, r"order: the column size is of type double; write it as integers"),
+    ],
+)
+def test_columns_and_rows_of_an_arrow_file_that_are_no_steps_are_named(tmp_path: Path, columns: Any, said: str) -> None:
+    table = columns if isinstance(columns, pa.Table) else pa.table(columns)
+    with ipc.new_file(tmp_path / "order", table.schema) as file:
+        file.write_table(table)
+    with pytest.raises(OrderError, match=said):
+        entries(tmp_path / "order")
+
+
+def test_paths_of_a_dictionary_and_sizes_that_are_all_unknown_are_steps(tmp_path: Path) -> None:
+    paths = pa.array(["a", "b", "a"]).dictionary_encode()
+    feather.write_feather(pa.table({"path": paths, "size": pa.nulls(3)}), tmp_path / "order")
+    assert entries(tmp_path / "order") == [Entry("a"), Entry("b"), Entry("a")]
