@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from stepwell.mounts import mounts
 from stepwell.prefetch.errors import OrderError
 from stepwell.prefetch.order_file import read_order
+
+MOST = 256
+"""Directories that an engine is told to read in for an order: it looks at each of them by itself, and each file that a
+reader opens is looked for in all."""
 
 
 def of_file(file: Path, base: Path) -> list[str]:
@@ -29,10 +35,37 @@ def of_file(file: Path, base: Path) -> list[str]:
 
 
 def directories(paths: Iterable[str]) -> list[str]:
-    """Return the directories of files, without those below another one."""
+    """Return the directories of files, without those below another one; of very many, directories that contain them."""
+    parents = {os.path.normpath(_parent(path)) for path in paths}
+    return few(parents, {mount.point for mount in mounts()}) if len(parents) > MOST else _outermost(parents)
+
+
+def few(parents: AbstractSet[str], points: AbstractSet[str]) -> list[str]:
+    """Return the deepest directories that contain them, `MOST` at most unless these are on more mounts.
+
+    Args:
+        parents: the directories.
+        points: where something is mounted, "/" among them: what lies above is another storage.
+    """
+    found = _outermost(parents)
+    while len(found) > MOST and (depths := [one.count("/") for one in found if one not in points]):
+        deepest = max(depths)
+        found = _outermost({_parent(one) if one not in points and one.count("/") == deepest else one for one in found})
+    return found
+
+
+def _outermost(parents: AbstractSet[str]) -> list[str]:
     found: list[str] = []
-    parents = {path.rpartition("/")[0] or "/" for path in paths}
-    for directory in sorted({os.path.normpath(parent) for parent in parents}):
-        if not found or not f"{directory}/".startswith(f"{found[-1].rstrip('/')}/"):
+    for directory in sorted(parents, key=_below):  # each before what is in it, and nothing in between
+        if not found or not _below(directory).startswith(_below(found[-1])):
             found.append(directory)
     return found
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0] or "/"
+
+
+def _below(directory: str) -> str:
+    """Return how paths in a directory begin."""
+    return f"{directory.rstrip('/')}/"
