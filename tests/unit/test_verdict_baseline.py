@@ -67,11 +67,22 @@ def test_another_command_place_or_end_is_no_baseline(
         assert baseline(store, 2) is None
 
 
-def test_a_trace_in_which_something_was_done_is_no_baseline(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tuned", ["none", "kept", "rolled back"])
+@pytest.mark.parametrize("requests", [0, 7])
+def test_a_trace_in_which_something_was_done_is_no_baseline(tmp_path: Path, requests: int, tuned: str) -> None:
     for name in ("one", "two", "three"):
-        path = recorded(tmp_path, name)
+        path = recorded(tmp_path, name, acts=name == "two")
     with Store.open(path, "w") as store:
-        store.set_acts(2, plan_rows([]), table([judge([], Deeds(requests=7))]))
+        store.set_acts(2, plan_rows([]), table([judge([], Deeds(requests=requests), tuned=tuned)]))
         found = baseline(store, 3)
+    assert found is not None
+    assert found.trace == (1 if requests or tuned != "none" else 2)
+
+
+def test_a_trace_of_which_nobody_knows_whether_something_was_done_is_no_baseline(tmp_path: Path) -> None:
+    for name in ("one", "killed", "too", "three"):
+        path = recorded(tmp_path, name, acts=name in {"killed", "too"})
+    with Store.open(path, "r") as store:
+        found = baseline(store, 4)
     assert found is not None
     assert found.trace == 1

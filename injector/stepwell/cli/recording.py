@@ -73,7 +73,7 @@ class Ending:
 
 
 class Observer(Protocol):
-    """Looks on while a recording goes on."""
+    """Looks on while a recording goes on, and may act on what it sees."""
 
     @property
     def interval(self) -> float:
@@ -188,6 +188,7 @@ class Recording:
             "uuid": self.uuid,
             "command": [facts.text(os.fsencode(word)) for word in self.plan.command],
             "scope": self.plan.describe(),
+            "acts": self.observer is not None,
             "collector": coverage.name(collector.features),
             "coverage": coverage.coverage(collector.features),
             "start_realtime_ns": time.time_ns(),

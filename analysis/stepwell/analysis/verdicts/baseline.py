@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stepwell.analysis.ask import Queryable, ask, rows
+from stepwell.analysis.ask import ask, rows
 from stepwell.analysis.thresholds import verdicts as limits
 from stepwell.analysis.verdicts.model import Window
-from stepwell.store import SOFTWARE_PLACES
+from stepwell.store import SOFTWARE_PLACES, Store
 
 PAGE = 4096
 """Bytes of a page, in which `filled` counts."""
 
 EARLIER = """
-SELECT max(t.trace) AS trace FROM traces t, (SELECT * FROM traces WHERE trace = $1) own
+SELECT t.trace, t.trace IN (SELECT trace FROM verdicts) AS judged
+FROM traces t, (SELECT * FROM traces WHERE trace = $1) own
 WHERE t.trace < $1 AND t.command = own.command AND t.cwd IS NOT DISTINCT FROM own.cwd AND t.host = own.host
     AND t.status = 'complete' AND t.exit_code = 0
-    AND t.trace NOT IN (SELECT trace FROM verdicts WHERE requests > 0)
+    AND t.trace NOT IN (SELECT trace FROM verdicts WHERE action <> 'none')
+ORDER BY t.trace DESC
 """
-"""The newest earlier trace of the same command in the same place that ended well and in which nobody acted."""
+"""The earlier traces of the same command in the same place that ended well, the newest first, without those in which
+somebody is known to have acted."""
 
 READ = f"""
 WITH read AS (
@@ -51,18 +54,20 @@ class Baseline:
     """Bytes that readers themselves brought into memory; what was there already cost nothing."""
 
 
-def baseline(store: Queryable, trace: int) -> Baseline | None:
+def baseline(store: Store, trace: int) -> Baseline | None:
     """Return the newest earlier recording of a trace's command in which nobody acted, None if there is none."""
-    earlier = ask(store, EARLIER, trace)["trace"][0].as_py()
+    found = rows(store, EARLIER, trace)
+    # Where somebody could act, a verdict alone tells that nobody did: who is killed leaves none.
+    earlier = next((one["trace"] for one in found if one["judged"] or not store.meta(one["trace"]).get("acts")), None)
     if earlier is None:
         return None
     (duration,) = ask(store, "SELECT duration_ns FROM traces WHERE trace = $1", earlier)["duration_ns"].to_pylist()
     width = max(1, -(-duration // limits.BASELINE_WINDOWS))
-    found = {row["slice"]: row for row in rows(store, READ, earlier, width, limits.BASELINE_WINDOWS)}
+    slices = {row["slice"]: row for row in rows(store, READ, earlier, width, limits.BASELINE_WINDOWS)}
     empty = {"bytes": 0, "waited_ns": 0}
     windows = [
         Window(slice_ * width, width, False, row["bytes"], row["waited_ns"])
         for slice_ in range(limits.BASELINE_WINDOWS)
-        for row in [found.get(slice_, empty)]
+        for row in [slices.get(slice_, empty)]
     ]
-    return Baseline(earlier, tuple(windows), PAGE * sum(row["filled"] for row in found.values()))
+    return Baseline(earlier, tuple(windows), PAGE * sum(row["filled"] for row in slices.values()))

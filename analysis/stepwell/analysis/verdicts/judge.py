@@ -30,6 +30,7 @@ def judge(
     baseline: Sequence[Window] = (),
     baseline_trace: int | None = None,
     given_up: bool = False,
+    tuned: str = "none",
 ) -> Verdict:
     """Return the verdict on what was done.
 
@@ -40,6 +41,7 @@ def judge(
         baseline: windows of a recording of the same work without acting, if there is one.
         baseline_trace: its number.
         given_up: acting was ended before the work was, for it did not pay.
+        tuned: what became of other settings of mounts, as the action where nothing else was done.
     """
     ahead = deeds.used_bytes + deeds.late_bytes
     # Where nothing was done, whatever differs is no effect of it.
@@ -51,7 +53,7 @@ def judge(
     return Verdict(
         dataset=dataset,
         verdict=verdict,
-        action="none" if not done else "rolled back" if given_up else _ACTIONS[verdict],
+        action=tuned if not done else "rolled back" if given_up else _ACTIONS[verdict],
         sentence=_sentence(deeds, waited, expected, effect, verdict),
         because=_because(windows, design, effect),
         design=design,
