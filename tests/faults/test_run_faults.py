@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 from tests.kernel.tool import SECONDS, Stepwell, ended, wait_until
 from tests.storage.slow import Control, Settings, Slow
+
+from stepwell.mounts import kernel, mount_of, mounts
+from stepwell.store import Store
 
 pytestmark = pytest.mark.kernel
 
@@ -165,3 +169,56 @@ def test_when_stepwell_is_killed_the_program_runs_on_and_the_engine_ends(
         wait_until(lambda: not Path(f"/proc/{engine}").exists(), "the engine is still there")
     assert result.read_text() == hashlib.sha256(big).hexdigest() + "\n"
     assert "recovered trace 1" in stepwell.run("traces").stderr
+
+
+@pytest.mark.usefixtures("big")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_before_the_program_begins_leaves_no_mount_changed(
+    stepwell: Stepwell, slow: Slow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with slow.mounted():
+        mount = mount_of(str(slow.mount), mounts())
+        assert mount is not None
+        before = kernel.settings(mount)["read_ahead_kb"]
+        setting = {"engine": "linux", "path": mount.point, "name": "read_ahead_kb", "value": "4096"}
+        words = dict.fromkeys(("how", "reason", "source"), "as it was measured")
+        target = {"path": mount.point, "policy": "none", "reason": "it is fast enough"}
+        budget = {"memory_bytes": 1 << 26, "in_flight": 8}
+        plan = {"version": 1, "mode": "auto", "budget": budget, "targets": [target], "settings": [setting | words]}
+        (tmp_path / "plan.json").write_text(json.dumps(plan))
+        arguments = ("--plan", str(tmp_path / "plan.json"), "--tune-mounts", "--", "sleep", str(SECONDS))
+        with ended(stepwell.start("run", *arguments)) as process:
+            wait_until(lambda: kernel.settings(mount)["read_ahead_kb"] == 4096, "the mount is not set")
+            process.send_signal(number)
+            _, err = process.communicate(timeout=SECONDS)
+        assert process.returncode == 128 + number, err
+        assert kernel.settings(mount)["read_ahead_kb"] == before
+        # A trace in which a mount was set otherwise is none in which nobody acted.
+        assert stepwell.rows("select action from verdicts") in ([], [("kept",)])
+        assert not list((tmp_path / "state").rglob("*.json"))
+
+
+@pytest.mark.usefixtures("big")
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_store_that_is_busy_and_a_signal_at_the_end_change_nothing(
+    stepwell: Stepwell, slow: Slow, *, ordered: bool
+) -> None:
+    arguments = ("--order-from", "last") if ordered else ()
+    with slow.mounted():
+        assert stepwell.run("record", "--", "dd", f"if={slow.mount}/big", "of=/dev/null").returncode == 0
+        with ended(stepwell.start("run", *arguments, "--", "sh", "-c", "echo $$; read line; exit 37")) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            command = int(process.stdout.readline())
+            with Store.open(stepwell.store, "w"):
+                process.stdin.write("\n")
+                process.stdin.flush()
+                wait_until(lambda: not Path(f"/proc/{command}").exists(), "the program does not end")
+                process.terminate()
+                _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 37, err
+    assert "the recording is not in the store yet" in err
+    assert " ahead" in err, "what was done is told in any case"
+    assert "recovered trace 2" in stepwell.run("traces").stderr
+    assert stepwell.rows("select exit_code, status from traces where trace = 2") == [(37, "complete")]

@@ -90,7 +90,7 @@ class Mounts:
     """Mounts of which one is set otherwise when they are seen."""
 
     trying = holds = False
-    told: tuple[str, ...] = ()
+    action = "rolled back"
     settings: tuple[object, ...] = ()
     changes = 0
 
@@ -184,8 +184,9 @@ def test_mounts_are_told_when_the_engine_will_not_act_any_more(
     session.tick(Recorder())
     session._turns.reason = "it made no difference"
     session.tick(Recorder())
-    session.finish()
+    outcome = session.finish()
     assert mounts.settled == [False, True]
+    assert outcome.tuned == "rolled back"
 
 
 def test_while_a_call_takes_long_the_engine_acts_and_nothing_is_measured(

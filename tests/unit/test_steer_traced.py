@@ -25,8 +25,8 @@ def recording(tmp_path: Path) -> Recording:
 
 def order(recording: Recording, tmp_path: Path) -> tuple[list[str], list[Entry]]:
     recording.end(97 * MS)
-    with Store.open(recording.stored(), "r") as store:
-        roots = of_trace(store, 1, tmp_path / "order.arrow")
+    with Store.open(recording.stored(), "r") as store, (tmp_path / "order.arrow").open("wb") as steps:
+        roots = of_trace(store, 1, steps)
     return roots, [entry for batch in read_order(tmp_path / "order.arrow") for entry in batch]
 
 

@@ -17,29 +17,30 @@ if TYPE_CHECKING:
     from stepwell.store import Store
 
 
-def conclude(store: Store, trace: int, outcome: Outcome, plan: Plan, *, quiet: bool) -> None:
-    """Keep what was done and what it gained, and say it."""
-    verdict = _judged(store, trace, outcome)
-    store.set_acts(trace, plan_rows([Carried(0, plan)]), verdict_rows([verdict]))
-    if outcome.failed or not quiet:
-        say(verdict.sentence)
-    if not quiet:
-        for told in outcome.mounts:
-            say(told)
+def conclude(store: Store, trace: int, outcome: Outcome, plan: Plan) -> Verdict:
+    """Keep what was done and what it gained, and return that.
 
-
-def _judged(store: Store, trace: int, outcome: Outcome) -> Verdict:
-    """Return the verdict, against an earlier recording of the command if that read from the same storage."""
+    It is held against an earlier recording of the command, if that read from the same storage.
+    """
     earlier = baseline(store, trace)
     if earlier is None or outcome.deeds.brought_bytes < COLDER * earlier.fetched:
-        return judge(outcome.windows, outcome.deeds, given_up=outcome.given_up)
-    return judge(
-        outcome.windows,
-        outcome.deeds,
-        baseline=earlier.windows,
-        baseline_trace=earlier.trace,
-        given_up=outcome.given_up,
-    )
+        verdict = alone(outcome)
+    else:
+        verdict = judge(
+            outcome.windows,
+            outcome.deeds,
+            baseline=earlier.windows,
+            baseline_trace=earlier.trace,
+            given_up=outcome.given_up,
+            tuned=outcome.tuned,
+        )
+    store.set_acts(trace, plan_rows([Carried(0, plan)]), verdict_rows([verdict]))
+    return verdict
+
+
+def alone(outcome: Outcome) -> Verdict:
+    """Return what was gained, by what was measured during the run alone."""
+    return judge(outcome.windows, outcome.deeds, given_up=outcome.given_up, tuned=outcome.tuned)
 
 
 def recommend(store: Store, trace: int, limits: Budget, command: str, *, mounts: bool) -> None:

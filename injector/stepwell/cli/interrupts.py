@@ -1,10 +1,14 @@
-"""Ctrl-C where a storage may hang, and signals that end a process in which something is to be put away."""
+"""Ctrl-C where a storage may hang, signals where something is to be put away, and threads that take none."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -41,3 +45,18 @@ def stopped_in_order() -> Iterator[list[int]]:
     finally:
         for number in taken:
             signal.signal(number, signal.SIG_DFL)
+
+
+def apart(work: Callable[[], T]) -> T:
+    """Return what `work` returns, which has nothing to put away: Ctrl-C ends this process at once.
+
+    A thread that takes no signals does it, and those that it starts take none either. Arrow's never end: when the main
+    thread holds signals back later, they would take them, and the process would die of what it is to pass on.
+    """
+    with deadly_interrupts(), ThreadPoolExecutor(1, initializer=take_no_signals) as worker:
+        return worker.submit(work).result()
+
+
+def take_no_signals() -> None:
+    """Let no signal be delivered to this thread."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())

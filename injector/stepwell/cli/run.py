@@ -11,12 +11,14 @@ import click
 
 from stepwell.cli.ahead import give_way
 from stepwell.cli.launch import Signals
+from stepwell.cli.place import say
 from stepwell.cli.recording import Plan as Scope
 from stepwell.cli.recording import Recording
 from stepwell.cli.storing import prepare, store_recording
 from stepwell.cli.values import Bandwidth, Octets
 
 if TYPE_CHECKING:
+    from stepwell.analysis.verdicts import Verdict
     from stepwell.cli.place import Place
     from stepwell.store import Store
 
@@ -125,6 +127,8 @@ def run(
     spool = place.spools / f"{identity}.spool"
     with contextlib.ExitStack() as cleanup:
         steered = cleanup.enter_context(steering.steered(place, wanted, plan)) if mode == "auto" else None
+        if steered:
+            cleanup.callback(steered.tell_of_mounts, quiet=quiet)
         signals = cleanup.enter_context(Signals())
         recording = Recording(
             Scope(command, under=under),
@@ -136,19 +140,28 @@ def run(
             (*([steered.prepare] if steered else []), give_way, prepare, _prepare_conclusion),
         )
         try:
+            if steered and (number := steered.set_mounts(signals)):
+                return 128 + number
             ending = recording.run()
         finally:
             outcome = steered.finish() if steered else None
 
+        verdict: Verdict | None = None
+
         def also(store: Store, trace: int) -> None:
+            nonlocal verdict
             from stepwell.cli import concluding
 
             if steered and steered.session and outcome:
-                concluding.conclude(store, trace, outcome, plan or steered.session.done(), quiet=quiet)
+                verdict = concluding.conclude(store, trace, outcome, plan or steered.session.done())
             elif mode == "recommend":
                 concluding.recommend(store, trace, steering.budget(plan, wanted), place.command, mounts=tune_mounts)
 
         store_recording(place, identity, spool, keep=keep, summary=None, quiet=quiet, also=also)
+        if outcome and (outcome.failed or not quiet):
+            from stepwell.cli.concluding import alone
+
+            say((verdict or alone(outcome)).sentence)
     return ending.exit_code or 0
 
 

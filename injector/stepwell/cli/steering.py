@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from stepwell.analysis.plans import Budget, Plan
 from stepwell.analysis.plans.model import VERSION
 from stepwell.cli import facts
+from stepwell.cli.interrupts import apart, take_no_signals
 from stepwell.cli.place import mount_notes, say, trace_number
 from stepwell.prefetch.errors import OrderError
 from stepwell.steer import Engine
@@ -21,6 +25,7 @@ from stepwell.steer.carry import limited, order_of
 if TYPE_CHECKING:
     import socket
 
+    from stepwell.cli.launch import Signals
     from stepwell.cli.place import Place
     from stepwell.collectors.ebpf import Collector
     from stepwell.steer import Outcome, Session
@@ -90,7 +95,9 @@ class Steering:
     """Further directories in which it may read."""
     order: str | None
     """Where the known order came from that the engine has been given."""
-    mounts: MountTuning | None
+    tune_mounts: bool
+    """Whether settings of mounts may be changed."""
+    mounts: MountTuning | None = field(default=None, init=False)
     session: Session | None = None
     _began: tuple[Path, int] | None = None
 
@@ -98,6 +105,21 @@ class Steering:
     def interval(self) -> float:
         """Seconds up to the next look."""
         return self.session.interval if self.session else SOON
+
+    def set_mounts(self, signals: Signals) -> int | None:
+        """Set mounts as the plan says, if they may be changed; return the signal that ended that before its time."""
+        if not self.tune_mounts:
+            return None
+        from stepwell.steer.mounts import MountTuning
+
+        self.mounts = MountTuning(mount_notes(), self.plan.settings)
+        is_set = False
+        while not is_set:
+            is_set = self.mounts.wait_set(SOON)
+            info = signals.wait(0)
+            if info and info.si_signo != signal.SIGCHLD:
+                return info.si_signo
+        return None
 
     def prepare(self) -> None:
         """Make the session, which takes the time that its modules take; may be called by another thread."""
@@ -130,6 +152,12 @@ class Steering:
             self.mounts.finish()
         return None
 
+    def tell_of_mounts(self, *, quiet: bool) -> None:
+        """Say what was done about mounts; nothing if that is not wanted, unless one could not be set back."""
+        if self.mounts and (self.mounts.stuck or not quiet):
+            for told in self.mounts.told:
+                say(told)
+
     def _following(self) -> Session | None:
         if self.session and self._began:
             self.session.begin(*self._began)
@@ -150,27 +178,23 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Steerin
     roots = [str(wanted.under)] if wanted.under and not plan.targets else []
     options, order = _options(limits), wanted.order_from or order_of(plan)
     with contextlib.ExitStack() as cleanup:
-        listener = None
+        listener, descriptors = None, []
         if order and order.startswith(SOCKET):
             path = Path(order.removeprefix(SOCKET)).absolute()
             order, listener = f"{SOCKET}{path}", cleanup.enter_context(_listening(path))
             options += [f"--root={wanted.under or Path.cwd()}", f"--order-fd={listener.fileno()}"]
             options += [] if wanted.under else ["--order-anywhere"]
+            descriptors = [listener.fileno()]
         elif order:
-            roots, file, order = cleanup.enter_context(_order(place, order, wanted.under))
+            steps = cleanup.enter_context(tempfile.TemporaryFile())  # which nobody has to remove
+            roots, file, order = apart(partial(_order, place, order, wanted.under, steps))
             options += [*(f"--root={root}" for root in roots), f"--order={file}"]
-        engine = Engine(options, [listener.fileno()] if listener else [])
+            descriptors = [steps.fileno()]
+        engine = Engine(options, descriptors)
         if listener:
             listener.close()  # without the engine nobody would take what comes there
-        mounts = _mounts(plan) if wanted.tune_mounts else None
         further = [root for root in roots if root not in planned]
-        yield Steering(engine, plan, (*planned, *further), further, order, mounts)
-
-
-def _mounts(plan: Plan) -> MountTuning:
-    from stepwell.steer.mounts import MountTuning
-
-    return MountTuning(mount_notes(), plan.settings)
+        yield Steering(engine, plan, (*planned, *further), further, order, wanted.tune_mounts)
 
 
 def set_back() -> None:
@@ -181,6 +205,7 @@ def set_back() -> None:
         from stepwell.steer.mounts import BRIEF, PATIENCE
 
         def restore() -> None:
+            take_no_signals()  # it may go on while the command runs
             for told in restore_left(notes):
                 say(told)
 
@@ -217,26 +242,28 @@ def _listening(path: Path) -> Iterator[socket.socket]:
             path.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _order(place: Place, given: str, under: Path | None) -> Iterator[tuple[list[str], Path, str]]:
-    """Yield the directories of what a known order names, the file that has it, and what it is to be called."""
+def _order(place: Place, given: str, under: Path | None, steps: BinaryIO) -> tuple[list[str], Path, str]:
+    """Return the directories of what a known order names, the file that has it, and what it is to be called.
+
+    Args:
+        place: the store, which has traces.
+        given: a file, or a trace.
+        under: directory of relative paths; None for the one where this process is.
+        steps: a file for the order of a trace, which the engine is given open.
+    """
     file = Path(given)
     if file.exists():
         if not file.is_file():
             raise OrderError(f"{file} is no regular file, and an order is read twice; save it, or use {SOCKET}PATH")
         from stepwell.steer.orders import of_file
 
-        yield of_file(file, under or Path.cwd()), file, str(file.absolute())
-        return
+        return of_file(file, under or Path.cwd()), file, str(file.absolute())
     if not (given.isdecimal() or given == "last"):
         raise OrderError(f"{file} is neither a file nor the number of a trace nor {SOCKET}PATH; check its spelling")
-    import tempfile
-
     from stepwell.steer.traced import of_trace
 
-    with tempfile.TemporaryDirectory(prefix="stepwell-order.") as directory:
-        file = Path(directory) / "order.arrow"
-        with place.reading() as store:
-            number = trace_number(store, given)
-            roots = of_trace(store, number, file)
-        yield roots, file, str(number)
+    with place.reading() as store:
+        number = trace_number(store, given)
+        roots = of_trace(store, number, steps)
+    steps.flush()
+    return roots, Path(f"/proc/self/fd/{steps.fileno()}"), str(number)

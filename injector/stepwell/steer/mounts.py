@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -19,7 +20,8 @@ INTERVAL = 0.1
 """Seconds between two looks, as of the session."""
 
 PATIENCE = 150.0
-"""Seconds that setting a mount back may take at the end: mounting JuiceFS again may wait for two minutes."""
+"""Seconds that setting a mount, or setting it back at the end, may take: mounting JuiceFS again may wait for two
+minutes."""
 
 BRIEF = 2.0
 """Seconds that a mount is waited for at the end where nothing has been changed: it may hang."""
@@ -43,10 +45,11 @@ class MountTuning:
         told: what was done and why, a sentence each.
         settings: those that paid, as a plan has them.
         holds: the engine is to ask for nothing, as a mount is being mounted again.
+        stuck: a mount could not be set back.
     """
 
     def __init__(self, notes: Path, planned: Iterable[Setting] = ()) -> None:
-        """Begin, and set mounts as a plan says; waits until that is done.
+        """Begin, and set mounts as a plan says.
 
         Args:
             notes: directory for notes of what was changed.
@@ -54,7 +57,7 @@ class MountTuning:
         """
         self.told: list[str] = []
         self.settings: list[Setting] = []
-        self.holds = False
+        self.holds = self.stuck = False
         self._notes = notes
         self._observed = Observed()
         self._held: dict[Mount, HeldMount] = {}
@@ -65,17 +68,22 @@ class MountTuning:
         self._ready, self._read, self._stop = threading.Event(), threading.Event(), threading.Event()
         self._quiet = threading.Event()
         self._thread = threading.Thread(target=self._work, name="mounts", daemon=True)
+        self._deadline = time.monotonic() + PATIENCE
         self._thread.start()
-        try:
-            self._ready.wait(PATIENCE)
-        except KeyboardInterrupt:  # nobody else knows of it yet
-            self.finish()
-            raise
+
+    def wait_set(self, seconds: float) -> bool:
+        """Wait so long at most; return whether mounts are set as the plan says, or take too long."""
+        return self._ready.wait(seconds) or time.monotonic() >= self._deadline
 
     @property
     def changes(self) -> int:
         """How often a mount has been set otherwise, or back."""
         return sum(held.changes for held in [*self._held.values()])
+
+    @property
+    def action(self) -> str:
+        """What became of settings, as a verdict has it."""
+        return "none" if not self._touched else "kept" if self.settings else "rolled back"
 
     @property
     def trying(self) -> bool:
@@ -105,6 +113,7 @@ class MountTuning:
         self._quiet.set()
         self._thread.join(PATIENCE if self._touched else BRIEF)
         if self._touched and self._thread.is_alive():
+            self.stuck = True
             self.told.append("a mount does not answer and could not be set back; the next `stepwell run` tries again")
 
     # ---- the thread ----
@@ -150,6 +159,8 @@ class MountTuning:
             values = {name: value for name, value in wanted[mount].items() if tuned.settings.get(name, value) != value}
             if values:
                 self._touched = True
+                if self._stop.is_set():  # nobody may wait for it any more
+                    return
                 try:
                     tuned.apply(values)
                 except MountError as error:
@@ -165,6 +176,7 @@ class MountTuning:
         try:
             held.close()
         except MountError as error:
+            self.stuck = True
             self._say(held.tuned.mount, f"could not be set back, which the next `stepwell run` tries again: {error}")
 
     def _hold(self) -> None:

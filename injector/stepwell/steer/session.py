@@ -58,8 +58,8 @@ class Outcome:
     """The engine ended by itself; the program did not notice."""
     given_up: bool = False
     """Acting was ended before the program was, for it did not pay."""
-    mounts: tuple[str, ...] = ()
-    """What was done about mounts, a sentence each."""
+    tuned: str = "none"
+    """What became of other settings of mounts, as a verdict's action."""
 
 
 class Session:
@@ -220,7 +220,7 @@ class Session:
             deeds=_deeds(status, stopped),
             failed=bool(self._failure),
             given_up=bool(self._turns.reason),
-            mounts=tuple(self._mounts.told) if self._mounts else (),
+            tuned=self._mounts.action if self._mounts else "none",
         )
 
     def done(self) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 from pyarrow import feather
@@ -45,7 +45,7 @@ open it, before any access is told.
 """
 
 
-def of_trace(store: Queryable, trace: int, file: Path) -> list[str]:
+def of_trace(store: Queryable, trace: int, file: BinaryIO) -> list[str]:
     """Write the order in which a trace read its data, for an engine; return the directories of that data.
 
     Raises:
