@@ -52,7 +52,9 @@ class Issuer:
         self._questions: dict[tuple[str, str], None] = {}
         """What nobody asks yet, each question once, oldest first."""
         self._asking: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
+        self._known: dict[int, Mounted] = {}
+        self._askers = self._idle = 0
+        self._wanted = threading.Condition()
         self._answers: queue.SimpleQueue[Told] = queue.SimpleQueue()
 
     def add_root(self, root: str, *, anew: bool = False) -> None:
@@ -65,6 +67,8 @@ class Issuer:
         known = root in self._roots
         if not known:
             self._roots[root] = self._pool.root(root)
+        if anew:
+            self._known.clear()
         if anew or not known:
             self._question(root, "")
 
@@ -123,29 +127,38 @@ class Issuer:
         return answers
 
     def _question(self, root: str, path: str) -> None:
-        """Ask a storage something, by a thread of its own: one that hangs holds up no other."""
-        with self._lock:
+        """Have a storage asked something, by a thread that does nothing else then: one that hangs holds up no other."""
+        with self._wanted:
             self._questions[root, path] = None
-            if len(self._asking) >= MOST_ASKING or (root, path) in self._asking:
-                return
-            self._asking.add((root, path))
-            del self._questions[root, path]
-        threading.Thread(target=self._ask, args=(root, path), name="question", daemon=True).start()
+            if self._idle:
+                self._idle -= 1
+                self._wanted.notify()
+            elif self._askers < MOST_ASKING:
+                self._askers += 1
+                threading.Thread(target=self._ask, name="question", daemon=True).start()
 
-    def _ask(self, root: str, path: str) -> None:
+    def _ask(self) -> None:
         while True:
+            with self._wanted:
+                while (question := next((one for one in self._questions if one not in self._asking), None)) is None:
+                    self._idle += 1
+                    self._wanted.wait()
+                del self._questions[question]
+                self._asking.add(question)
+            root, path = question
             with contextlib.suppress(OSError, ValueError):  # ValueError: a path with a NUL, or that is no text
-                told = Told(root, path, names=_names(root, path)) if path else Told(root, "", describe(root))
+                told = Told(root, path, names=_names(root, path)) if path else Told(root, "", self._describe(root))
                 self._answers.put(told)
                 os.eventfd_write(self.told, 1)
-            with self._lock:
-                self._asking.remove((root, path))
-                following = next((one for one in self._questions if one not in self._asking), None)
-                if following is None:
-                    return
-                del self._questions[following]
-                self._asking.add(following)
-            root, path = following
+            with self._wanted:
+                self._asking.remove(question)
+
+    def _describe(self, root: str) -> Mounted:
+        """Describe what is mounted at a root, once for all of its device."""
+        device = os.stat(root).st_dev  # noqa: PTH116 - a path of the protocol
+        if device not in self._known:
+            self._known[device] = describe(root)
+        return self._known[device]
 
 
 def _below(root: str, path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from stepwell.prefetch.mounted import Mounted
@@ -31,11 +32,13 @@ class Roots:
         self._beside: dict[str, Storage] = {}
         """The storage of the last root in each directory: what lies beside it is likely on the same one."""
         self._devices: dict[int, Storage] = {}
+        self._used: Counter[Storage] = Counter()
+        """By how many roots, which may be very many."""
 
     @property
     def storages(self) -> list[Storage]:
         """All storages, each once."""
-        return list({id(one.storage): one.storage for one in self._datasets.values()}.values())
+        return list(self._used)
 
     def tell(self, root: Root) -> None:
         """Add a root, or change its plan."""
@@ -46,6 +49,7 @@ class Roots:
         else:
             storage = self._beside.get(_parent(root.path)) or Storage(root.path)
             self._datasets[root.path] = Dataset(root, storage)
+            self._used[storage] += 1
             self._beside[_parent(root.path)] = storage
 
     def described(self, path: str, mounted: Mounted) -> None:
@@ -55,7 +59,9 @@ class Roots:
             # What was taken for the storage of its neighbours may be known to be another device.
             taken = any(one is dataset.storage for one in self._devices.values())
             self._devices[device] = Storage(path) if taken else dataset.storage
+        self._used -= Counter([dataset.storage])
         dataset.storage = self._devices[device]
+        self._used[dataset.storage] += 1
         dataset.storage.mounted = mounted
         self._beside[_parent(path)] = dataset.storage
 
