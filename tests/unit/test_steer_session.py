@@ -76,6 +76,13 @@ def test_what_is_read_before_the_engine_ends_is_measured(session: Session) -> No
     assert [window.waited_ns for window in outcome.windows] == [17 * MS]
 
 
+def test_that_it_rested_in_the_end_is_no_reason_why_nothing_was_done(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Turns, "acted", True)
+    assert session.finish().deeds.stopped == ""
+
+
 def test_readers_begin_with_the_first_of_their_reads() -> None:
     meter = Meter()
     assert (meter.began_ns, _progress(7, 0, meter, None).began_ns) == (None, 7)

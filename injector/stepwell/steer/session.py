@@ -92,7 +92,7 @@ class Session:
         self._turns = Turns(known=order is not None)
         self._spool: Spool | None = None
         self._origin_ns = 0
-        self._failure = ""
+        self._failure = self._why = ""
         self._last = Progress(0, 0, 0)
         self._waits = Waits()
         self._tuning = Tuning(plan.budget)
@@ -197,6 +197,8 @@ class Session:
         self._engine.listen()
         if status := self._engine.status:
             self._done.see(status)
+            if status.state != "watching":
+                self._why = status.why
             tunable = [mount for mount in status.mounts if mount.parts]
             if self._tuning.tuner is None and tunable:
                 self._tuning.start(max(tunable, key=lambda mount: mount.request_ns))
@@ -214,7 +216,8 @@ class Session:
         stopped = self._failure or self._turns.reason
         if not stopped and (status is None or not status.totals.brought_bytes):
             never = "it ended before there was anything to compare with"
-            stopped = status.why if status and self._turns.acted else never
+            why = status.why if status and self._acts else self._why  # it only watches while it may not act
+            stopped = why if status and self._turns.acted else never
         return Outcome(
             windows=tuple(self._turns.measured),
             deeds=_deeds(status, stopped),
