@@ -16,6 +16,9 @@ BATCH = 4096
 LARGEST = 10**18
 """Bytes, which no file has."""
 
+SHOWN = 60
+"""Most characters of a line that a message repeats: a file that is no order may have a single one."""
+
 _ARROW = b"ARROW1"
 
 
@@ -32,7 +35,8 @@ def entry_of(line: str) -> Entry | None:
         return Entry(parts[0])
     if len(parts) == 3 and parts[0] and all(part.isdecimal() and len(part) < 19 for part in parts[1:]):
         return Entry(parts[0], int(parts[1]), int(parts[2]))
-    raise OrderError(f"{line.rstrip()!r} is no step of an order; write PATH, or PATH<TAB>OFFSET<TAB>SIZE in bytes")
+    shown = repr(line.rstrip()[:SHOWN])
+    raise OrderError(f"{shown} is no step of an order; write PATH, or PATH<TAB>OFFSET<TAB>SIZE in bytes")
 
 
 def read_order(path: Path) -> Iterator[tuple[Entry, ...]]:
