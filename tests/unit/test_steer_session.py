@@ -13,6 +13,7 @@ from tests.unit.recordings import MS, T0, Recording
 
 from stepwell.analysis.plans import Budget, Plan
 from stepwell.analysis.plans.model import VERSION
+from stepwell.cli.steering import Steering
 from stepwell.prefetch import protocol
 from stepwell.prefetch.errors import PrefetchError
 from stepwell.prefetch.protocol import Asked, Mode, Root, Status, Totals
@@ -44,15 +45,20 @@ class Recorder:
         pass
 
 
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
+def read(tmp_path: Path) -> Path:
+    """Return the spool file of 17 reads."""
     recording = Recording(tmp_path / "one.spool")
     recording.thread(1)
     recording.open(1, b"/nowhere/data/f")
     recording.run(1, at=np.arange(17) * MS, offset=np.arange(17) * 4096, wait_ns=MS)
     recording.end(0)
+    return recording.path
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
     made = Session(Engine(), Feed(0), Plan(VERSION, "auto", Budget(1 << 20, 8), ()))
-    made.begin(recording.path, T0)
+    made.begin(read(tmp_path), T0)
     return made
 
 
@@ -74,6 +80,30 @@ def test_what_is_read_before_the_engine_ends_is_measured(session: Session) -> No
     assert not outcome.failed
     assert [window.bytes for window in outcome.windows] == [17 * 4096]
     assert [window.waited_ns for window in outcome.windows] == [17 * MS]
+
+
+def test_what_was_brought_into_the_store_by_another_command_meanwhile_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwell.steer.session.own_namespace", lambda: 0)
+    path = read(tmp_path)
+    steering = Steering(Engine(), Plan(VERSION, "auto", Budget(1 << 20, 8), ()), (), [], None, tune_mounts=False)
+    steering.begin(path, T0)
+    path.unlink()
+    steering.prepare()
+    steering.end(T0 + 1009 * MS)
+    outcome = steering.finish()
+    assert outcome is not None
+    assert not outcome.failed
+    assert [window.bytes for window in outcome.windows] == [17 * 4096]
+
+
+def test_a_spool_file_that_cannot_be_followed_ends_acting_alone(session: Session, tmp_path: Path) -> None:
+    session.begin(tmp_path / "none.spool", T0)
+    session.end(T0 + 1009 * MS)
+    outcome = session.finish()
+    assert outcome.failed
+    assert "none.spool" in outcome.deeds.stopped
 
 
 def test_that_it_rested_in_the_end_is_no_reason_why_nothing_was_done(

@@ -99,7 +99,7 @@ class Steering:
     """Whether settings of mounts may be changed."""
     mounts: MountTuning | None = field(default=None, init=False)
     session: Session | None = None
-    _began: tuple[Path, int] | None = None
+    _began: tuple[int, int] | None = None
 
     @property
     def interval(self) -> float:
@@ -131,7 +131,8 @@ class Steering:
 
     def begin(self, spool: Path, origin_ns: int) -> None:
         """Take note that the recording into this spool file has begun, at this CLOCK_MONOTONIC."""
-        self._began = spool, origin_ns
+        # Once the recording has ended, another stepwell may bring its file into the store, and remove it.
+        self._began = os.open(spool, os.O_RDONLY | os.O_CLOEXEC), origin_ns
 
     def tick(self, recorder: Collector) -> None:
         """Look at the readers, if there is a session yet."""
@@ -160,8 +161,9 @@ class Steering:
 
     def _following(self) -> Session | None:
         if self.session and self._began:
-            self.session.begin(*self._began)
-            self._began = None
+            (spool, origin_ns), self._began = self._began, None
+            self.session.begin(Path(f"/proc/self/fd/{spool}"), origin_ns)
+            os.close(spool)
         return self.session
 
 
@@ -176,7 +178,7 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Steerin
     plan = plan.within(limits) if plan else Plan(VERSION, "auto", limits, ())
     planned = [target.path for target in plan.targets]
     roots = [str(wanted.under)] if wanted.under and not plan.targets else []
-    options, order = _options(limits), wanted.order_from or order_of(plan)
+    options, order = _options(limits), order_of(plan) if wanted.order_from is None else wanted.order_from
     with contextlib.ExitStack() as cleanup:
         listener, descriptors = None, []
         if order and order.startswith(SOCKET):
@@ -185,7 +187,7 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Steerin
             options += [f"--root={wanted.under or Path.cwd()}", f"--order-fd={listener.fileno()}"]
             options += [] if wanted.under else ["--order-anywhere"]
             descriptors = [listener.fileno()]
-        elif order:
+        elif order is not None:
             steps = cleanup.enter_context(tempfile.TemporaryFile())  # which nobody has to remove
             roots, file, order = apart(partial(_order, place, order, wanted.under, steps))
             options += [*(f"--root={root}" for root in roots), f"--order={file}"]

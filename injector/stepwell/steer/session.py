@@ -21,6 +21,7 @@ from stepwell.steer.progress import Progress
 from stepwell.steer.tune import Tuning
 from stepwell.steer.turns import Turns
 from stepwell.trace.definition import RUN
+from stepwell.trace.errors import SpoolError
 from stepwell.trace.layout import DTYPES
 from stepwell.trace.spool import Spool
 
@@ -113,7 +114,11 @@ class Session:
 
     def begin(self, spool: Path, origin_ns: int) -> None:
         """Follow a spool file whose recording has begun; `origin_ns` is the start of the trace, CLOCK_MONOTONIC."""
-        self._spool, self._origin_ns = Spool(spool), origin_ns
+        self._origin_ns = origin_ns
+        try:
+            self._spool = Spool(spool)
+        except SpoolError as error:  # the program and its recording go on
+            self._failure = str(error)
 
     def tick(self, recorder: Recorder) -> None:
         """Look at the readers once."""
