@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +16,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from stepwell.cli.place import Place
 from stepwell.store import (
     Store,
     StoreCorruptError,
@@ -95,9 +98,9 @@ def test_on_a_full_disk_the_recording_stays_and_is_taken_later(tmp_path: Path, s
     assert accesses(database) == [("trace", 500_009)]
 
 
-@pytest.mark.parametrize("mode", ["r", "w"])
-def test_a_locked_store_names_the_process_that_has_it(tmp_path: Path, mode: str) -> None:
-    database = tmp_path / "store.duckdb"
+@contextlib.contextmanager
+def held(database: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Let another process have the store open to write, until its input ends."""
     program = (
         "import sys; from pathlib import Path; from stepwell.store import Store;"
         "s = Store.open(Path(sys.argv[1]), 'w'); print(flush=True); sys.stdin.read()"
@@ -106,12 +109,30 @@ def test_a_locked_store_names_the_process_that_has_it(tmp_path: Path, mode: str)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
+        yield child
+        child.communicate()
+
+
+@pytest.mark.parametrize("mode", ["r", "w"])
+def test_a_locked_store_names_the_process_that_has_it(tmp_path: Path, mode: str) -> None:
+    database = tmp_path / "store.duckdb"
+    with held(database) as child:
         message = rf"process {child.pid} has the store {database} open; try again when it has ended"
         with pytest.raises(StoreLockedError, match=message) as caught:
             Store.open(database, "r" if mode == "r" else "w")
         assert (caught.value.pid, caught.value.exit_code) == (child.pid, 4)
-        child.communicate()
     Store.open(database, "w").close()
+
+
+@pytest.mark.parametrize("mode", ["r", "w"])
+def test_commands_wait_for_a_store_that_is_soon_free(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place.of(tmp_path / "store.duckdb")
+    with held(place.store) as child:
+        monkeypatch.setattr(time, "sleep", lambda _: child.communicate())  # it is waited for, so it ends
+        with place.reading() if mode == "r" else place.writing() as store:
+            assert store.traces() == []
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database" * 1000, bytes(12288)])

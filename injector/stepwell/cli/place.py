@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -71,7 +71,7 @@ class Place:
         """
         without_pandas()
         from stepwell.analysis import ANALYSIS_VERSION
-        from stepwell.store import ParquetStore, Store
+        from stepwell.store import ParquetStore
 
         if self.store.is_dir():
             with self._through(self.spark) if self.spark else ParquetStore.of(self.store) as exported:
@@ -80,11 +80,11 @@ class Place:
         behind = any(self.spools.glob("*.spool"))
         if behind:
             self._catch_up(f"recordings in {self.spools} are not in the store yet")
-        store = Store.open(self.store, "r")
+        store = self._open("r", PATIENCE)
         if not behind and store.unanalysed(ANALYSIS_VERSION):
             store.close()
             self._catch_up("some traces have no patterns yet")
-            store = Store.open(self.store, "r")
+            store = self._open("r", PATIENCE)
         with store:
             yield store
 
@@ -116,6 +116,19 @@ class Place:
         except StoreError as error:
             say(f"{otherwise}: {error}")
 
+    def _open(self, mode: Literal["r", "w"], patience: float) -> Store:
+        """Open the store, as soon as no other process has it open that excludes that."""
+        from stepwell.store import Store, StoreLockedError
+
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return Store.open(self.store, mode)
+            except StoreLockedError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_BETWEEN_TRIES)
+
     @contextmanager
     def writing(self, patience: float = PATIENCE, own: str = "") -> Iterator[Store]:
         """Open the store to write, with all left-over recordings brought in and verdicts on all traces.
@@ -128,19 +141,10 @@ class Place:
             StoreError: the store cannot be written.
         """
         without_pandas()
-        from stepwell.store import Store, StoreLockedError, ingest_leftovers
+        from stepwell.store import ingest_leftovers
 
         self.check_writable()
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                store = Store.open(self.store, "w")
-                break
-            except StoreLockedError:
-                if time.monotonic() >= deadline:
-                    raise
-                time.sleep(_BETWEEN_TRIES)
-        with store:
+        with self._open("w", patience) as store:
             leftovers = ingest_leftovers(store, self.spools)
             for result in leftovers.ingested:
                 if result.new and result.uuid != own:
