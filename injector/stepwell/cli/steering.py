@@ -5,26 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from stepwell.analysis.plans import Budget, Plan
 from stepwell.analysis.plans.model import VERSION
 from stepwell.cli import facts
-from stepwell.cli.interrupts import apart, take_no_signals
-from stepwell.cli.place import mount_notes, say, trace_number
-from stepwell.prefetch.errors import OrderError
+from stepwell.cli.interrupts import take_no_signals
+from stepwell.cli.known import Known, known_order
+from stepwell.cli.place import mount_notes, say
 from stepwell.steer import Engine
 from stepwell.steer.carry import limited, order_of
 
 if TYPE_CHECKING:
-    import socket
-
     from stepwell.cli.launch import Signals
     from stepwell.cli.place import Place
     from stepwell.collectors.ebpf import Collector
@@ -42,9 +38,6 @@ MOST = 2 << 30
 
 MIN_MEMORY = 64 << 20
 """Bytes; less holds not even one window of a fast reader."""
-
-SOCKET = "unix:"
-"""What an order begins with that comes by a socket."""
 
 IN_FLIGHT = 64
 """Requests at once, without --in-flight; half of them to begin with."""
@@ -180,23 +173,14 @@ def steered(place: Place, wanted: Wanted, plan: Plan | None) -> Iterator[Steerin
     roots = [str(wanted.under)] if wanted.under and not plan.targets else []
     options, order = _options(limits), order_of(plan) if wanted.order_from is None else wanted.order_from
     with contextlib.ExitStack() as cleanup:
-        listener, descriptors = None, []
-        if order and order.startswith(SOCKET):
-            path = Path(order.removeprefix(SOCKET)).absolute()
-            order, listener = f"{SOCKET}{path}", cleanup.enter_context(_listening(path))
-            options += [f"--root={wanted.under or Path.cwd()}", f"--order-fd={listener.fileno()}"]
-            options += [] if wanted.under else ["--order-anywhere"]
-            descriptors = [listener.fileno()]
-        elif order is not None:
-            steps = cleanup.enter_context(tempfile.TemporaryFile())  # which nobody has to remove
-            roots, file, order = apart(partial(_order, place, order, wanted.under, steps))
-            options += [*(f"--root={root}" for root in roots), f"--order={file}"]
-            descriptors = [steps.fileno()]
-        engine = Engine(options, descriptors)
-        if listener:
-            listener.close()  # without the engine nobody would take what comes there
-        further = [root for root in roots if root not in planned]
-        yield Steering(engine, plan, (*planned, *further), further, order, wanted.tune_mounts)
+        known = Known(options=(), roots=tuple(roots))
+        if order is not None:
+            known = cleanup.enter_context(known_order(place, order, wanted.under))
+        engine = Engine([*options, *known.options], [file.fileno() for file in known.files])
+        for file in known.files:  # without the engine nobody would take what comes at a socket
+            file.close()
+        further = [root for root in known.roots if root not in planned]
+        yield Steering(engine, plan, (*planned, *further), further, known.name, wanted.tune_mounts)
 
 
 def set_back() -> None:
@@ -230,42 +214,3 @@ def _options(limits: Budget) -> list[str]:
         "cpu": limits.cpu_permille,
     }
     return [f"--{name}={value}" for name, value in given.items() if value is not None]
-
-
-@contextlib.contextmanager
-def _listening(path: Path) -> Iterator[socket.socket]:
-    """Yield the socket at which an order comes: it is there before the command begins."""
-    from stepwell.prefetch.connections import listen
-
-    with listen(path) as listener:
-        try:
-            yield listener
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _order(place: Place, given: str, under: Path | None, steps: BinaryIO) -> tuple[list[str], Path, str]:
-    """Return the directories of what a known order names, the file that has it, and what it is to be called.
-
-    Args:
-        place: the store, which has traces.
-        given: a file, or a trace.
-        under: directory of relative paths; None for the one where this process is.
-        steps: a file for the order of a trace, which the engine is given open.
-    """
-    file = Path(given)
-    if file.exists():
-        if not file.is_file():
-            raise OrderError(f"{file} is no regular file, and an order is read twice; save it, or use {SOCKET}PATH")
-        from stepwell.steer.orders import of_file
-
-        return of_file(file, under or Path.cwd()), file, str(file.absolute())
-    if not (given.isdecimal() or given == "last"):
-        raise OrderError(f"{file} is neither a file nor the number of a trace nor {SOCKET}PATH; check its spelling")
-    from stepwell.steer.traced import of_trace
-
-    with place.reading() as store:
-        number = trace_number(store, given)
-        roots = of_trace(store, number, steps)
-    steps.flush()
-    return roots, Path(f"/proc/self/fd/{steps.fileno()}"), str(number)
