@@ -12,6 +12,8 @@ import pytest
 from tests.kernel.tool import Stepwell
 from tests.storage.slow import Settings, Slow
 
+from stepwell.steer.orders import MOST
+
 pytestmark = pytest.mark.kernel
 
 SUM = "print(hashlib.sha256(b''.join(parts)).hexdigest(), flush=True)"
@@ -173,6 +175,31 @@ def test_a_program_tells_its_order_at_a_socket(
     assert "cannot listen" in refused.stderr
 
 
+IN_ORDER = f"""
+import hashlib, sys
+parts = [open(name, "rb", buffering=0).read() for name in open(sys.argv[1]).read().split()]
+{SUM}
+"""
+
+
+def test_an_order_leads_through_more_directories_than_an_engine_is_told(
+    stepwell: Stepwell, slow: Slow, tmp_path: Path
+) -> None:
+    names = [f"{number}/file" for number in range(MOST + 51)]
+    for name in names:
+        (slow.source / name).parent.mkdir()
+        (slow.source / name).write_bytes(os.urandom(EACH))
+    order = tmp_path / "order"
+    order.write_text("".join(f"{slow.mount / name}\n" for name in names))
+    with slow.mounted() as storage:
+        done = stepwell.run("run", "--order-from", str(order), *program(IN_ORDER, order))
+        counters = storage.counters
+    expected = hashlib.sha256(b"".join((slow.source / name).read_bytes() for name in names)).hexdigest()
+    assert (done.returncode, done.stdout) == (0, expected + "\n"), done.stderr
+    assert counters["most_in_flight"] > 8
+    assert counters["bytes"] == len(names) * EACH
+
+
 @pytest.mark.parametrize("mode", ["observe", "recommend"])
 def test_modes_that_do_not_act_read_nothing(stepwell: Stepwell, slow: Slow, big: bytes, mode: str) -> None:
     with slow.mounted() as storage:
@@ -222,6 +249,7 @@ def test_wrong_use_is_told_before_anything_runs(stepwell: Stepwell, tmp_path: Pa
         (["--order-from", str(tmp_path / "none")], 1, "neither a file nor the number of a trace"),
         (["--order-from", str(linked)], 1, f"write {tmp_path}/data there instead"),
         (["--order-from", str(pipe)], 1, "is no regular file"),
+        (["--order-from", ""], 1, "is no regular file"),
         (["--memory", "much"], 2, "much"),
         (["--memory", "64KiB"], 2, "1 MiB at least"),
         (["--bandwidth", "0"], 2, "too small"),
