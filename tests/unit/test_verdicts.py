@@ -17,6 +17,7 @@ from tests.unit.recordings import MS, Recording
 from stepwell.analysis import plans
 from stepwell.analysis.thresholds import verdicts as limits
 from stepwell.analysis.verdicts import (
+    Ahead,
     Deeds,
     Effect,
     Window,
@@ -222,6 +223,25 @@ def test_without_turns_the_effect_is_that_on_the_whole_however_uneven() -> None:
     assert 0.93 < found.low / found.ratio < 0.97
     assert found.pairs == 3
     assert before_after([*alone, replace(alone[0], bytes=0), *helped]) == found, "who rests is not slow"
+
+
+def test_along_a_file_no_more_is_gained_than_the_requests_took() -> None:
+    """The first reads of a file are slow: the kernel reads ahead of them ever further."""
+    alone = [Window(0, SECOND // 40, False, done, SECOND // 40) for done in (8 << 10, 16 << 10, 296 << 10)]
+    helped = [Window(0, SECOND // 10, True, 7 << 20, SECOND // 11)] * 5
+    deeds = replace(DEEDS, files=1, brought_bytes=35 << 20, used_bytes=35 << 20)
+    uncapped = judge([*alone, *helped], deeds)
+    assert uncapped.ratio is not None
+    assert uncapped.ratio > 15
+    along = judge([*alone, *helped], deeds, ahead=Ahead(35 << 20, 35 << 20, 2 * SECOND))
+    assert along.verdict == "unknown", "more than it can have been"
+    assert along.ratio == pytest.approx(5)
+    assert along.low is not None
+    assert along.low < 1
+    assert along.expected_ns == sum(one.waited_ns for one in helped) + 2 * SECOND
+    partly = judge([*alone, *helped], deeds, ahead=Ahead(35 << 20, 34 << 20, 2 * SECOND))
+    assert partly.ratio is not None
+    assert 5 < partly.ratio < uncapped.ratio
 
 
 @pytest.mark.parametrize("threads", [1, 4])

@@ -33,6 +33,7 @@ def conclude(store: Store, trace: int, outcome: Outcome, plan: Plan) -> Verdict:
             baseline_trace=earlier.trace,
             given_up=outcome.given_up,
             tuned=outcome.tuned,
+            ahead=outcome.ahead,
         )
     store.set_acts(trace, plan_rows([Carried(0, plan)]), verdict_rows([verdict]))
     return verdict
@@ -40,7 +41,7 @@ def conclude(store: Store, trace: int, outcome: Outcome, plan: Plan) -> Verdict:
 
 def alone(outcome: Outcome) -> Verdict:
     """Return what was gained, by what was measured during the run alone."""
-    return judge(outcome.windows, outcome.deeds, given_up=outcome.given_up, tuned=outcome.tuned)
+    return judge(outcome.windows, outcome.deeds, given_up=outcome.given_up, tuned=outcome.tuned, ahead=outcome.ahead)
 
 
 def recommend(store: Store, trace: int, limits: Budget, command: str, *, mounts: bool) -> None:

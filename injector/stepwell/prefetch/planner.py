@@ -28,6 +28,7 @@ from stepwell.prefetch.protocol import (
     Mode,
     Open,
     Order,
+    Policy,
     Position,
     Root,
     Run,
@@ -153,9 +154,9 @@ class Planner:
 
     def _came(self, flight: Flight, done: Done, now_ns: int) -> None:
         """What was to be brought in is here, or failed."""
-        self._sums.add(flight.request, done)
-        self._flights.settle(flight, done, now_ns)
         one = self.ledger.come(done.number, done.brought, now_ns)
+        self._sums.add(flight.request, done, along=one is not None and one.policy is Policy.SEQUENTIAL)
+        self._flights.settle(flight, done, now_ns)
         if one and one.passed and not one.wanted:
             self.board.abandoned.append(one)
         source = self.board.sources.get(one.owner) if one else None

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 from stepwell.prefetch.ledger import Ledger
-from stepwell.prefetch.protocol import Totals
+from stepwell.prefetch.protocol import Policy, Totals
 from stepwell.prefetch.readers import Readers
 from stepwell.prefetch.requests import Done, Request
 
@@ -20,8 +20,8 @@ class Sums:
         self._touched: set[str] = set()
         self._errors: Counter[int] = Counter()
 
-    def add(self, request: Request, done: Done) -> None:
-        """Take in what became of a request."""
+    def add(self, request: Request, done: Done, *, along: bool) -> None:
+        """Take in what became of a request, maybe one ahead of a reader that goes along a file."""
         totals = self._totals
         self._totals = replace(
             totals,
@@ -30,6 +30,7 @@ class Sums:
             requested_bytes=totals.requested_bytes + request.size,
             brought_bytes=totals.brought_bytes + done.brought,
             resident_bytes=totals.resident_bytes + done.resident,
+            along_ns=totals.along_ns + along * done.took_ns,
         )
         if done.error:
             self._errors[done.error] += 1
@@ -38,7 +39,7 @@ class Sums:
 
     def totals(self, ledger: Ledger, readers: Readers) -> Totals:
         """Return the sums, with what became of the bytes and what was seen of readers."""
-        accounts = ledger.accounts.values()
+        accounts, along = ledger.accounts.values(), ledger.accounts[Policy.SEQUENTIAL]
         return replace(
             self._totals,
             used_bytes=sum(one.used for one in accounts),
@@ -46,6 +47,7 @@ class Sums:
             early_bytes=sum(one.early for one in accounts),
             wasted_bytes=sum(one.wasted for one in accounts),
             ahead_bytes=ledger.charge - ledger.in_flight_bytes,
+            along_bytes=along.used + along.late,
             opened_files=len(self._touched),
             seen_accesses=readers.seen_accesses,
             seen_bytes=readers.seen_bytes,

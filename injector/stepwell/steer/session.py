@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from stepwell.analysis.plans import Plan, Target
-from stepwell.analysis.verdicts import Deeds, Window
-from stepwell.prefetch.protocol import Gap, Message, Mode, Policy, Root, Status
+from stepwell.analysis.verdicts import Ahead, Deeds, Window
+from stepwell.prefetch.protocol import Gap, Message, Mode, Policy, Root, Status, Totals
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
 from stepwell.steer.feed import KINDS, Feed, Records
@@ -55,6 +55,7 @@ class Outcome:
 
     windows: tuple[Window, ...]
     deeds: Deeds
+    ahead: Ahead | None
     failed: bool
     """The engine ended by itself; the program did not notice."""
     given_up: bool = False
@@ -226,6 +227,7 @@ class Session:
         return Outcome(
             windows=tuple(self._turns.measured),
             deeds=_deeds(status, stopped),
+            ahead=_ahead(status.totals) if status else None,
             failed=bool(self._failure),
             given_up=bool(self._turns.reason),
             tuned=self._mounts.action if self._mounts else "none",
@@ -271,6 +273,10 @@ def _deeds(status: Status | None, stopped: str) -> Deeds:
         wasted_bytes=totals.early_bytes + totals.wasted_bytes,
         stopped="; ".join(filter(None, (stopped, *status.stops))),
     )
+
+
+def _ahead(totals: Totals) -> Ahead:
+    return Ahead(totals.used_bytes + totals.late_bytes, totals.along_bytes, totals.along_ns)
 
 
 def own_namespace() -> int:

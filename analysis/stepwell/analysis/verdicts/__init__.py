@@ -10,11 +10,11 @@ from __future__ import annotations
 from stepwell.analysis.verdicts.baseline import Baseline, baseline
 from stepwell.analysis.verdicts.effect import Effect, alternating, recorded
 from stepwell.analysis.verdicts.judge import judge
-from stepwell.analysis.verdicts.model import Deeds, Verdict, Window
+from stepwell.analysis.verdicts.model import Ahead, Deeds, Verdict, Window
 from stepwell.analysis.verdicts.on_the_whole import before_after
 from stepwell.analysis.verdicts.rows import table, verdicts
 
 __all__ = [
-    "Baseline", "Deeds", "Effect", "Verdict", "Window", "alternating", "baseline", "before_after", "judge", "recorded",
-    "table", "verdicts",
+    "Ahead", "Baseline", "Deeds", "Effect", "Verdict", "Window", "alternating", "baseline", "before_after", "judge",
+    "recorded", "table", "verdicts",
 ]  # fmt: skip

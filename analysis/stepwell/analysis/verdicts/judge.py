@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from stepwell.analysis.thresholds import verdicts as limits
 from stepwell.analysis.verdicts.effect import Effect, alternating, recorded, turns
-from stepwell.analysis.verdicts.model import Deeds, Verdict, Window
+from stepwell.analysis.verdicts.model import Ahead, Deeds, Verdict, Window
 from stepwell.analysis.verdicts.on_the_whole import before_after
 from stepwell.trace.format import duration, percent, plural, size
 
@@ -31,6 +31,7 @@ def judge(
     baseline_trace: int | None = None,
     given_up: bool = False,
     tuned: str = "none",
+    ahead: Ahead | None = None,
 ) -> Verdict:
     """Return the verdict on what was done.
 
@@ -42,8 +43,9 @@ def judge(
         baseline_trace: its number.
         given_up: acting was ended before the work was, for it did not pay.
         tuned: what became of other settings of mounts, as the action where nothing else was done.
+        ahead: what was used, and how much of it along files; None: what the deeds say, nothing of it along files.
     """
-    ahead = deeds.used_bytes + deeds.late_bytes
+    ahead = ahead or Ahead(deeds.used_bytes + deeds.late_bytes)
     # Where nothing was done, whatever differs is no effect of it.
     design, effect = _measured(windows, baseline, ahead) if deeds.requests else ("none", None)
     verdict = "unknown" if effect is None else conclude(effect)
@@ -80,7 +82,7 @@ def conclude(effect: Effect) -> str:
     return "unknown"
 
 
-def _measured(windows: Sequence[Window], baseline: Sequence[Window], ahead: int) -> tuple[str, Effect | None]:
+def _measured(windows: Sequence[Window], baseline: Sequence[Window], ahead: Ahead) -> tuple[str, Effect | None]:
     """Return the best design that the windows allow, and the effect by it.
 
     A recording may be of another storage, or another day of it: where the run's own windows without acting tell an
@@ -99,7 +101,7 @@ def _is_rest(windows: Sequence[Window]) -> bool:
     return len(windows) > 1 and 2 * windows[-1].length_ns < windows[-2].length_ns
 
 
-def _expected(design: str, windows: Sequence[Window], baseline: Sequence[Window], ahead: int) -> int:
+def _expected(design: str, windows: Sequence[Window], baseline: Sequence[Window], ahead: Ahead) -> int:
     """Return how long readers would have waited without acting, for what they read while acting."""
     if design == "alternating":
         pairs = turns(windows)
@@ -111,7 +113,8 @@ def _expected(design: str, windows: Sequence[Window], baseline: Sequence[Window]
     acting = [one for one in windows if one.acting]
     expected = exact * sum(one.bytes for one in acting) / max(covered, 1)
     if design == "before and after":  # no more can have been saved than by what was brought in
-        expected = min(expected, sum(one.waited_ns for one in acting) + exact * ahead / max(covered, 1))
+        waited = sum(one.waited_ns for one in acting)
+        expected = min(expected, waited + ahead.most_saved_ns(exact / max(covered, 1)))
     return round(expected)
 
 

@@ -31,6 +31,28 @@ class Deeds:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """What of the bytes brought in was used, as far as it limits what acting can have gained."""
+
+    bytes: Annotated[int, "that their reader found there, or on their way"]
+    along_bytes: Annotated[int, "of these, what was read ahead along a file"] = 0
+    along_ns: Annotated[int, "time that the requests for these took, one after the other"] = 0
+
+    def most_saved_ns(self, cost: float) -> float:
+        """Return the most time that can have been saved, at a cost in ns for each byte without acting.
+
+        Along a file the mount reads ahead by itself, ever further, so that the first reads are no measure of those that
+        follow: there it is no more than the requests took.
+        """
+        along_ns = self.along_ns if self.limits(cost) else self.along_bytes * cost
+        return (self.bytes - self.along_bytes) * cost + along_ns
+
+    def limits(self, cost: float) -> bool:
+        """Return whether what was read ahead along files would have taken longer at that cost than its requests did."""
+        return self.along_bytes * cost > self.along_ns
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The measured effect of a plan on one dataset, or on all."""
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from stepwell.analysis.thresholds import verdicts as limits
 from stepwell.analysis.verdicts.effect import Effect, Floats, are_alike, cost, total
-from stepwell.analysis.verdicts.model import Window
+from stepwell.analysis.verdicts.model import Ahead, Window
 
 BOUNDLESS = 30.0
 """Logarithm of a factor beyond which an interval says nothing more: of ten trillion."""
 
 
-def before_after(windows: Sequence[Window], ahead: int | None = None) -> Effect | None:
+def before_after(windows: Sequence[Window], ahead: Ahead | None = None) -> Effect | None:
     """Return the effect from windows without acting and others with it, in any order, None if there are too few.
 
     It is that on the whole: the time that what was read while acting would have taken at the cost without, over the
@@ -32,7 +32,7 @@ def before_after(windows: Sequence[Window], ahead: int | None = None) -> Effect 
 
     Args:
         windows: those measured, in order of time.
-        ahead: bytes that were used of what was brought in; None where that is not known.
+        ahead: what was used of what was brought in; None where that is not known.
     """
     windows = _read(windows)
     off, on = ([one for one in windows if one.acting is acting] for acting in (False, True))
@@ -43,10 +43,12 @@ def before_after(windows: Sequence[Window], ahead: int | None = None) -> Effect 
 
     def most(log_cost: float) -> float:
         """The ratio at a cost without, if all that was used had taken no time."""
-        return math.inf if ahead is None else 1 + ahead * math.exp(log_cost) / work.length_ns
+        return math.inf if ahead is None else 1 + ahead.most_saved_ns(math.exp(log_cost)) / work.length_ns
 
     low, ratio, high = (min(math.exp(middle + step) / cost(work), most(middle + step)) for step in (-reach, 0, reach))
-    faster = math.exp(middle - reach) / cost(work) > high  # by more than acting can have gained
+    # By more than acting can have gained; or the first reads of files are no measure of those that follow.
+    faster = math.exp(middle - reach) / cost(work) > high
+    faster |= ahead is not None and ahead.limits(math.exp(middle)) and math.exp(middle) / cost(work) > ratio
     more = work.waited_ns * alone.bytes - alone.waited_ns * work.bytes  # than without, for each byte; 0: as much
     if faster or (more > 0 and ratio > 1) or (more < 0 and ratio < 1):
         low, high = min(low, 1 / high), max(high, 1 / low)
