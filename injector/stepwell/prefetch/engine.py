@@ -27,6 +27,9 @@ from stepwell.prefetch.protocol import Entry, Message, Order, Refused, Root, Sta
 MACHINE_NS = 50_000_000
 """It is looked at what memory there is, and how long the processors idle, once in so long: 0.2 ms each time."""
 
+LONGEST_S = 3600.0
+"""It is looked around at least once in so long, whatever is due."""
+
 STATUS_NS = 100_000_000
 """Status is told once in so long while anything happens."""
 
@@ -143,8 +146,8 @@ class Engine:
         return max(min(times) - now, 0) if times else None
 
     def _events(self, timeout_ns: int | None) -> None:
-        # Rounded up: poll counts in milliseconds, and must not spin through the last one.
-        timeout = None if timeout_ns is None else -(-timeout_ns // 1_000_000) / 1000
+        # Rounded up: poll counts in milliseconds, and must not spin through the last one; it takes no more than days.
+        timeout = None if timeout_ns is None else min(-(-timeout_ns // 1_000_000) / 1000, LONGEST_S)
         for key, _ in self._selector.select(timeout):
             self._changed = True
             if isinstance(key.data, Connection):

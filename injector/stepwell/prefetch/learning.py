@@ -39,6 +39,8 @@ class Learning:
         """Of the last epoch, in its order."""
         self.epoch = 1
         self._directories: dict[str, Directory] = {}
+        self._beside: dict[str, list[str]] = {}
+        """The directories in each directory."""
         self._again = self._in_a_row = 0
         self._visits = 0
         self._last: dict[str, str] = {}
@@ -70,8 +72,15 @@ class Learning:
         parent, name = _split(path)
         if last and parent not in self._directories:
             self._left(_split(last)[0])
-        folder = self._directories.setdefault(parent, Directory())
+        folder = self._folder(parent)
         return [parent] if folder.visit(name, expected=bool(self._way)) else []
+
+    def _folder(self, directory: str) -> Directory:
+        """Return what is known of a directory, from now on at least that there is one."""
+        if directory not in self._directories:
+            self._directories[directory] = Directory()
+            self._beside.setdefault(_split(directory)[0], []).append(directory)
+        return self._directories[directory]
 
     def _left(self, directory: str) -> None:
         """A reader left a directory for a new one, whose files may come in the same way."""
@@ -97,7 +106,7 @@ class Learning:
 
     def listed(self, path: str, names: dict[str, int]) -> None:
         """Take in the names of a directory with their inode numbers, in the order in which it tells them."""
-        self._directories.setdefault(path, Directory()).listed(names)
+        self._folder(path).listed(names)
 
     def directory_order(self, path: str) -> Sequence | None:
         """Return the files that follow in the directory of a file, or None when no order is seen."""
@@ -195,12 +204,8 @@ class Learning:
     def _like(self, path: str) -> dict[str, Directory]:
         """Return the directories beside that of a file, and that itself, whose names are known, as of classes."""
         own = _split(path)[0]
-        beside = _split(own)[0]
-        return {
-            parent: folder
-            for parent, folder in self._directories.items()
-            if folder.names and (parent == own or _split(parent)[0] == beside)
-        }
+        beside = self._beside[_split(own)[0]]
+        return {parent: folder for parent in beside if (folder := self._directories[parent]).names}
 
     def _turn(self) -> None:
         """A new epoch begins with the last visits."""

@@ -223,6 +223,19 @@ def test_a_relative_root_is_refused(data: Path) -> None:
         assert "give an absolute path" in engine.refused[0].error
 
 
+def test_a_bandwidth_that_makes_the_next_request_wait_for_months_is_kept_to(data: Path) -> None:
+    big = 3 << 20
+    (data / "big").write_bytes(os.urandom(big))
+    os.sync()
+    evict(data / "big")
+    with running(data, "--bandwidth", "1") as engine:
+        engine.tell(Root(str(data), block_bytes=4 << 20), Order((Entry("big"), Entry("00"))))
+        engine.wait("it brings nothing in", lambda status: status.totals.brought_bytes == big)
+        engine.tell(Order((Entry("01"),)))
+        status = engine.wait("it hears nothing", lambda status: status.order_length == 3)
+        assert (status.totals.requests, status.why) == (1, "the bandwidth budget is used up for now")
+
+
 def test_it_needs_no_package_and_starts_without_the_rest_of_stepwell() -> None:
     program = "import sys, stepwell.prefetch.engine; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
