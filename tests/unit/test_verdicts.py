@@ -244,6 +244,14 @@ def test_along_a_file_no_more_is_gained_than_the_requests_took() -> None:
     assert 5 < partly.ratio < uncapped.ratio
 
 
+def test_windows_in_which_all_was_in_memory_say_nothing_of_waiting() -> None:
+    alone = [Window(0, SECOND // 40, False, 8 << 10, 0)] * 3
+    helped = [Window(0, SECOND // 10, True, 7 << 20, SECOND // 11)] * 5
+    found = judge([*alone, *helped], DEEDS)
+    assert (found.design, found.ratio, found.expected_ns) == ("none", None, None)
+    assert found.because.endswith("; nobody waited in those without, which say nothing of waiting, then")
+
+
 @pytest.mark.parametrize("threads", [1, 4])
 def test_windows_while_a_slow_read_is_under_way_are_part_of_it(threads: int) -> None:
     """Reads of 0.4 s each, which acting does not change: told of when they end, in windows of 0.1 s while acting."""

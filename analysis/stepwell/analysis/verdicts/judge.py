@@ -123,9 +123,11 @@ def _because(windows: Sequence[Window], design: str, effect: Effect | None) -> s
         return _HOW[design].format(effect.pairs)
     off = sum(1 for one in windows if not one.acting and one.bytes)
     on = sum(1 for one in windows if one.acting and one.bytes)
+    waited = {one.acting for one in windows if one.waited_ns}
+    unlike = "; nobody waited in those without, which say nothing of waiting, then" if waited == {True} else ""
     return (
         f"{plural(off, 'window')} without acting and {on:,} with it, in which something was read; it takes"
-        f" {limits.PAIRS} turns of each, or {limits.SIDE} windows and {limits.BOTH_SIDES} in all"
+        f" {limits.PAIRS} turns of each, or {limits.SIDE} windows and {limits.BOTH_SIDES} in all{unlike}"
     )
 
 

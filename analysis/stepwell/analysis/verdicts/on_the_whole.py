@@ -22,7 +22,7 @@ BOUNDLESS = 30.0
 
 
 def before_after(windows: Sequence[Window], ahead: Ahead | None = None) -> Effect | None:
-    """Return the effect from windows without acting and others with it, in any order, None if there are too few.
+    """Return the effect from windows without acting and others with it, in any order, None if they do not tell.
 
     It is that on the whole: the time that what was read while acting would have taken at the cost without, over the
     time that it took.  The interval says how well those without tell that cost, by themselves and one rest against the
@@ -39,6 +39,8 @@ def before_after(windows: Sequence[Window], ahead: Ahead | None = None) -> Effec
     if min(len(off), len(on)) < limits.SIDE or len(windows) < limits.BOTH_SIDES:
         return None
     work, alone = total(on), total(off)
+    if work.waited_ns and not alone.waited_ns:  # what was in memory says nothing of what was not
+        return None
     middle, reach, number = _cost_without(off, windows, work)
 
     def most(log_cost: float) -> float:
