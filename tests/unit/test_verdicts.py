@@ -244,6 +244,17 @@ def test_along_a_file_no_more_is_gained_than_the_requests_took() -> None:
     assert 5 < partly.ratio < uncapped.ratio
 
 
+def test_that_nothing_can_have_been_gained_does_not_mean_that_it_hurt() -> None:
+    alone = [Window(0, SECOND // 40, False, done, 100) for done in (1 << 20, 8 << 10, 4 << 10)]
+    acting = [Window(0, SECOND // 10, True, 1 << 20, SECOND // 20)] * 5
+    found = judge([*alone, *acting], replace(DEEDS, files=1, brought_bytes=8 << 10, used_bytes=0, late_bytes=0))
+    assert found.ratio is not None
+    assert found.ratio < 0.8
+    assert (found.verdict, found.high) == ("unknown", 1)
+    steady = [Window(0, SECOND // 40, False, 1 << 20, 100)] * 3
+    assert judge([*steady, *acting], replace(DEEDS, used_bytes=0)).verdict == "hurt"
+
+
 def test_windows_in_which_all_was_in_memory_say_nothing_of_waiting() -> None:
     alone = [Window(0, SECOND // 40, False, 8 << 10, 0)] * 3
     helped = [Window(0, SECOND // 10, True, 7 << 20, SECOND // 11)] * 5

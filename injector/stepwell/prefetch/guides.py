@@ -128,8 +128,8 @@ class Guides:
             self._board.add(source)
         if entry not in source.sequence.entries:
             source.sequence.extend([entry])
-            self._board.wake(name)
         source.pace.moved_ns = now_ns
+        self._board.wake(name)  # it may have been left to its mount's client
 
     def read(self, run: Run, first: int, count: int, dataset: Dataset, now_ns: int) -> None:
         """A reader made accesses.

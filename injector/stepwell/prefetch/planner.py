@@ -45,6 +45,10 @@ MOST_TOLD = 64
 """Heads of a status: those that moved last; a line stays below 64 KiB."""
 
 
+MOVING_NS = 250_000_000
+"""A reader that was told of within so long goes on: it is looked at ten times a second, and later on a busy machine."""
+
+
 class Planner:
     """What to read next, inside all budgets."""
 
@@ -62,7 +66,6 @@ class Planner:
         self._sums = Sums()
         self._act = True
         self._blocked = ""
-        self._processors_ns = now_ns
 
     @property
     def budget(self) -> Budget:
@@ -133,12 +136,11 @@ class Planner:
         """Take in how long the processors have idled up to now, of how long in all, in any unit."""
         moved = {
             id(found.storage)
-            for one in self._scheduler.along(now_ns - self._processors_ns, now_ns)
+            for one in self._scheduler.along(MOVING_NS, now_ns)
             if (found := self._roots.find(one.place))
         }
         for storage in self._roots.storages:
             storage.spare.see(now_ns, idle, total, moving=id(storage) in moved)
-        self._processors_ns = now_ns
 
     def complete(self, answers: Iterable[Done], now_ns: int) -> None:
         """Take in what became of requests."""
@@ -155,7 +157,9 @@ class Planner:
     def _came(self, flight: Flight, done: Done, now_ns: int) -> None:
         """What was to be brought in is here, or failed."""
         one = self.ledger.come(done.number, done.brought, now_ns)
-        self._sums.add(flight.request, done, along=one is not None and one.policy is Policy.SEQUENTIAL)
+        # The kernel reads one window ahead while its reader is in another (mm/readahead.c), some clients more blocks.
+        along = one is not None and one.policy is Policy.SEQUENTIAL
+        self._sums.add(flight.request, done, beside=max(flight.storage.mounted.client.ahead, 1) if along else None)
         self._flights.settle(flight, done, now_ns)
         if one and one.passed and not one.wanted:
             self.board.abandoned.append(one)

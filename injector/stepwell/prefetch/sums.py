@@ -20,8 +20,15 @@ class Sums:
         self._touched: set[str] = set()
         self._errors: Counter[int] = Counter()
 
-    def add(self, request: Request, done: Done, *, along: bool) -> None:
-        """Take in what became of a request, maybe one ahead of a reader that goes along a file."""
+    def add(self, request: Request, done: Done, *, beside: int | None) -> None:
+        """Take in what became of a request.
+
+        Args:
+            request: the request.
+            done: its answer.
+            beside: how many its mount would have had under way beside it by itself, for a reader along a file; None where
+                it is for no such reader.
+        """
         totals = self._totals
         self._totals = replace(
             totals,
@@ -30,7 +37,7 @@ class Sums:
             requested_bytes=totals.requested_bytes + request.size,
             brought_bytes=totals.brought_bytes + done.brought,
             resident_bytes=totals.resident_bytes + done.resident,
-            along_ns=totals.along_ns + along * done.took_ns,
+            along_ns=totals.along_ns + (0 if beside is None else done.took_ns // (1 + beside)),
         )
         if done.error:
             self._errors[done.error] += 1

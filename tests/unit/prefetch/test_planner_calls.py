@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.unit.prefetch.simulation import BLOCK, FILE, MIB, MS, World, asked, status, with_client
 
 from stepwell.prefetch.mounted import Client
@@ -65,6 +66,19 @@ def test_a_call_that_ends_early_leaves_nothing_behind() -> None:
     world.tell(ended(world, 0, 53 * BLOCK))
     totals = status(world).totals
     assert (totals.used_bytes, totals.wasted_bytes, totals.ahead_bytes) == (53 * BLOCK, SIZE - 53 * BLOCK, 0)
+
+
+@pytest.mark.parametrize(("idle_percent", "helped"), [(90, True), (30, False)])
+def test_a_client_that_reads_ahead_is_made_to_fetch_more_if_the_processors_have_time(
+    idle_percent: int, helped: bool
+) -> None:
+    world = with_client({FILE: 64 * MIB}, Client(4 * MIB, 12, 3))
+    world.tell(Open(FILE, "1", 0))
+    for step in range(31):
+        world.planner.processors(idle_percent * step, 100 * step, world.now)
+        world.tell(Asked(FILE, 0, 64 * MIB, "1"))
+        world.pass_to(world.now + 50 * MS)
+    assert (len([one for one in world.requests if one.kind is Kind.TOUCH]) == 16) == helped
 
 
 def test_a_client_that_fetches_blocks_is_asked_for_blocks_and_one_that_streams_for_nothing() -> None:

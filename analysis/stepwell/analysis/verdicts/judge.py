@@ -75,7 +75,7 @@ def conclude(effect: Effect) -> str:
     """Return what an effect is: helped, hurt, no effect, or unknown when the interval says neither."""
     if effect.low >= 1 and effect.ratio >= limits.MATTERS:
         return "helped"
-    if effect.high <= 1 and effect.ratio <= 1 / limits.MATTERS:
+    if effect.high < 1 and effect.ratio <= 1 / limits.MATTERS:
         return "hurt"
     if effect.low >= 1 / limits.SAME and effect.high <= limits.SAME:
         return "no effect"

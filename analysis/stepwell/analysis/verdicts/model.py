@@ -36,13 +36,13 @@ class Ahead:
 
     bytes: Annotated[int, "that their reader found there, or on their way"]
     along_bytes: Annotated[int, "of these, what was read ahead along a file"] = 0
-    along_ns: Annotated[int, "time that the requests for these took, one after the other"] = 0
+    along_ns: Annotated[int, "time that readers would have waited for these alone, at most"] = 0
 
     def most_saved_ns(self, cost: float) -> float:
         """Return the most time that can have been saved, at a cost in ns for each byte without acting.
 
         Along a file the mount reads ahead by itself, ever further, so that the first reads are no measure of those that
-        follow: there it is no more than the requests took.
+        follow: there it is no more than the requests took, as many at once as the mount makes by itself.
         """
         along_ns = self.along_ns if self.limits(cost) else self.along_bytes * cost
         return (self.bytes - self.along_bytes) * cost + along_ns

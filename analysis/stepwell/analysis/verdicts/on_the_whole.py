@@ -48,6 +48,8 @@ def before_after(windows: Sequence[Window], ahead: Ahead | None = None) -> Effec
         return math.inf if ahead is None else 1 + ahead.most_saved_ns(math.exp(log_cost)) / work.length_ns
 
     low, ratio, high = (min(math.exp(middle + step) / cost(work), most(middle + step)) for step in (-reach, 0, reach))
+    if math.exp(middle + reach) / cost(work) >= 1:
+        high = max(high, 1.0)  # that nothing can have been gained does not mean that it hurt
     # By more than acting can have gained; or the first reads of files are no measure of those that follow.
     faster = math.exp(middle - reach) / cost(work) > high
     faster |= ahead is not None and ahead.limits(math.exp(middle)) and math.exp(middle) / cost(work) > ratio
