@@ -26,8 +26,8 @@ class Sums:
         Args:
             request: the request.
             done: its answer.
-            beside: how many its mount would have had under way beside it by itself, for a reader along a file; None where
-                it is for no such reader.
+            beside: how many its mount would have had under way by itself beside it, for a reader along a file; None if it
+                is for no such reader.
         """
         totals = self._totals
         self._totals = replace(
