@@ -26,8 +26,8 @@ class Sums:
         Args:
             request: the request.
             done: its answer.
-            beside: how many its mount would have had under way by itself beside it, for a reader along a file; None if it
-                is for no such reader.
+            beside: how many its mount would have had under way by itself beside it, for a reader along a file; None for
+                other requests.
         """
         totals = self._totals
         self._totals = replace(
