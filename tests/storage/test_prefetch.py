@@ -259,7 +259,9 @@ def test_a_storage_that_answers_nothing_keeps_no_other_from_being_asked(
     (source / "below").mkdir()
     with storage() as control:
         with control.stopped():
-            for root in (mount / "below", tmp_path, mount / "below"):
+            issuer.add_root(str(mount / "below"))
+            wait_until(lambda: bool(issuer._asking), "nobody asks")
+            for root in (tmp_path, mount / "below"):
                 issuer.add_root(str(root), anew=True)
             assert select.select([issuer.told], [], [], SECONDS)[0]
             assert [told.root for told in issuer.answers()] == [str(tmp_path)]
