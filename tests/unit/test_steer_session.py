@@ -238,8 +238,11 @@ def test_while_a_call_takes_long_the_engine_acts_and_nothing_is_measured(
     asked = Asked("/nowhere/data/f", 4096, LARGE, "1001")
     kinds = (Mode, Asked)
     assert [one for one in told if isinstance(one, kinds)] == [asked, Mode(act=True), asked]
-    assert session._turns.windows == []
+    session._feed.meter.octets += LARGE  # the call has ended
     session.tick(Recorder())
+    assert session._turns.windows == []
+    session._turns.end(session._last)
+    assert session._turns.windows == []
     assert told[-1] == Mode(act=False)
     told.clear()
     session._turns.reason = "it made no difference"

@@ -56,6 +56,7 @@ class Outcome:
     windows: tuple[Window, ...]
     deeds: Deeds
     ahead: Ahead | None
+    """What of it was used; None where the engine told nothing."""
     failed: bool
     """The engine ended by itself; the program did not notice."""
     given_up: bool = False
@@ -97,6 +98,8 @@ class Session:
         self._failure = self._why = ""
         self._last = Progress(0, 0, 0)
         self._waits = Waits()
+        self._long_calls = False
+        """Whether calls were under way at the last look that take as long as turns do."""
         self._tuning = Tuning(plan.budget)
         self._mounts = mounts
         self._acts = self._turns.acting
@@ -155,11 +158,13 @@ class Session:
         meter = self._feed.meter
         self._last = _progress(now_ns, self._origin_ns, meter, self._engine.status)
         self._looks += meter.octets > 0
-        long_calls = self._feed.long_calls
+        # What a call has read is told when it has ended: not even that moment can be measured.
+        long_calls, before = self._feed.long_calls, self._long_calls
+        self._long_calls = long_calls
         self._waits.see(now_ns, meter.octets, meter.waited_ns, in_calls=long_calls)
         acting = self._turns.acting and not long_calls
         trying = self._mounts is not None and self._mounts.trying
-        if trying or long_calls:
+        if trying or long_calls or before:
             self._turns.skip(self._last)
         else:
             self._turns.step(self._last)
