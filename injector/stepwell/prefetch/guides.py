@@ -123,11 +123,12 @@ class Guides:
         name, entry = f"calls {message.path}", Entry(message.path, message.offset, message.size)
         source = self._board.sources.get(name)
         if not isinstance(source, OrderSource):
-            sequence = Sequence(Policy.SEQUENTIAL, "a call that asks for it is under way", trusted=True)
-            source = OrderSource(name, sequence, Pace(Window(0), waits), unbounded=True)
+            calls = Sequence(Policy.SEQUENTIAL, "a call that asks for it is under way", trusted=True)
+            source = OrderSource(name, calls, Pace(Window(0), waits), unbounded=True)
             self._board.add(source)
-        if entry not in source.sequence.entries:
-            source.sequence.extend([entry])
+        sequence = source.sequence
+        if entry not in sequence.entries[sequence.position :]:
+            sequence.extend([entry])
         source.pace.moved_ns = now_ns
         self._board.wake(name)  # it may have been left to its mount's client
 
