@@ -24,8 +24,11 @@ from stepwell.prefetch.order_file import entry_of
 from stepwell.prefetch.planner import Planner
 from stepwell.prefetch.protocol import Entry, Message, Order, Refused, Root, Status, Stop
 
-MACHINE_NS = 50_000_000
-"""It is looked at what memory there is, and how long the processors idle, once in so long: 0.2 ms each time."""
+PROCESSORS_NS = 50_000_000
+"""It is looked at how long the processors idle once in so long, while anything happens."""
+
+MEMORY_NS = 100_000_000
+"""It is looked at what memory there is once in so long, while anything happens: 0.3 ms each time."""
 
 LONGEST_S = 3600.0
 """It is looked around at least once in so long, whatever is due."""
@@ -51,7 +54,7 @@ class Engine:
         self._selector = selectors.PollSelector()
         self._connections: list[Connection] = []
         self._feeds: list[Iterator[tuple[Entry, ...]]] = []
-        self._told_ns = self._measured_ns = 0
+        self._told_ns = self._memory_ns = self._processors_ns = 0
         self._changed = True
         self._stopped = False
         self._cpu = bucket(0, time.monotonic_ns())
@@ -189,11 +192,12 @@ class Engine:
                 self._feeds.pop(0)
 
     def _measure(self, now: int) -> None:
-        if now - self._measured_ns >= MACHINE_NS:
-            self._measured_ns = now
+        if now - self._memory_ns >= MEMORY_NS:
+            self._memory_ns = now
             self.planner.pressure(*machine.measure())
-            if ticks := machine.processors():
-                self.planner.processors(*ticks, now)
+        if now - self._processors_ns >= PROCESSORS_NS and (ticks := machine.processors()):
+            self._processors_ns = now
+            self.planner.processors(*ticks, now)
 
     def _done(self) -> bool:
         return not self._feeds and not self._issuer.in_flight and self.planner.order_is_asked()
