@@ -46,6 +46,14 @@ class Group:
         lines = (line.split() for line in (self.path / "memory.stat").read_text().splitlines())
         return int({name: value for name, value, *_ in lines}["file" if self.unified else "total_cache"])
 
+    @property
+    def times_full(self) -> int:
+        """How often it was at its limit, so that something had to go."""
+        if not self.unified:
+            return int((self.path / "memory.failcnt").read_text())
+        lines = (line.split() for line in (self.path / "memory.events").read_text().splitlines())
+        return int({name: value for name, value, *_ in lines}["max"])
+
     def limit(self, octets: int) -> None:
         """Set how many bytes it may hold."""
         (self.path / ("memory.max" if self.unified else "memory.limit_in_bytes")).write_text(str(octets))

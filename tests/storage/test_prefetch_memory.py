@@ -53,8 +53,9 @@ def test_what_readers_use_stays_in_memory_and_the_engine_goes_on_when_there_is_m
         full = "bytes are ahead, of"
         status = engine.wait("memory is never short", lambda status: full in status.why and not status.in_flight)
         assert 0 < status.totals.ahead_bytes < (229 - 61) * MIB
-        # The kernel counts what a group holds in batches, and may take a few pages before the limit.
+        assert group.times_full == 0, "something had to go"
+        # A machine that is busy elsewhere may take a few pages.
         assert 0.97 * status.totals.ahead_bytes < resident(mount / "cold") <= status.totals.ahead_bytes
-        assert resident(mount / "hot") == HOT
+        assert 0.97 * HOT < resident(mount / "hot") <= HOT
         group.limit(1 << 30)
         engine.wait("it does not go on", lambda status: status.totals.ahead_bytes == STEPS * STEP)
