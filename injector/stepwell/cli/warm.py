@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepwell.cli import format as human
-from stepwell.cli.interrupts import deadly_interrupts
+from stepwell.cli.interrupts import deadly_interrupts, stopped_in_order
 from stepwell.cli.output import table_or_json
 from stepwell.cli.place import say, trace_number
 from stepwell.cli.progress import ProgressLine
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from stepwell.cli.place import Place
     from stepwell.warm import File, Warmed
 
-_INTERRUPTED = 128 + 2
 _FAILED = 1
 _MOST = 128
 """Reads at once: half of the engine's workers, because one that has answered is not free at once."""
@@ -58,7 +56,7 @@ end removes the note, though files may have failed: the next one is new.
 \b
 Exit codes: 0 all was read; 1 files failed or directories could not be listed (they are
 named), or the storage hangs; 2 wrong usage; 4, 5 no such store or trace; 130 stopped by
-Ctrl-C or SIGTERM. Files that are removed meanwhile are no failures."""
+Ctrl-C, 143 and 129 by SIGTERM and SIGHUP. Files that are removed meanwhile are no failures."""
 )
 @click.argument("paths", nargs=-1, required=True, type=StoragePath(exists=True, path_type=Path), metavar="PATH...")
 @click.option("--bandwidth", type=Bandwidth(), default="0", help="Bytes a second at most.  [default: no limit]")
@@ -107,7 +105,7 @@ def warm(
         batches = iter([_ordered(place, found, paths, order, trace or "last")])
     line = ProgressLine()
     state = PlatformDirs("stepwell").user_state_path / "warm"
-    with Journal.of(state, [target.name for target in wanted], restart) as journal, _terminable():
+    with Journal.of(state, [target.name for target in wanted], restart) as journal, stopped_in_order() as came:
         result = run(
             batches,
             dict.fromkeys(target.root for target in wanted),
@@ -137,20 +135,8 @@ def warm(
         os._exit(_FAILED)  # threads that hang in the kernel let no ordinary end of a process come
     if result.status == "interrupted":
         say("stopped" if result.forgotten else "stopped; the same command goes on from here")
-        return _INTERRUPTED
+        return 128 + (came or [signal.SIGINT])[0]
     return _FAILED if result.failed or result.unlisted else 0
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end it as Ctrl-C does, unless whoever started this process wants otherwise."""
-    before = signal.getsignal(signal.SIGTERM)
-    if before == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _ordered(place: Place, files: list[File], paths: tuple[Path, ...], order: str, trace: str) -> list[File]:
