@@ -2,7 +2,7 @@
 
     python -m tests.bench.run [--quick] [overhead] [bystander] [agent] [ingest] [importing] [size] [speed]
         [replay] [gains] [planning] [orders] [patterns] [reuse] [programs] [slowness] [engines] [summaries]
-        [tools] [warm] [prefetch] [tuning]
+        [tools] [warm] [asis] [prefetch] [tuning]
     python -m tests.bench.run prefetch --only "JuiceFS sequential"
     python -m tests.bench.run tuning --only "random, 20 ms"
 
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from rich.console import Console
 from tests.bench.agent import agent
+from tests.bench.asis import asis
 from tests.bench.bystander import bystander
 from tests.bench.engines import engines
 from tests.bench.figures import Table
@@ -68,6 +69,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
         summaries,
         tools,
         warm,
+        asis,
         prefetch,
         tuning,
     )
