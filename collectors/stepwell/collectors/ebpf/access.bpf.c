@@ -333,8 +333,8 @@ int BPF_PROG(uring_complete_old, void *ring_context, void *request, __u64 user_d
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	if (is_wanted_child(parent, child))
-		begin_thread(child, 0);
+	if (is_wanted_child(parent, child) && begin_thread(child, 0))
+		COUNT(lost_threads, 1);
 	return 0;
 }
 
@@ -404,9 +404,13 @@ int sweep_tasks(struct bpf_iter__task *context)
 
 	if (!task)
 		return 0;
-	if (control.sweep == SW_SWEEP_BEGIN) {
-		if (is_wanted(task))
-			begin_thread(task, 1);
+	if (control.sweep != SW_SWEEP_END) {
+		if (is_wanted(task) && begin_thread(task, 1)) {
+			if (control.sweep == SW_SWEEP_TRY)
+				control.left++;
+			else
+				COUNT(lost_threads, 1);
+		}
 		return 0;
 	}
 	t = known_thread(task);

@@ -31,7 +31,8 @@ struct sw_knobs {
 	uint32_t reserved;
 };
 
-enum sw_sweep { SW_SWEEP_BEGIN, SW_SWEEP_END };
+/* SW_SWEEP_TRY leaves threads that cannot be begun now for another try, SW_SWEEP_BEGIN counts them as lost. */
+enum sw_sweep { SW_SWEEP_TRY, SW_SWEEP_BEGIN, SW_SWEEP_END };
 
 /*
  * A call that asks for much, while it is under way: what it reads is seen as an access only when it has ended. One of
@@ -52,6 +53,7 @@ struct sw_call {
 /* What programs and loader tell each other while tracing. */
 struct sw_control {
 	uint32_t sweep; /* enum sw_sweep: what the task iterator does */
+	uint32_t left; /* threads that the iterator left for another try */
 	uint32_t resweep; /* a process moved between cgroups: run the iterator again */
 	uint32_t shared; /* reads at the position of a descriptor that others may move: get_pages is needed */
 	uint32_t next_thread;

@@ -23,18 +23,17 @@ static __always_inline int is_in_cgroup(struct task_struct *task)
 	return 0;
 }
 
-static __noinline void begin_thread(struct task_struct *task, __u32 existed)
+/* 0, or -1 without memory for its state, or while another program is in that of this processor. */
+static __noinline int begin_thread(struct task_struct *task, __u32 existed)
 {
 	struct sw_task *t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	struct task_struct *untrusted = UNTRUSTED(task);
 	struct sw_thread record = {.kind = SW_THREAD};
 
-	if (!t) {
-		COUNT(lost_threads, 1);
-		return;
-	}
+	if (!t)
+		return -1;
 	if (t->thread)
-		return;
+		return 0;
 	mark(task);
 	t->thread = __sync_fetch_and_add(&control.next_thread, 1) + 1;
 	t->dormant = existed && knobs.filter.after_exec;
@@ -54,6 +53,7 @@ static __noinline void begin_thread(struct task_struct *task, __u32 existed)
 	record.existed = existed;
 	__builtin_memcpy(record.comm, task->comm, sizeof(record.comm));
 	send_record(&record, sizeof(record));
+	return 0;
 }
 
 /* How the thread fared. Processor time is exact in sum; its part in the kernel is the kernel's own estimate. */

@@ -85,7 +85,7 @@ int sw_collector_start(struct sw_collector *c, char *error)
 		c->links[c->link_count++] = link;
 	}
 	sw_watch_positions(c, 1);
-	code = sw_sweep_threads(c, SW_SWEEP_BEGIN, error);
+	code = sw_begin_threads(c, error);
 	if (code)
 		return code;
 	c->shared->begun = 1;

@@ -69,8 +69,9 @@ void sw_commit(struct sw_collector *c);
 void sw_roll_back(struct sw_collector *c);
 int sw_drain_start(struct sw_collector *c, char *error);
 void sw_drain_stop(struct sw_collector *c);
-/* Let a program go through all threads of the machine. */
-int sw_sweep_threads(struct sw_collector *c, enum sw_sweep what, char *error);
+/* Go through all threads of the machine: mark those that are wanted; say how those that are traced fared. */
+int sw_begin_threads(struct sw_collector *c, char *error);
+int sw_end_threads(struct sw_collector *c, char *error);
 /* End runs idle, and send runs begun, before these times. */
 void sw_flush_heads(struct sw_collector *c, uint64_t idle_before_ns, uint64_t begun_before_ns);
 /* Positions of shared descriptors cost every read of the machine a little: watched only where there are any. */

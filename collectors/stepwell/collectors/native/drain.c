@@ -14,6 +14,7 @@
 #define POLL_MS 50
 #define BLOCK_BYTES (1 << 20) /* so many bytes are written at once at most */
 #define FLUSHED 4096 /* slots at once: the kernel does not reschedule meanwhile */
+#define BEGIN_TRIES 11 /* before a thread whose state the kernel has no room for is counted as lost */
 #define CROWDED_IDLE_NS 1000000000ULL /* when the map of open runs was full, idle ones end this early */
 
 static uint64_t now_ns(void)
@@ -89,7 +90,7 @@ int sw_drain(struct sw_collector *c, int last)
 	return code;
 }
 
-int sw_sweep_threads(struct sw_collector *c, enum sw_sweep what, char *error)
+static int sweep_threads(struct sw_collector *c, enum sw_sweep what, char *error)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(c->object, "sweep_tasks");
 	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
@@ -109,6 +110,27 @@ int sw_sweep_threads(struct sw_collector *c, enum sw_sweep what, char *error)
 	}
 	bpf_link__destroy(link);
 	return code;
+}
+
+int sw_begin_threads(struct sw_collector *c, char *error)
+{
+	/* Another recorder that begins, too, is in the way for microseconds, and out of it only when it runs again. */
+	const struct timespec pause = {.tv_nsec = 1000000};
+	int code;
+
+	for (int try = 0; try < BEGIN_TRIES; try++) {
+		c->control->left = 0;
+		code = sweep_threads(c, SW_SWEEP_TRY, error);
+		if (code || !c->control->left)
+			return code;
+		nanosleep(&pause, NULL);
+	}
+	return sweep_threads(c, SW_SWEEP_BEGIN, error);
+}
+
+int sw_end_threads(struct sw_collector *c, char *error)
+{
+	return sweep_threads(c, SW_SWEEP_END, error);
 }
 
 void sw_flush_heads(struct sw_collector *c, uint64_t idle_before_ns, uint64_t begun_before_ns)
@@ -153,7 +175,7 @@ static void housekeep(struct sw_collector *c, uint64_t *uncoalesced)
 		sw_run_program(c, "forget_closed", NULL, 0);
 	if (c->options.filter.scope == SW_SCOPE_CGROUP && c->control->resweep) {
 		c->control->resweep = 0;
-		sw_sweep_threads(c, SW_SWEEP_BEGIN, error);
+		sw_begin_threads(c, error);
 	}
 }
 

@@ -73,7 +73,7 @@ int sw_end_trace(struct sw_collector *c, const char *facts, char *error)
 	int swept, code;
 
 	sw_drain(c, 1);
-	swept = sw_sweep_threads(c, SW_SWEEP_END, error);
+	swept = sw_end_threads(c, error);
 	sw_flush_heads(c, UINT64_MAX, UINT64_MAX);
 	sw_drain(c, 1);
 	/* The room kept for the end; whoever else holds the file open does not hold this up. */
