@@ -230,18 +230,39 @@ def test_along_a_file_no_more_is_gained_than_the_requests_took() -> None:
     alone = [Window(0, SECOND // 40, False, done, SECOND // 40) for done in (8 << 10, 16 << 10, 296 << 10)]
     helped = [Window(0, SECOND // 10, True, 7 << 20, SECOND // 11)] * 5
     deeds = replace(DEEDS, files=1, brought_bytes=35 << 20, used_bytes=35 << 20)
-    uncapped = judge([*alone, *helped], deeds)
-    assert uncapped.ratio is not None
+    uncapped = before_after([*alone, *helped])
+    assert uncapped is not None
     assert uncapped.ratio > 15
-    along = judge([*alone, *helped], deeds, ahead=Ahead(35 << 20, 35 << 20, 2 * SECOND))
+    along = judge([*alone, *helped], deeds, ahead=Ahead(35 << 20, 2 * SECOND))
     assert along.verdict == "unknown", "more than it can have been"
     assert along.ratio == pytest.approx(5)
     assert along.low is not None
     assert along.low < 1
     assert along.expected_ns == sum(one.waited_ns for one in helped) + 2 * SECOND
-    partly = judge([*alone, *helped], deeds, ahead=Ahead(35 << 20, 34 << 20, 2 * SECOND))
-    assert partly.ratio is not None
-    assert 5 < partly.ratio < uncapped.ratio
+
+
+def test_reads_that_are_few_and_small_tell_no_effect_of_those_that_follow() -> None:
+    """A file's header is read, a few bytes at a time, and then all of it: each byte of the header takes for ever."""
+    alone = [Window(0, SECOND // 40, False, done, SECOND // 40) for done in (100, 9_000, 20)]
+    helped = [Window(0, SECOND // 10, True, 7 << 20, SECOND // 11)] * 5
+    deeds = replace(DEEDS, files=1, brought_bytes=35 << 20, used_bytes=35 << 20)
+    found = judge([*alone, *helped], deeds, ahead=Ahead(35 << 20, 6 * SECOND))
+    assert (found.verdict, found.design, found.ratio, found.expected_ns) == ("unknown", "none", None, None)
+    assert found.because == "what was read without acting is too unlike the rest to tell the effect"
+    assert found.sentence.endswith(f"reads waited 455 ms meanwhile; {found.because}")
+
+
+def test_waiting_that_says_the_opposite_of_an_uncertain_effect_is_not_told() -> None:
+    """Several threads waited less for each byte without acting, and yet less was read a second."""
+    alone = [Window(0, SECOND // 40, False, done, 1 << 10) for done in (1 << 20, 2 << 20, 3 << 20)]
+    helped = [Window(0, SECOND // 10, True, 16 << 20, SECOND // 11)] * 5
+    found = judge([*alone, *helped], replace(DEEDS, used_bytes=80 << 20))
+    assert found.ratio is not None
+    assert found.expected_ns is not None
+    assert found.verdict == "unknown"
+    assert found.ratio > 1
+    assert found.expected_ns < found.waited_ns
+    assert "reads waited 455 ms meanwhile; not certain, " in found.sentence
 
 
 def test_that_nothing_can_have_been_gained_does_not_mean_that_it_hurt() -> None:

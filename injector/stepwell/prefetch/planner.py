@@ -157,9 +157,7 @@ class Planner:
     def _came(self, flight: Flight, done: Done, now_ns: int) -> None:
         """What was to be brought in is here, or failed."""
         one = self.ledger.come(done.number, done.brought, now_ns)
-        # The kernel reads one window ahead while its reader is in another (mm/readahead.c), some clients more blocks.
-        along = one is not None and one.policy is Policy.SEQUENTIAL
-        self._sums.add(flight.request, done, beside=max(flight.storage.mounted.client.ahead, 1) if along else None)
+        self._sums.add(flight.request, done, one.policy if one else Policy.NONE, flight.storage.mounted.client.ahead)
         self._flights.settle(flight, done, now_ns)
         if one and one.passed and not one.wanted:
             self.board.abandoned.append(one)

@@ -195,8 +195,7 @@ class Totals:
     early_bytes: Annotated[int, "evicted before their reader reached them"] = 0
     wasted_bytes: Annotated[int, "their reader ended or went elsewhere without them"] = 0
     ahead_bytes: Annotated[int, "brought in, and not yet used"] = 0
-    along_bytes: Annotated[int, "of those used and late, what was read ahead along a file"] = 0
-    along_ns: Annotated[int, "time that a reader alone would have waited for these at most"] = 0
+    alone_ns: Annotated[int, "time that readers alone would have waited for what was brought in, at most"] = 0
     opened_files: Annotated[int, "files of which something was brought in"] = 0
     seen_accesses: Annotated[int, "accesses of readers that were told"] = 0
     seen_bytes: Annotated[int, "of these accesses"] = 0

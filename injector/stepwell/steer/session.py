@@ -281,7 +281,7 @@ def _deeds(status: Status | None, stopped: str) -> Deeds:
 
 
 def _ahead(totals: Totals) -> Ahead:
-    return Ahead(totals.used_bytes + totals.late_bytes, totals.along_bytes, totals.along_ns)
+    return Ahead(totals.used_bytes + totals.late_bytes, totals.alone_ns)
 
 
 def own_namespace() -> int:

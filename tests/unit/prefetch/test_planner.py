@@ -52,7 +52,7 @@ def test_a_sequential_reader_waits_for_few_accesses_only() -> None:
     assert ranges[-1][1] == 211 * BLOCK
     totals = status(world).totals
     assert totals.brought_bytes == totals.used_bytes + totals.late_bytes == (211 - 3) * BLOCK
-    assert (totals.along_bytes, totals.along_ns) == (totals.brought_bytes, totals.requests * world.latency_ns // 2)
+    assert totals.alone_ns == totals.requests * world.latency_ns // 2
 
 
 @pytest.mark.parametrize("way", ["sequential", "backward", "strided", "files in a known order"])

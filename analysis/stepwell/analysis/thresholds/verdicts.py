@@ -33,6 +33,10 @@ SAME = 1.05
 """Ratio that no effect must not reach.  Default 1.05: an interval within [1/1.05, 1.05] says that whatever there is, it
 is small."""
 
+UNEVEN = 100
+"""Upper over lower bound from which on an effect that may be harm is not told in numbers.  Default 100: they would say
+that it is ten times as fast, or ten times as slow.  Programs whose first reads are few and small come there."""
+
 SHARES = 23
 """Equal shares of the work in which a run and its recorded baseline are held against each other."""
 

@@ -22,6 +22,10 @@ _HOW = {
 }
 
 
+_FEW = "too few windows to tell the effect"
+_UNEVEN = "what was read without acting is too unlike the rest to tell the effect"
+
+
 def judge(
     windows: Sequence[Window],
     deeds: Deeds,
@@ -43,11 +47,13 @@ def judge(
         baseline_trace: its number.
         given_up: acting was ended before the work was, for it did not pay.
         tuned: what became of other settings of mounts, as the action where nothing else was done.
-        ahead: what was used, and how much of it along files; None: what the deeds say, nothing of it along files.
+        ahead: what limits the gain; None: no more than what was used, as the deeds say.
     """
     ahead = ahead or Ahead(deeds.used_bytes + deeds.late_bytes)
     # Where nothing was done, whatever differs is no effect of it.
     design, effect = _measured(windows, baseline, ahead) if deeds.requests else ("none", None)
+    if uneven := effect is not None and _is_uneven(effect):
+        design, effect = "none", None
     verdict = "unknown" if effect is None else conclude(effect)
     waited = sum(one.waited_ns for one in windows if one.acting)
     expected = None if effect is None else _expected(design, windows, baseline, ahead)
@@ -56,8 +62,8 @@ def judge(
         dataset=dataset,
         verdict=verdict,
         action=tuned if not done else "rolled back" if given_up else _ACTIONS[verdict],
-        sentence=_sentence(deeds, waited, expected, effect, verdict),
-        because=_because(windows, design, effect),
+        sentence=_sentence(deeds, waited, expected, effect, verdict, _UNEVEN if uneven else _FEW),
+        because=_UNEVEN if uneven else _because(windows, design, effect),
         design=design,
         ratio=None if effect is None else effect.ratio,
         low=None if effect is None else effect.low,
@@ -80,6 +86,15 @@ def conclude(effect: Effect) -> str:
     if effect.low >= 1 / limits.SAME and effect.high <= limits.SAME:
         return "no effect"
     return "unknown"
+
+
+def _disagree(waited: int, expected: int, effect: Effect | None, verdict: str) -> bool:
+    """Return whether waiting says the opposite of what all time says, and neither is certain."""
+    return verdict == "unknown" and effect is not None and (expected > waited) is not (effect.ratio > 1)
+
+
+def _is_uneven(effect: Effect) -> bool:
+    return conclude(effect) == "unknown" and effect.high > limits.UNEVEN * effect.low
 
 
 def _measured(windows: Sequence[Window], baseline: Sequence[Window], ahead: Ahead) -> tuple[str, Effect | None]:
@@ -131,19 +146,21 @@ def _because(windows: Sequence[Window], design: str, effect: Effect | None) -> s
     )
 
 
-def _sentence(deeds: Deeds, waited: int, expected: int | None, effect: Effect | None, verdict: str) -> str:
-    """Return the line that `stepwell run` ends with."""
+def _sentence(
+    deeds: Deeds, waited: int, expected: int | None, effect: Effect | None, verdict: str, unknown: str
+) -> str:
+    """Return the line that `stepwell run` ends with; it says `unknown` where there is no effect to tell."""
     if not deeds.requests:
         return f"read nothing ahead: {deeds.stopped or 'there was nothing to gain'}"
     what = plural(deeds.files, "file") if deeds.files > 1 else size(deeds.brought_bytes)
     used = percent(round(deeds.used_bytes / max(deeds.brought_bytes, 1), 2))
     parts = [f"prefetched {what} ahead, {used} used"]
-    if expected is not None:
+    if expected is not None and not _disagree(waited, expected, effect, verdict):
         parts.append(f"reads waited {duration(waited)} instead of an expected {duration(expected)}")
     elif waited:
         parts.append(f"reads waited {duration(waited)} meanwhile")
     if effect is None:
-        parts.append("too few windows to tell the effect")
+        parts.append(unknown)
     else:
         word = {"unknown": "not certain, ", "helped": ""}.get(verdict, f"{verdict}, ")
         if verdict == "hurt" and expected is not None and waited < expected:

@@ -32,24 +32,22 @@ class Deeds:
 
 @dataclass(frozen=True)
 class Ahead:
-    """What of the bytes brought in was used, as far as it limits what acting can have gained."""
+    """What was brought in, as far as it limits what acting can have gained."""
 
     bytes: Annotated[int, "that their reader found there, or on their way"]
-    along_bytes: Annotated[int, "of these, what was read ahead along a file"] = 0
-    along_ns: Annotated[int, "time that readers would have waited for these alone, at most"] = 0
+    alone_ns: Annotated[int | None, "time that readers alone would have waited for these at most; None: unknown"] = None
 
     def most_saved_ns(self, cost: float) -> float:
         """Return the most time that can have been saved, at a cost in ns for each byte without acting.
 
-        Along a file the mount reads ahead by itself, ever further, so that the first reads are no measure of those that
-        follow: there it is no more than the requests took, as many at once as the mount makes by itself.
+        The first reads are no measure of those that follow: the mount reads ahead of them ever further, or they were of
+        a few bytes each.  It is no more than what was asked for ahead would have taken one after the other.
         """
-        along_ns = self.along_ns if self.limits(cost) else self.along_bytes * cost
-        return (self.bytes - self.along_bytes) * cost + along_ns
+        return self.bytes * cost if self.alone_ns is None else min(self.bytes * cost, self.alone_ns)
 
     def limits(self, cost: float) -> bool:
-        """Return whether what was read ahead along files would have taken longer at that cost than its requests did."""
-        return self.along_bytes * cost > self.along_ns
+        """Return whether what was brought in would have taken longer at that cost than it can have."""
+        return self.alone_ns is not None and self.bytes * cost > self.alone_ns
 
 
 @dataclass(frozen=True)
