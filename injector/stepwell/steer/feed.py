@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stepwell.prefetch.protocol import Asked, Close, Message, Open, Root, Run
+from stepwell.steer.joined import joined
 from stepwell.steer.meter import Meter
 from stepwell.store.files import SOFTWARE_PLACES
 from stepwell.trace.definition import EVENT, OPEN, RUN, RUN_SHORT, THREAD, THREAD_END, EventKind, Op, OpenFlag
@@ -21,8 +22,8 @@ KINDS = {THREAD.kind: 0, OPEN.kind: 1, RUN.kind: 2, RUN_SHORT.kind: 2, EVENT.kin
 
 MOST_RUNS, FEW_RUNS = 257, 17
 """Runs that ended, and as many open ones, that are told at once: of readers who wait, and of those who do not and can
-hardly be helped. A pattern shows in fewer; where there are more, most are single accesses of random reading, of which a
-sample says as much."""
+hardly be helped. A pattern shows in fewer; where there are more that do not go on where another ended, most are single
+accesses of random reading, of which the latest say as much."""
 
 MOST_FILES = 262_144
 """Open files that are known at once, as many as the collector knows."""
@@ -105,9 +106,11 @@ class Feed:
                 reads = self._reads(block.records)
                 self.meter.ended(reads)
                 ended.append(reads["start_ns"])
+                if len(reads) > room:
+                    reads = joined(reads, self._before[0])
                 last = reads[-room:] if room else reads[:0]
                 left_out = reads["open"][: len(reads) - len(last)]
-                # Runs of one file stand together: of each only the first is looked at.
+                # Most runs of one file stand together: of those only the first is looked at.
                 self._untold.update(left_out[np.flatnonzero(np.diff(left_out, prepend=left_out[:1] + 1))].tolist())
                 room -= len(last)
                 told += [self._run(run) for run in last]
