@@ -20,7 +20,7 @@ from stepwell.prefetch.protocol import Asked, Mode, Root, Status, Totals
 from stepwell.steer import Engine, Session
 from stepwell.steer.feed import LARGE, LONG_NS, Feed
 from stepwell.steer.meter import Meter
-from stepwell.steer.session import _progress
+from stepwell.steer.session import INTERVAL, SHORT_INTERVAL, _progress
 from stepwell.steer.turns import Turns
 from stepwell.trace.definition import RUN
 from stepwell.trace.layout import DTYPES
@@ -80,6 +80,16 @@ def test_what_is_read_before_the_engine_ends_is_measured(session: Session) -> No
     assert not outcome.failed
     assert [window.bytes for window in outcome.windows] == [17 * 4096]
     assert [window.waited_ns for window in outcome.windows] == [17 * MS]
+
+
+def test_who_opens_files_is_looked_at_sooner_again(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stepwell.steer.session.FIRST_LOOKS", 0)
+    monkeypatch.setattr("stepwell.steer.meter.LULL_NS", 1 << 62)  # it has waited for all time
+    session.tick(Recorder())
+    assert session.interval == SHORT_INTERVAL
+    session.tick(Recorder())  # it reads the file that it has
+    assert session.interval == INTERVAL
+    session.finish()
 
 
 def test_what_was_brought_into_the_store_by_another_command_meanwhile_is_measured(

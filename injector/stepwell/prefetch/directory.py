@@ -15,19 +15,24 @@ SAMPLE = 8
 """Visits that an order within a directory is judged by."""
 
 
+NEARLY = 7 / 8
+"""Share of a directory's files that is nearly all: some may be programs, which nobody tells of."""
+
+Way = tuple[str, int]
+"""An order, a key of `Directory.names`, and the step from one file to the next in it; negative is backward."""
+
+
 @dataclass(frozen=True)
 class Following:
     """The files that follow in a directory.
 
     Attributes:
         names: those that were not visited yet, in order.
-        way: the order, a key of `Directory.names`.
-        stride: from one file to the next in it; negative is backward.
+        way: the order.
     """
 
     names: list[str]
-    way: str
-    stride: int
+    way: Way
 
 
 @dataclass
@@ -68,37 +73,47 @@ class Directory:
             "directory": [*names],
             "inode": sorted(names, key=names.__getitem__),  # as cp and rm do (fts(3) of gnulib)
         }
-        self.names = {}
-        for way, order in ways.items():
-            if all([*one] != order for one in self.names.values()):
-                self.names[way] = {name: place for place, name in enumerate(order)}
+        self.names = {way: {name: place for place, name in enumerate(order)} for way, order in ways.items()}
+
+    @property
+    def files(self) -> int:
+        """How many files it has; 0 while their names are not known."""
+        return len(self.names.get("name", ()))
 
     def following(self) -> Following | None:
         """Return the files that follow, or None when no order is seen."""
-        if len(self.recent) < ENOUGH:
-            return None
-        for way, places in self.names.items():
-            recent = [places[name] for name in self.recent if name in places]
-            if stride := _steps(recent):
-                return Following([*self._rest([*places], recent, stride)], way, stride)
-        return None
+        way = next(self._ways(), None)
+        return Following([*self._rest(way)], way) if way else None
 
-    def begun(self, way: str) -> Following | None:
+    def whole(self) -> set[Way]:
+        """Return the orders in which all files came, one after the other; none while most are still to come."""
+        listed = self.names.get("name", {})
+        come = sum(name in listed for name in self.visited)
+        return {way for way in self._ways() if abs(way[1]) == 1} if come >= NEARLY * len(listed) else set()
+
+    def begun(self, way: Way) -> Following | None:
         """Return the files that follow if those visited are the first ones in an order that is expected."""
-        order = [*self.names.get(way, ())]
+        order = [*self.names.get(way[0], ())][:: way[1]]
         first = order[: len(self.visited)]
-        return Following(order[len(first) :], way, 1) if first and self.visited.keys() == {*first} else None
+        return Following(order[len(first) :], way) if first and self.visited.keys() == {*first} else None
 
     def forget(self) -> None:
         """Begin anew: nothing has been visited."""
         self.visited.clear()
         self.recent.clear()
 
-    def _rest(self, order: list[str], recent: list[int], steps: int) -> Iterator[str]:
-        """Yield what is to come of an order, given the places of the last visits."""
-        begin = (max if steps > 0 else min)(recent) + steps
+    def _ways(self) -> Iterator[Way]:
+        """Yield the orders in which the last visits came."""
+        for way, places in self.names.items():
+            if step := _steps([places[name] for name in self.recent if name in places]):
+                yield way, step
+
+    def _rest(self, way: Way) -> Iterator[str]:
+        """Yield what is to come of an order."""
+        places, step = self.names[way[0]], way[1]
+        begin = (max if step > 0 else min)(places[name] for name in self.recent if name in places) + step
         if begin >= 0:
-            yield from (name for name in order[begin::steps] if name not in self.visited)
+            yield from (name for name in [*places][begin::step] if name not in self.visited)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

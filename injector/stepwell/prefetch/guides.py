@@ -17,9 +17,6 @@ from stepwell.prefetch.windows import Waits, Window
 FIRST_WINDOW = 4
 """Requests that an order begins with; it doubles when readers come too soon."""
 
-SET_EVERY = 16
-"""Visits from one look at whether the rest of a set fits the memory to the next: the look goes over all files."""
-
 WAITED_FOR = 0.5
 """Share of the memory that may lie ready for steps that others went past: the rest is for what comes next."""
 
@@ -237,7 +234,7 @@ class Guides:
             self._begin(folder, learning.directory_order(path), waits, dataset, now_ns)
         if f"file {path}" not in sources:
             self._begin(f"file {path}", learning.whole_file(path, dataset.block), waits, dataset, now_ns)
-        if folder not in sources and rest not in sources and self._visits % SET_EVERY == 0:
+        if folder not in sources and rest not in sources and learning.is_due():
             self._begin(rest, learning.rest_of_set(path, self._files.sizes, self.memory), waits, dataset, now_ns)
 
     def _begin(self, name: str, sequence: Sequence | None, waits: Waits, dataset: Dataset, now_ns: int) -> None:

@@ -169,7 +169,7 @@ def _names(root: str, path: str) -> dict[str, int]:
     descriptor = open_directory(root, _below(root, path))
     try:
         with os.scandir(descriptor) as entries:
-            names = {entry.name: entry.inode() for entry in entries}
+            names = {entry.name: entry.inode() for entry in entries if not entry.is_dir(follow_symlinks=False)}
     finally:
         os.close(descriptor)
     return names if len(names) <= MOST_NAMES else {}

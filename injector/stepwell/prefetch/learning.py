@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import islice
 
-from stepwell.prefetch.directory import ENOUGH, SAMPLE, Directory
+from stepwell.prefetch.directory import ENOUGH, SAMPLE, Directory, Way
 from stepwell.prefetch.extents import Extent, entry_like
 from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.protocol import Policy
@@ -12,6 +13,9 @@ from stepwell.trace.format import size
 
 MOST_READERS = 4096
 """Readers whose last file is known: many more are processes that come and go."""
+
+LATEST = 16
+"""Directories that tell in which order the files of the next one may come: two of each of eight readers."""
 
 SMALLEST_EPOCH = 8
 """Files of an epoch: fewer are rather a program that opens a few files again and again."""
@@ -22,6 +26,9 @@ SHARE = 5
 PART = 4
 """Bytes of the rest of a set for each that memory has, at most.  Default 4: of what is read next a quarter is there
 then, and ever more towards the end; with less, all that is brought in for it would hardly be noticed."""
+
+LOOKS = 16
+"""Looks at whether there is a set, from when a number of files was visited up to twice as many: each goes over all."""
 
 UNREPEATED = 3
 """Visits of files visited before that are due by chance, from which on none at all says that each file comes once.
@@ -42,13 +49,15 @@ class Learning:
         self._beside: dict[str, list[str]] = {}
         """The directories in each directory."""
         self._again = self._in_a_row = 0
-        self._visits = 0
+        self._visits = self._due = 0
         self._last: dict[str, str] = {}
         """The file that each reader came to last."""
-        self._way = ""
-        """The order in which all files of the last directory came; empty when they came in none."""
+        self._latest: deque[str] = deque(maxlen=LATEST)
+        """The directories that readers came to last."""
+        self._way: Way | None = None
+        """The order in which all files of the directories before came; None when they came in none."""
         self._like_before: list[Extent] = []
-        """What was read of the last of them."""
+        """What was read of the last files of the latest of these."""
 
     def visit(self, path: str, reader: str) -> list[str]:
         """A reader opened a file; return the directories whose names should be listed."""
@@ -70,10 +79,11 @@ class Learning:
         extent.visit = self._visits
         extent.visits += 1
         parent, name = _split(path)
-        if last and parent not in self._directories:
-            self._left(_split(last)[0])
+        if parent not in self._latest and (parent not in self._directories or not self._directories[parent].visited):
+            self._expect(parent)
+            self._latest.append(parent)
         folder = self._folder(parent)
-        return [parent] if folder.visit(name, expected=bool(self._way)) else []
+        return [parent] if folder.visit(name, expected=self._way is not None) else []
 
     def _folder(self, directory: str) -> Directory:
         """Return what is known of a directory, from now on at least that there is one."""
@@ -82,13 +92,24 @@ class Learning:
             self._beside.setdefault(_split(directory)[0], []).append(directory)
         return self._directories[directory]
 
-    def _left(self, directory: str) -> None:
-        """A reader left a directory for a new one, whose files may come in the same way."""
-        folder = self._directories[directory]
-        following = folder.following() if len(folder.recent) == SAMPLE else None
-        whole = following is not None and following.stride == 1 and not following.names
-        self._way = following.way if following and whole else ""
-        self._like_before = self._sample(directory)
+    def _expect(self, directory: str) -> None:
+        """A reader comes to a new directory, whose files may come in the way of those in the ones before.
+
+        Of several readers each is in a directory of its own, and of one that goes down a tree those above wait.
+        """
+        before = [
+            (one, self._directories[one])
+            for one in reversed(self._latest)
+            if not directory.startswith(f"{one}/") and self._directories[one].files >= ENOUGH
+        ]
+        whole = [(one, ways) for one, folder in before if (ways := folder.whole())]
+        self._way = None
+        if 2 * len(whole) <= len(before):
+            return
+        latest, ways = whole[0]
+        for _, others in whole[1:]:  # of a few files several orders may be the same
+            ways = ways & others or ways
+        self._way, self._like_before = min(ways), self._sample(latest)
 
     def _sample(self, directory: str) -> list[Extent]:
         return [self.extents[f"{directory}/{name}"] for name in self._directories[directory].recent]
@@ -115,11 +136,12 @@ class Learning:
         if folder is None:
             return None
         if following := folder.following():
-            stride = f", every {abs(following.stride)}th" if abs(following.stride) > 1 else ""
-            why = f"the last {len(folder.recent)} files in {parent} came by {following.way}{stride}"
+            way, step = following.way
+            stride = f", every {abs(step)}th" if abs(step) > 1 else ""
+            why = f"the last {len(folder.recent)} files in {parent} came by {way}{stride}"
             sample = self._sample(parent)
-        elif following := folder.begun(self._way):
-            why = f"all files of the directory before came by {following.way}, and those in {parent} begin like that"
+        elif self._way and (following := folder.begun(self._way)):
+            why = f"all files of the directories before came by {self._way[0]}, and those in {parent} begin like that"
             sample = self._like_before
         else:
             return None
@@ -156,6 +178,13 @@ class Learning:
         found = Sequence(Policy.EPOCH, f"epoch {self.epoch} repeats the order of the last one", trusted=False)
         found.extend(entry for path, extent in self.before.items() if (entry := entry_like(path, [extent])))
         return found
+
+    def is_due(self) -> bool:
+        """Return whether it is time to look for the rest of a set again."""
+        if self._visits < self._due:
+            return False
+        self._due = self._visits + max((len(self.extents) + len(self._directories)) // LOOKS, 1)
+        return True
 
     def rest_of_set(self, path: str, sizes: dict[str, int], memory: int) -> Sequence | None:
         """Return the files that are still to come when files are read in no order, if much of them fits the memory.

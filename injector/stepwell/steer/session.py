@@ -12,7 +12,7 @@ import numpy as np
 
 from stepwell.analysis.plans import Plan, Target
 from stepwell.analysis.verdicts import Ahead, Deeds, Window
-from stepwell.prefetch.protocol import Gap, Message, Mode, Policy, Root, Status, Totals
+from stepwell.prefetch.protocol import Gap, Message, Mode, Open, Policy, Root, Status, Totals
 from stepwell.steer.carry import Done, messages
 from stepwell.steer.engine import Engine
 from stepwell.steer.feed import KINDS, Feed, Records
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 INTERVAL = 0.1
 """Seconds between two looks at the readers: eight requests of 20 ms pass in 0.16, and one look costs about 1 ms."""
 
-FIRST_INTERVAL, FIRST_LOOKS = 0.025, 47
+SHORT_INTERVAL, FIRST_LOOKS = 0.025, 47
 """Seconds between the first looks at readers who wait, and how many are that close: a pattern shows meanwhile, and what
-is ahead of it grows from look to look."""
+is ahead of it grows from look to look. Those who open one file after the other are looked at as often all along: of a
+directory of ten files there is soon nothing left."""
 
 
 class Recorder(Protocol):
@@ -108,13 +109,14 @@ class Session:
         self._set_otherwise = False
         """A mount was, and what was measured before is still in the turns."""
         self._roots: dict[str, Root] = {}
-        self._looks = 0
+        self._looks = self._opens = 0
         self._tell([Mode(act=self._acts), *messages(plan, ordered=order is not None), *map(Root, roots)])
 
     @property
     def interval(self) -> float:
         """Seconds up to the next look."""
-        return FIRST_INTERVAL if self._waits.now and self._looks < FIRST_LOOKS else INTERVAL
+        soon = self._looks < FIRST_LOOKS or self._opens > 0
+        return SHORT_INTERVAL if self._waits.now and soon else INTERVAL
 
     def begin(self, spool: Path, origin_ns: int) -> None:
         """Follow a spool file whose recording has begun; `origin_ns` is the start of the trace, CLOCK_MONOTONIC."""
@@ -158,6 +160,7 @@ class Session:
         meter = self._feed.meter
         self._last = _progress(now_ns, self._origin_ns, meter, self._engine.status)
         self._looks += meter.octets > 0
+        self._opens = sum(isinstance(message, Open) for message in told)
         # What a call has read is told when it has ended: not even that moment can be measured.
         long_calls, before = self._feed.long_calls, self._long_calls
         self._long_calls = long_calls

@@ -26,3 +26,19 @@ def test_a_root_is_looked_at_once_and_again_when_its_mount_was_set_otherwise(tmp
     issuer.add_root(str(tmp_path / "next"))
     assert select.select([issuer.told], [], [], SECONDS)[0]
     assert [one.root for one in issuer.answers()] == [str(tmp_path / "next")]
+
+
+def test_a_directory_is_told_with_its_files_in_its_own_order_and_their_inodes(tmp_path: Path) -> None:
+    for number in range(23):
+        (tmp_path / f"{number * 7 % 23}").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    issuer = Issuer()
+    issuer.add_root(str(tmp_path))
+    assert select.select([issuer.told], [], [], SECONDS)[0]
+    issuer.answers()
+    issuer.list_directory(str(tmp_path), str(tmp_path))
+    assert select.select([issuer.told], [], [], SECONDS)[0]
+    (told,) = issuer.answers()
+    files = [path for path in tmp_path.iterdir() if path.name != "folder"]
+    assert [*told.names.items()] == [(path.name, path.lstat().st_ino) for path in files]

@@ -54,7 +54,7 @@ def waited_for(world: World, paths: list[str]) -> int:
     return world.demand - before
 
 
-@pytest.mark.parametrize("way", ["name", "directory"])
+@pytest.mark.parametrize("way", ["name", "directory", "backwards"])
 def test_a_directory_is_expected_to_be_read_in_the_way_of_the_one_before(way: str) -> None:
     world, folders = in_folders([way] * 5)
     assert [waited_for(world, paths) for paths in folders] == [4, 2, 2, 2, 2]
@@ -66,6 +66,29 @@ def test_where_a_directory_begins_otherwise_its_order_is_seen_first() -> None:
     world, folders = in_folders(["name", "backwards", "directory", "directory", "directory"])
     assert [waited_for(world, paths) for paths in folders] == [4, 4, 4, 2, 2]
     assert status(world).totals.wasted_bytes == 0
+
+
+def test_readers_in_directories_of_their_own_tell_the_way_of_the_next_ones() -> None:
+    """Three threads of one process, each in the middle of its directory when another begins one."""
+    world, folders = in_folders(["backwards"] * 15)
+    waiting, threads, demands = iter(folders), [iter(())] * 3, []
+    for number in range(15 * 43 * 2):
+        path = next(threads[number % 3], None)
+        if path is None:
+            demands.append(world.demand)
+            threads[number % 3] = (path for path in next(waiting, []))
+        else:
+            world.read_file(path)
+    assert demands[15] <= 3 * 4 + 12 * 3
+    assert status(world).totals.wasted_bytes == 0
+
+
+def test_where_no_directory_is_read_to_its_end_none_is_expected_to_be() -> None:
+    world, folders = in_folders(["name"] * 9)
+    for path in [*folders[0], *(path for paths in folders[1:] for path in paths[:2])]:
+        world.read_file(path)
+    asked = {one.path.rpartition("/")[0] for one in world.requests}
+    assert asked == {"/d/0", "/d/1"}
 
 
 def test_of_a_directory_that_is_expected_to_be_read_as_the_one_before_no_more_is_read() -> None:

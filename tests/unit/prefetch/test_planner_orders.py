@@ -272,6 +272,19 @@ def test_the_rest_of_a_directory_comes_once_none_of_its_files_comes_again_where_
     assert status(world).totals.wasted_bytes == 0
 
 
+def test_the_rest_of_a_few_large_files_comes_once_a_fifth_of_them_was_read() -> None:
+    paths = names(23)
+    world = World(dict.fromkeys(paths, 31 * BLOCK), listings={"/d": [path[3:] for path in paths]})
+    order = random.Random(19).sample(paths, 23)
+    for path in order[:5]:
+        world.read_file(path)
+    assert {one.path for one in world.requests} <= {*order[:5]}
+    before = world.demand
+    for path in order[5:]:
+        world.read_file(path)
+    assert world.demand <= before + 3
+
+
 @pytest.mark.parametrize(("blocks", "demand"), [(600, 300), (400, 450), (200, 700), (100, 1009)])
 def test_of_a_set_beyond_the_memory_a_part_is_brought_in(blocks: int, demand: int) -> None:
     world, order = in_no_order(1009, budget=Budget(memory_bytes=blocks * BLOCK, in_flight=31))
