@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -71,7 +71,9 @@ def test_where_a_directory_begins_otherwise_its_order_is_seen_first() -> None:
 def test_readers_in_directories_of_their_own_tell_the_way_of_the_next_ones() -> None:
     """Three threads of one process, each in the middle of its directory when another begins one."""
     world, folders = in_folders(["backwards"] * 15)
-    waiting, threads, demands = iter(folders), [iter(())] * 3, []
+    waiting = iter(folders)
+    threads: list[Iterator[str]] = [iter(())] * 3
+    demands: list[int] = []
     for number in range(15 * 43 * 2):
         path = next(threads[number % 3], None)
         if path is None:
