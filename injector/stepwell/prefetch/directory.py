@@ -73,7 +73,10 @@ class Directory:
             "directory": [*names],
             "inode": sorted(names, key=names.__getitem__),  # as cp and rm do (fts(3) of gnulib)
         }
-        self.names = {way: {name: place for place, name in enumerate(order)} for way, order in ways.items()}
+        self.names = {}
+        for way, order in ways.items():
+            alike = next((one for one in self.names.values() if [*one] == order), None)
+            self.names[way] = alike or {name: place for place, name in enumerate(order)}
 
     @property
     def files(self) -> int:

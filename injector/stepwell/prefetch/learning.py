@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import islice
 
-from stepwell.prefetch.directory import ENOUGH, SAMPLE, Directory, Way
+from stepwell.prefetch.directory import ENOUGH, SAMPLE
 from stepwell.prefetch.extents import Extent, entry_like
 from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.protocol import Policy
+from stepwell.prefetch.tree import Tree
 from stepwell.trace.format import size
 
 MOST_READERS = 4096
 """Readers whose last file is known: many more are processes that come and go."""
-
-LATEST = 16
-"""Directories that tell in which order the files of the next one may come: two of each of eight readers."""
 
 SMALLEST_EPOCH = 8
 """Files of an epoch: fewer are rather a program that opens a few files again and again."""
@@ -45,19 +42,11 @@ class Learning:
         self.before: dict[str, Extent] = {}
         """Of the last epoch, in its order."""
         self.epoch = 1
-        self._directories: dict[str, Directory] = {}
-        self._beside: dict[str, list[str]] = {}
-        """The directories in each directory."""
+        self._tree = Tree()
         self._again = self._in_a_row = 0
         self._visits = self._due = 0
         self._last: dict[str, str] = {}
         """The file that each reader came to last."""
-        self._latest: deque[str] = deque(maxlen=LATEST)
-        """The directories that readers came to last."""
-        self._way: Way | None = None
-        """The order in which all files of the directories before came; None when they came in none."""
-        self._like_before: list[Extent] = []
-        """What was read of the last files of the latest of these."""
 
     def visit(self, path: str, reader: str) -> list[str]:
         """A reader opened a file; return the directories whose names should be listed."""
@@ -78,41 +67,7 @@ class Learning:
         extent = self.extents.setdefault(path, Extent())
         extent.visit = self._visits
         extent.visits += 1
-        parent, name = _split(path)
-        if parent not in self._latest and (parent not in self._directories or not self._directories[parent].visited):
-            self._expect(parent)
-            self._latest.append(parent)
-        folder = self._folder(parent)
-        return [parent] if folder.visit(name, expected=self._way is not None) else []
-
-    def _folder(self, directory: str) -> Directory:
-        """Return what is known of a directory, from now on at least that there is one."""
-        if directory not in self._directories:
-            self._directories[directory] = Directory()
-            self._beside.setdefault(_split(directory)[0], []).append(directory)
-        return self._directories[directory]
-
-    def _expect(self, directory: str) -> None:
-        """A reader comes to a new directory, whose files may come in the way of those in the ones before.
-
-        Of several readers each is in a directory of its own, and of one that goes down a tree those above wait.
-        """
-        before = [
-            (one, self._directories[one])
-            for one in reversed(self._latest)
-            if not directory.startswith(f"{one}/") and self._directories[one].files >= ENOUGH
-        ]
-        whole = [(one, ways) for one, folder in before if (ways := folder.whole())]
-        self._way = None
-        if 2 * len(whole) <= len(before):
-            return
-        latest, ways = whole[0]
-        for _, others in whole[1:]:  # of a few files several orders may be the same
-            ways = ways & others or ways
-        self._way, self._like_before = min(ways), self._sample(latest)
-
-    def _sample(self, directory: str) -> list[Extent]:
-        return [self.extents[f"{directory}/{name}"] for name in self._directories[directory].recent]
+        return self._tree.visit(*_split(path))
 
     def read(self, path: str, first: int, end: int, asked: int) -> None:
         """A reader asked for so many bytes within [first, end) of a file."""
@@ -127,26 +82,31 @@ class Learning:
 
     def listed(self, path: str, names: dict[str, int]) -> None:
         """Take in the names of a directory with their inode numbers, in the order in which it tells them."""
-        self._folder(path).listed(names)
+        self._tree.listed(path, names)
 
     def directory_order(self, path: str) -> Sequence | None:
         """Return the files that follow in the directory of a file, or None when no order is seen."""
         parent, _ = _split(path)
-        folder = self._directories.get(parent)
+        folder, way = self._tree.get(parent), self._tree.way
         if folder is None:
             return None
         if following := folder.following():
-            way, step = following.way
+            by, step = following.way
             stride = f", every {abs(step)}th" if abs(step) > 1 else ""
-            why = f"the last {len(folder.recent)} files in {parent} came by {way}{stride}"
-            sample = self._sample(parent)
-        elif self._way and (following := folder.begun(self._way)):
-            why = f"all files of the directories before came by {self._way[0]}, and those in {parent} begin like that"
-            sample = self._like_before
+            why, like = f"the last {len(folder.recent)} files in {parent} came by {by}{stride}", parent
+        elif way and (following := folder.begun(way)):
+            why = f"all files of the directories before came by {way[0]}, and those in {parent} begin like that"
+            like = self._tree.like
         else:
             return None
+        return self._of_directory(parent, following.names, why, like)
+
+    def _of_directory(self, directory: str, names: list[str], why: str, like: str) -> Sequence:
+        """Return files of a directory as far as those read last in another one were read."""
+        folder = self._tree.get(like)
+        sample = [self.extents[f"{like}/{name}"] for name in folder.recent] if folder else []
         found = Sequence(Policy.DIRECTORY, why, trusted=True)
-        found.extend(entry for name in following.names if (entry := entry_like(f"{parent}/{name}", sample)))
+        found.extend(entry for name in names if (entry := entry_like(f"{directory}/{name}", sample)))
         return found
 
     def whole_file(self, path: str, block: int) -> Sequence | None:
@@ -157,7 +117,7 @@ class Learning:
             block: bytes of a request.
         """
         parent, opened = _split(path)
-        folder = self._directories.get(parent)
+        folder = self._tree.get(parent)
         names = [name for name in folder.recent if name != opened] if folder else []
         sample = [extent for name in names if (extent := self.extents.get(f"{parent}/{name}"))]
         entry = entry_like(path, sample)
@@ -183,7 +143,7 @@ class Learning:
         """Return whether it is time to look for the rest of a set again."""
         if self._visits < self._due:
             return False
-        self._due = self._visits + max((len(self.extents) + len(self._directories)) // LOOKS, 1)
+        self._due = self._visits + max((len(self.extents) + len(self._tree)) // LOOKS, 1)
         return True
 
     def rest_of_set(self, path: str, sizes: dict[str, int], memory: int) -> Sequence | None:
@@ -194,7 +154,7 @@ class Learning:
             sizes: bytes of the files that are known.
             memory: bytes that may be ahead.
         """
-        folders = {} if self.before else self._like(path)
+        folders = {} if self.before else self._tree.beside(_split(path)[0])
         total = len(self.before) or sum(len(folder.names["name"]) for folder in folders.values())
         if not self._is_set(len(self.extents), total):
             return None
@@ -230,19 +190,12 @@ class Learning:
         once = not self._again and visited * (visited - 1) >= 2 * UNREPEATED * total
         return total > 0 and (once or SHARE * visited >= total)
 
-    def _like(self, path: str) -> dict[str, Directory]:
-        """Return the directories beside that of a file, and that itself, whose names are known, as of classes."""
-        own = _split(path)[0]
-        beside = self._beside[_split(own)[0]]
-        return {parent: folder for parent in beside if (folder := self._directories[parent]).names}
-
     def _turn(self) -> None:
         """A new epoch begins with the last visits."""
         self.before, self.extents = self.extents, {}
         self.epoch += 1
         self._again = self._in_a_row = 0
-        for folder in self._directories.values():
-            folder.forget()
+        self._tree.forget()
 
 
 def _split(path: str) -> tuple[str, str]:
