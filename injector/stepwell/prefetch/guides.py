@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stepwell.prefetch.board import Board
+from stepwell.prefetch.directory import Names
 from stepwell.prefetch.files import Files
 from stepwell.prefetch.learning import SHARE, Learning
 from stepwell.prefetch.order_source import OrderSource
@@ -43,6 +44,8 @@ class Guides:
         self._learning: dict[str, Learning] = {}
         self._windows: dict[str, Window] = {}
         """Of the latest order of a directory, by storage: the next one begins as far ahead."""
+        self._latest: dict[str, tuple[Waits, Dataset, int]] = {}
+        """Of the latest visit, by storage: how long its reader waits, where it was, and when."""
         self._epochs: dict[str, int] = {}
         self._unread: set[str] = set()
         """Files of the given order that were opened and come again in it, until something of them is read."""
@@ -97,8 +100,12 @@ class Guides:
         if self._files.size_of(path) == 0:
             self._files.doubt(path)
         learning = self._of(dataset)
+        came = learning.tree.came
         self.listings += learning.visit(path, reader)
         self._visits += 1
+        self._latest[dataset.storage.name] = waits, dataset, now_ns
+        if learning.tree.came != came:
+            self._foresee(waits, dataset, now_ns)
         for name in _names(path, dataset):
             source = self._board.sources.get(name)
             if isinstance(source, OrderSource):
@@ -172,9 +179,11 @@ class Guides:
             if isinstance(source, OrderSource):
                 source.leave(path)
 
-    def listed(self, path: str, names: dict[str, int], dataset: Dataset) -> None:
-        """Take in the names of a directory."""
+    def listed(self, path: str, names: Names, dataset: Dataset) -> None:
+        """Take in what is in a directory."""
         self._of(dataset).listed(path, names)
+        if latest := self._latest.get(dataset.storage.name):
+            self._foresee(*latest)
 
     # ---- parts ----
 
@@ -236,6 +245,16 @@ class Guides:
             self._begin(f"file {path}", learning.whole_file(path, dataset.block), waits, dataset, now_ns)
         if folder not in sources and rest not in sources and learning.is_due():
             self._begin(rest, learning.rest_of_set(path, self._files.sizes, self.memory), waits, dataset, now_ns)
+
+    def _foresee(self, waits: Waits, dataset: Dataset, now_ns: int) -> None:
+        """Bring in directories that readers come to next, and give up those that they did not come to."""
+        learning = self._of(dataset)
+        for directory in learning.tree.missed():
+            self._board.drop(f"directory {directory}")
+        found, unlisted = learning.tree.ahead(dataset.root.path)
+        self.listings += unlisted
+        for directory in found:
+            self._begin(f"directory {directory}", learning.foreseen(directory), waits, dataset, now_ns)
 
     def _begin(self, name: str, sequence: Sequence | None, waits: Waits, dataset: Dataset, now_ns: int) -> None:
         if sequence is not None and sequence.entries:

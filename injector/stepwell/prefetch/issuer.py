@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
+from stepwell.prefetch.directory import Names
 from stepwell.prefetch.mounted import Mounted, describe
 from stepwell.prefetch.native.library import Pool, open_directory
 from stepwell.prefetch.requests import Done, Request
@@ -29,8 +30,7 @@ class Told:
     root: str
     path: str
     mounted: Mounted | None = None
-    names: dict[str, int] = field(default_factory=dict)
-    """With their inode numbers, in the order in which the directory has them."""
+    names: Names = field(default_factory=Names)
 
 
 class Issuer:
@@ -165,11 +165,14 @@ def _below(root: str, path: str) -> str:
     return path[len(root.rstrip("/")) + 1 :] or "."
 
 
-def _names(root: str, path: str) -> dict[str, int]:
+def _names(root: str, path: str) -> Names:
     descriptor = open_directory(root, _below(root, path))
     try:
         with os.scandir(descriptor) as entries:
-            names = {entry.name: entry.inode() for entry in entries if not entry.is_dir(follow_symlinks=False)}
+            found = Names()
+            for entry in entries:
+                kind = found.folders if entry.is_dir(follow_symlinks=False) else found.files
+                kind[entry.name] = entry.inode()
     finally:
         os.close(descriptor)
-    return names if len(names) <= MOST_NAMES else {}
+    return found if len(found.files) + len(found.folders) <= MOST_NAMES else Names()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from stepwell.prefetch.directory import ENOUGH, SAMPLE
+from stepwell.prefetch.directory import ENOUGH, SAMPLE, Names
 from stepwell.prefetch.extents import Extent, entry_like
 from stepwell.prefetch.orders import Sequence
 from stepwell.prefetch.protocol import Policy
@@ -42,7 +42,7 @@ class Learning:
         self.before: dict[str, Extent] = {}
         """Of the last epoch, in its order."""
         self.epoch = 1
-        self._tree = Tree()
+        self.tree = Tree()
         self._again = self._in_a_row = 0
         self._visits = self._due = 0
         self._last: dict[str, str] = {}
@@ -67,7 +67,7 @@ class Learning:
         extent = self.extents.setdefault(path, Extent())
         extent.visit = self._visits
         extent.visits += 1
-        return self._tree.visit(*_split(path))
+        return self.tree.visit(*_split(path))
 
     def read(self, path: str, first: int, end: int, asked: int) -> None:
         """A reader asked for so many bytes within [first, end) of a file."""
@@ -80,14 +80,14 @@ class Learning:
         if path in self.extents:
             self.extents[path].visit = self._visits
 
-    def listed(self, path: str, names: dict[str, int]) -> None:
-        """Take in the names of a directory with their inode numbers, in the order in which it tells them."""
-        self._tree.listed(path, names)
+    def listed(self, path: str, names: Names) -> None:
+        """Take in what is in a directory."""
+        self.tree.listed(path, names)
 
     def directory_order(self, path: str) -> Sequence | None:
         """Return the files that follow in the directory of a file, or None when no order is seen."""
         parent, _ = _split(path)
-        folder, way = self._tree.get(parent), self._tree.way
+        folder, way = self.tree.get(parent), self.tree.way
         if folder is None:
             return None
         if following := folder.following():
@@ -96,14 +96,22 @@ class Learning:
             why, like = f"the last {len(folder.recent)} files in {parent} came by {by}{stride}", parent
         elif way and (following := folder.begun(way)):
             why = f"all files of the directories before came by {way[0]}, and those in {parent} begin like that"
-            like = self._tree.like
+            like = self.tree.like
         else:
             return None
         return self._of_directory(parent, following.names, why, like)
 
+    def foreseen(self, directory: str) -> Sequence | None:
+        """Return the files of a directory that readers are expected to come to."""
+        folder, way = self.tree.get(directory), self.tree.way
+        if folder is None or way is None:
+            return None
+        why = f"all files of the directories before came by {way[0]}, and {directory} comes next"
+        return self._of_directory(directory, folder.all_by(way), why, self.tree.like)
+
     def _of_directory(self, directory: str, names: list[str], why: str, like: str) -> Sequence:
         """Return files of a directory as far as those read last in another one were read."""
-        folder = self._tree.get(like)
+        folder = self.tree.get(like)
         sample = [self.extents[f"{like}/{name}"] for name in folder.recent] if folder else []
         found = Sequence(Policy.DIRECTORY, why, trusted=True)
         found.extend(entry for name in names if (entry := entry_like(f"{directory}/{name}", sample)))
@@ -117,7 +125,7 @@ class Learning:
             block: bytes of a request.
         """
         parent, opened = _split(path)
-        folder = self._tree.get(parent)
+        folder = self.tree.get(parent)
         names = [name for name in folder.recent if name != opened] if folder else []
         sample = [extent for name in names if (extent := self.extents.get(f"{parent}/{name}"))]
         entry = entry_like(path, sample)
@@ -143,7 +151,7 @@ class Learning:
         """Return whether it is time to look for the rest of a set again."""
         if self._visits < self._due:
             return False
-        self._due = self._visits + max((len(self.extents) + len(self._tree)) // LOOKS, 1)
+        self._due = self._visits + max((len(self.extents) + len(self.tree)) // LOOKS, 1)
         return True
 
     def rest_of_set(self, path: str, sizes: dict[str, int], memory: int) -> Sequence | None:
@@ -154,7 +162,7 @@ class Learning:
             sizes: bytes of the files that are known.
             memory: bytes that may be ahead.
         """
-        folders = {} if self.before else self._tree.beside(_split(path)[0])
+        folders = {} if self.before else self.tree.beside(_split(path)[0])
         total = len(self.before) or sum(len(folder.names["name"]) for folder in folders.values())
         if not self._is_set(len(self.extents), total):
             return None
@@ -195,7 +203,7 @@ class Learning:
         self.before, self.extents = self.extents, {}
         self.epoch += 1
         self._again = self._in_a_row = 0
-        self._tree.forget()
+        self.tree.forget()
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from stepwell.prefetch.board import Board
 from stepwell.prefetch.chores import Chores
+from stepwell.prefetch.directory import Names
 from stepwell.prefetch.feedback import Feedback
 from stepwell.prefetch.files import Files
 from stepwell.prefetch.flights import Flight, Flights
@@ -122,8 +123,8 @@ class Planner:
         """Take in what is mounted at a root."""
         self._roots.described(root, mounted)
 
-    def listed(self, path: str, names: dict[str, int]) -> None:
-        """Take in the names of a directory that was asked for, with their inode numbers."""
+    def listed(self, path: str, names: Names) -> None:
+        """Take in what is in a directory that was asked for."""
         dataset = self._roots.find(path)
         if dataset:
             self._guides.listed(path, names, dataset)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from stepwell.prefetch.directory import Names
 from stepwell.prefetch.mounted import Client, Mounted
 from stepwell.prefetch.planner import Planner
 from stepwell.prefetch.protocol import Budget, Close, Message, Open, Root, Run, Status
@@ -59,10 +60,18 @@ class World:
         if self.forgets and isinstance(message, Open):
             self.cache = {page for page in self.cache if page[0] != message.path}
         self.planner.observe(message, self.now)
-        for _, path in self.planner.listings():
-            if path in self.listings:
-                self.planner.listed(path, {name: 7 * place for place, name in enumerate(self.listings[path])})
+        while wanted := self.planner.listings():
+            for _, path in wanted:
+                self._list(path)
         self.plan()
+
+    def _list(self, path: str) -> None:
+        """Names that end in a slash are of directories."""
+        found = Names()
+        for place, name in enumerate(self.listings.get(path, ())):
+            (found.folders if name.endswith("/") else found.files)[name.rstrip("/")] = 7 * place
+        if path in self.listings:
+            self.planner.listed(path, found)
 
     def plan(self) -> None:
         for request in self.planner.plan(self.now):

@@ -28,7 +28,7 @@ def test_a_root_is_looked_at_once_and_again_when_its_mount_was_set_otherwise(tmp
     assert [one.root for one in issuer.answers()] == [str(tmp_path / "next")]
 
 
-def test_a_directory_is_told_with_its_files_in_its_own_order_and_their_inodes(tmp_path: Path) -> None:
+def test_a_directory_is_told_with_what_is_in_it_in_its_own_order_and_by_inode(tmp_path: Path) -> None:
     for number in range(23):
         (tmp_path / f"{number * 7 % 23}").write_bytes(b"")
     (tmp_path / "folder").mkdir()
@@ -41,4 +41,5 @@ def test_a_directory_is_told_with_its_files_in_its_own_order_and_their_inodes(tm
     assert select.select([issuer.told], [], [], SECONDS)[0]
     (told,) = issuer.answers()
     files = [path for path in tmp_path.iterdir() if path.name != "folder"]
-    assert [*told.names.items()] == [(path.name, path.lstat().st_ino) for path in files]
+    assert [*told.names.files.items()] == [(path.name, path.lstat().st_ino) for path in files]
+    assert told.names.folders == {"folder": (tmp_path / "folder").stat().st_ino}
