@@ -7,10 +7,12 @@ the benchmark.
 from __future__ import annotations
 
 import contextlib
+import io
 import random
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -38,10 +40,38 @@ with multiprocessing.Pool(4) as pool:
     print(sum(pool.imap(get, files, chunksize=1)))
 """
 
+RECORDS = """
+import random, struct, sys
+def records(path):
+    with open(path, "rb") as file:
+        while size := file.read(4):
+            yield file.read(*struct.unpack("<I", size))
+paths = [f"{sys.argv[1]}/records/{number}" for number in random.Random(5).sample(range(12), 12)]
+live, octets = [records(path) for path in paths[:8]], 0
+del paths[:8]
+while live:
+    for one in [*live]:
+        record = next(one, None)
+        octets += len(record or b"")
+        if record is None:
+            live.remove(one)
+            live += [records(paths.pop()) for _ in paths[:1]]
+print(octets)
+"""
+"""Eight files by turns, as a loader interleaves them: a record of each."""
+
+SHARDS = """
+import random, sys, tarfile
+paths = [f"{sys.argv[1]}/shards/{number}.tar" for number in random.Random(5).sample(range(24), 24)]
+shards = map(tarfile.open, paths)
+print(sum(len(shard.extractfile(member).read()) for shard in shards for member in shard))
+"""
+
 PROGRAMS = {
     "cp -r, 400 files in 7 directories": "cp -r {data}/tree {work}/copy; rm -r {work}/copy",
     "tar, the same": "tar cf {work}/tar {data}/tree; rm {work}/tar",
     "grep -r, the same": "grep -rc nothing {data}/tree | sort | sha256sum",
+    "grep -r, 800 files in 156 directories": "grep -rc nothing {data}/small | sort | sha256sum",
     "sha256sum, one file": "sha256sum < {data}/large",
     "np.load, one call": "import numpy; print(numpy.load('{data}/array.npy').sum())",
     "shutil.copyfile, one call": "import shutil; shutil.copyfile('{data}/large', '{work}/copy')",
@@ -59,6 +89,8 @@ PROGRAMS = {
     "zip, 300 of 1,000 shuffled": "import random, zipfile; z = zipfile.ZipFile('{data}/files.zip'); "
     "n = z.namelist(); random.Random(2).shuffle(n); print(sum(len(z.read(name)) for name in n[:300]))",
     "600 shuffled images, 4 workers": LOADER,
+    "12 files of records, 8 by turns": RECORDS,
+    "24 tar files in no order": SHARDS,
     "wc -l": "wc -l < {data}/large",
 }
 """Shell commands, and programs in Python, which import or assign something."""
@@ -131,6 +163,22 @@ def _fill(directory: Path, large: int) -> None:
             path = directory / folder / str(number % 7) / f"{numbers.randrange(10**9)}"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(numbers.randbytes(numbers.randrange(least, most)))
+    for number in range(800):
+        below = [str(number // each % 5) for each in (4, 20, 100)][: number % 4]
+        path = Path(directory, "small", *below, str(numbers.randrange(10**9)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(numbers.randbytes(numbers.randrange(2_000, 20_000)))
+    (directory / "records").mkdir()
+    for number in range(12):
+        record = (20_000).to_bytes(4, "little") + numbers.randbytes(20_000)
+        (directory / "records" / str(number)).write_bytes(record * (large // 8 // len(record)))
+    (directory / "shards").mkdir()
+    for number in range(24):
+        with tarfile.open(directory / "shards" / f"{number}.tar", "w") as shard:
+            for member in range(large // MIB // 2):
+                found = tarfile.TarInfo(f"{member}.jpg")
+                found.size = 80_000
+                shard.addfile(found, io.BytesIO(numbers.randbytes(found.size)))
     (directory / "large").write_bytes(bits.bytes(large))
     np.save(directory / "array.npy", bits.integers(0, 255, large, np.uint8))
     with contextlib.closing(sqlite3.connect(directory / "table.db")) as database, database:

@@ -46,6 +46,8 @@ class Guides:
         """Of the latest order of a directory, by storage: the next one begins as far ahead."""
         self._latest: dict[str, tuple[Waits, Dataset, int]] = {}
         """Of the latest visit, by storage: how long its reader waits, where it was, and when."""
+        self._came: dict[str, int] = {}
+        """Directories that readers had come to when the ones ahead were looked at last, by storage."""
         self._epochs: dict[str, int] = {}
         self._unread: set[str] = set()
         """Files of the given order that were opened and come again in it, until something of them is read."""
@@ -100,12 +102,8 @@ class Guides:
         if self._files.size_of(path) == 0:
             self._files.doubt(path)
         learning = self._of(dataset)
-        came = learning.tree.came
         self.listings += learning.visit(path, reader)
         self._visits += 1
-        self._latest[dataset.storage.name] = waits, dataset, now_ns
-        if learning.tree.came != came:
-            self._foresee(waits, dataset, now_ns)
         for name in _names(path, dataset):
             source = self._board.sources.get(name)
             if isinstance(source, OrderSource):
@@ -239,6 +237,10 @@ class Guides:
         guide = sources.get(epoch)
         if isinstance(guide, OrderSource) and guide.sequence.follows:
             return
+        self._latest[storage] = waits, dataset, now_ns
+        if self._came.get(storage) != learning.tree.came:
+            self._came[storage] = learning.tree.came
+            self._foresee(waits, dataset, now_ns)
         if folder not in sources:
             self._begin(folder, learning.directory_order(path), waits, dataset, now_ns)
         if f"file {path}" not in sources:

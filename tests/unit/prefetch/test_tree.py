@@ -8,6 +8,7 @@ import pytest
 from tests.unit.prefetch.simulation import BLOCK, World, status
 
 from stepwell.prefetch.directory import Names
+from stepwell.prefetch.protocol import Entry, Order
 from stepwell.prefetch.tree import FORESEEN, LATEST, Tree
 
 FILES = 7
@@ -75,6 +76,16 @@ def test_directories_that_nobody_comes_to_are_given_up_and_cost_little() -> None
     totals = status(world).totals
     assert totals.wasted_bytes > 0
     assert totals.wasted_bytes + totals.ahead_bytes < (2 * FORESEEN + LATEST) * FILES * BLOCK
+
+
+def test_what_a_given_order_does_not_name_is_not_brought_in() -> None:
+    listings = tree(2)
+    world, paths = world_of(listings), [*walk(tree(2), list)]
+    named = [path for path in paths if not path.startswith("/d/4/")]
+    world.tell(Order(tuple(Entry(path) for path in named), done=True))
+    for path in named:
+        world.read_file(path)
+    assert {one.path for one in world.requests} <= {*named}
 
 
 def test_only_what_is_below_a_root_or_below_what_readers_were_in_is_looked_at() -> None:
