@@ -29,6 +29,9 @@ LONGEST_LAG_NS = 1_000_000_000
 MOST_READERS = 4096
 """Readers of which is known how long they wait: many more are processes that come and go."""
 
+MOST_FILES = 256
+"""Files of which is kept what was seen of the latest stream."""
+
 WAITED_NS = 1_000_000
 """Accesses that take less did not wait for a storage, or for one that is so fast that it does not matter; a reader that
 was put aside for another program may take as long."""
@@ -67,6 +70,8 @@ class Readers:
         self._of_path: dict[str, set[str]] = {}
         self._openers: dict[str, Counter[str]] = {}
         """How often each file is open, and by whom."""
+        self._separators: dict[str, Separator] = {}
+        """Of the latest stream of each file, some of which are opened anew for every few accesses."""
         self._told: set[str] = set()
         self._waits: dict[str, Waits] = {}
 
@@ -133,6 +138,11 @@ class Readers:
                 self._guides.visit(run.path, run.reader, self._waits_of(run.reader), dataset, now_ns)
             known.add(run.stream)
             stream = self._streams[run.stream] = Stream(run.path, run.reader)
+            if before := self._separators.pop(run.path, None):
+                stream.separator.go_on(before)
+            self._separators[run.path] = stream.separator
+            if len(self._separators) > MOST_FILES:
+                del self._separators[next(iter(self._separators))]
         return stream
 
     def _waits_of(self, reader: str) -> Waits:

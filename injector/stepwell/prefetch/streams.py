@@ -82,6 +82,10 @@ class Separator:
         """Whether half of at least 32 recent accesses fitted no head; in small files many do by chance."""
         return self.recent >= 32 and 2 * self.lone >= self.recent
 
+    def go_on(self, before: Separator) -> None:
+        """Count what was seen of the stream of the file before, but for its heads."""
+        self.seen, self.lone, self.recent = before.seen, before.lone, before.recent
+
     def _count(self, accesses: int) -> None:
         self.seen += accesses
         self.recent += accesses

@@ -234,6 +234,20 @@ def test_the_rest_of_a_file_read_at_random_comes_in_if_it_fits() -> None:
     assert status(world).totals.brought_bytes <= pages * PAGE
 
 
+def test_a_file_that_is_opened_anew_for_every_few_accesses_is_read_at_random_all_the_same() -> None:
+    """As numpy.memmap in each step of a training: the next one is opened before the last one is closed."""
+    pages, numbers = 1009, random.Random(11)
+    world = World({FILE: pages * PAGE})
+    for number in range(67):
+        world.tell(Open(FILE, "1", world.now))
+        accesses = (Access(FILE, numbers.randrange(pages) * PAGE, PAGE) for _ in range(13))
+        world.read_all(accesses, stream=str(number))
+        if number:
+            world.tell(Close(FILE, "1", world.now))
+    assert world.demand < 300
+    assert status(world).totals.early_bytes == 0
+
+
 def test_nothing_comes_in_of_a_file_read_at_random_that_does_not_fit() -> None:
     numbers = random.Random(13)
     world = World({FILE: 1 << 30}, budget=Budget(memory_bytes=64 * MIB))
