@@ -1,8 +1,9 @@
 """`stepwell run --tune-mounts` beside static settings of the mount, for readers that go on for a while.
 
 Each cell is a way of reading at a latency.  All contenders read an unmodified JuiceFS mount that begins cold, with a
-cache that holds an eighth of the data, so that nothing is read twice from it in the long run.  The first of them has
-the mount as it is by default; the other static ones are what an expert would try by hand.
+cache that holds an eighth of the data, so that nothing is read twice from it in the long run; at random also one that
+holds a sixty-fourth, as where the data fits no cache.  The first of them has the mount as it is by default; the other
+static ones are what an expert would try by hand.
 """
 
 from __future__ import annotations
@@ -26,7 +27,17 @@ from tests.bench.tracers import STEPWELL
 from tests.storage.slow import compile_slow
 
 READER = Path(__file__).with_name("steady.py")
-WAYS = ("sequential", "random", "stride", "reverse", "files")
+EIGHTH, LITTLE = 8, 64
+WAYS = {
+    "sequential": ("sequential", EIGHTH),
+    "random": ("random", EIGHTH),
+    "random, hardly cached": ("random", LITTLE),
+    "stride": ("stride", EIGHTH),
+    "reverse": ("reverse", EIGHTH),
+    "files": ("files", EIGHTH),
+}
+"""How `steady` reads, and how many times what the cache holds the data is."""
+
 DEFAULT, TUNED = "default", "stepwell run --tune-mounts"
 
 
@@ -120,11 +131,13 @@ class Cell:
     """One way of reading at one latency."""
 
     def __init__(self, work: Path, volume: Volume, lengths: Lengths, way: str, latency_ms: int) -> None:
-        self.work, self.volume, self.lengths, self.way, self.latency_ms = work, volume, lengths, way, latency_ms
+        self.work, self.volume, self.lengths, self.latency_ms = work, volume, lengths, latency_ms
+        self.name = f"{way}, {latency_ms} ms"
+        self.way, self.times_the_cache = WAYS[way]
 
     def take(self, static: Static, seconds: int, settled: int, *, tuned: bool = False) -> Taken:
         """Let one contender read a cold mount."""
-        cache = ("--cache-size", str(self.lengths.octets // 8 // MIB))
+        cache = ("--cache-size", str(self.lengths.octets // self.times_the_cache // MIB))
         with ExitStack() as stack:
             point, storage = stack.enter_context(self.volume.cold(self.latency_ms, (*cache, *static.flags)))
             if static.read_ahead_kb:
@@ -162,7 +175,7 @@ class Cell:
     def table(self) -> Table:
         """Let all contenders read, one after the other."""
         lengths = self.lengths
-        table = Table(f"tuning: {self.way}, {self.latency_ms} ms a request; over {self.volume.what}")
+        table = Table(f"tuning: {self.name} a request; over {self.volume.what}")
         taken = {name: self.take(static, lengths.seconds, lengths.settled) for name, static in STATIC.items()}
         best = max(one.late for one in taken.values())
         taken[TUNED] = self.take(Static(), lengths.tuned, lengths.converged, tuned=True)
@@ -177,7 +190,7 @@ def tuning(work: Path, *, quick: bool, only: str = "") -> list[Table]:
     volume = Volume(compile_slow(work), work / "volume", lambda directory: _fill(lengths, directory))
     os.sync()  # what is still written to the disk would slow down the first readers
     cells = [Cell(work, volume, lengths, way, latency_ms) for way in WAYS for latency_ms in lengths.latencies_ms]
-    tables = [cell.table() for cell in cells if re.search(only, f"{cell.way}, {cell.latency_ms} ms")]
+    tables = [cell.table() for cell in cells if re.search(only, cell.name)]
     assert tables, f"no cell is called {only}"
     tables[-1].notes.append(
         f"MiB/s after {lengths.settled} s of a static setting, after {lengths.converged} s with tuning"

@@ -10,9 +10,7 @@ from stepwell.prefetch.ledger import Ledger
 from stepwell.prefetch.protocol import Policy, Totals
 from stepwell.prefetch.readers import Readers
 from stepwell.prefetch.requests import Done, Request
-
-PAGE = 4096
-"""Bytes, the least that a mount is asked for."""
+from stepwell.prefetch.tracks import PAGE
 
 
 class Sums:
