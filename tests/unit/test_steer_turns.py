@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,20 @@ def test_what_pays_is_known_after_the_first_rest_and_not_cut_short_while_its_win
     assert [pays for _, pays in began] == [False, *[True] * (len(began) - 1)]
     assert all(later - earlier >= limits.ACTING_NS // TICK for (earlier, _), (later, _) in pairwise(began[1:]))
     assert judge(turns.windows, DEEDS).verdict == "helped"
+
+
+@pytest.mark.parametrize(("gain", "seconds"), [(7, [4, 8, 16, 32]), (1.5, [4, 4, 4, 4])])
+def test_where_it_helps_very_much_rests_become_rare_at_once(gain: float, seconds: list[int]) -> None:
+    turns, octets, began, lengths = Turns(), 0, 0, []
+    for tick in range(1, 901):
+        octets += round((gain if turns.acting else 1) * MB)
+        acted = turns.acting
+        turns.step(Progress(tick * TICK, octets, 0, tick))
+        if turns.acting and not acted:
+            began = tick
+        if acted and not turns.acting:
+            lengths.append((tick - began) * TICK // limits.SECOND_NS)
+    assert lengths[:4] == seconds
 
 
 def test_what_is_measured_under_one_setting_of_mounts_is_not_held_against_another() -> None:

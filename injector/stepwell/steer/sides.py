@@ -24,8 +24,8 @@ def harm(windows: Sequence[Window], since_ns: int) -> float:
     return _rate(whole) / max(_rate(turn), 1e-9)
 
 
-def paid(windows: Sequence[Window]) -> bool | None:
-    """Return whether the last turn with acting got clearly more than the one without after it.
+def gain(windows: Sequence[Window]) -> float | None:
+    """Return how many times as much a second the last turn with acting got as the one without after it.
 
     None where one of them read nothing, or there is none: readers rested.
     """
@@ -33,7 +33,7 @@ def paid(windows: Sequence[Window]) -> bool | None:
     acting = _last(windows[: len(windows) - len(without)], acting=True)
     if not _rate(acting) or not _rate(without):
         return None
-    return _rate(acting) > limits.WORSE * _rate(without)
+    return _rate(acting) / _rate(without)
 
 
 def alone(windows: Sequence[Window]) -> int:

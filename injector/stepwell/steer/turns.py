@@ -9,7 +9,7 @@ from stepwell.analysis.thresholds import steer as limits
 from stepwell.analysis.verdicts import Window, alternating
 from stepwell.analysis.verdicts.judge import conclude
 from stepwell.steer.progress import Progress
-from stepwell.steer.sides import alone, end_ns, harm, paid
+from stepwell.steer.sides import alone, end_ns, gain, harm
 
 
 class Phase(Enum):
@@ -32,13 +32,14 @@ class Turns:
     """Acts in turns, and keeps the windows of each.
 
     The first turn is without, as soon as something is read, unless it is `known` what will be read: then nothing has
-    to be seen before.  Turns with it grow as long as it helps, so that measuring costs less and less.  One that looks
-    worse than the turn before is cut short, so that harm is small and soon certain; then acting ends, as it does when
-    it makes no difference.  (One that follows a turn that paid is given time to fill its window first.)  A turn in
-    which the engine found nothing to do is none with it, and readers who live on what it brought in before are not
-    without it: such time is not held against the other side.  While the engine invests, its turn goes on unless it
-    does great harm: turns would show what that costs, and nothing of what it gains.  Of a known order so much is ahead
-    that a rest would not be noticed: there some steps are left to readers, which they come to later.
+    to be seen before.  Turns with it grow as long as it helps, at once where a rest shows that it helps very much, so
+    that measuring costs less and less.  One that looks worse than the turn before is cut short, so that harm is small
+    and soon certain; then acting ends, as it does when it makes no difference.  (One that follows a turn that paid is
+    given time to fill its window first.)  A turn in which the engine found nothing to do is none with it, and readers
+    who live on what it brought in before are not without it: such time is not held against the other side.  While the
+    engine invests, its turn goes on unless it does great harm: turns would show what that costs, and nothing of what
+    it gains.  Of a known order so much is ahead that a rest would not be noticed: there some steps are left to readers,
+    which they come to later.
 
     Attributes:
         windows: what was measured since mounts were last set otherwise, in order of time.
@@ -252,13 +253,16 @@ class Turns:
 
     def _decide(self) -> None:
         """Conclude from the turns up to now: go on for longer, or end."""
-        told = paid(self.windows)
-        self.pays = self.pays if told is None else told
+        gained = gain(self.windows)
+        if gained is not None:
+            self.pays = gained > limits.WORSE
         if self._harmed > 1:
             self.reason = f"its readers got less than 1/{limits.HARM:.0f} of what they got alone, in two turns"
             return
         effect = alternating(self.windows)
         if effect is None:
+            if gained is not None and gained >= limits.CLEARLY and not self.known:  # whose rests cost hardly anything
+                self._turn_ns = min(2 * self._turn_ns, limits.LONGEST_ACTING_NS)
             return
         verdict = conclude(effect)
         if verdict == "helped":

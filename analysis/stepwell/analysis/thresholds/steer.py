@@ -30,11 +30,15 @@ turns have enough windows to be judged, and a turn of minutes has no more than f
 
 ACTING_NS = 4 * SECOND_NS
 """First turns with acting, in ns.  Default 4 s: measuring then takes a fifth of the time, and five turns, the fewest
-for a verdict (`verdicts.PAIRS`), 25 s."""
+for a verdict by pairs (`verdicts.PAIRS`), 25 s; where it helps `CLEARLY`, less, and longer."""
 
 WORSE = 1.1
 """Factor between the bytes a second of a turn without acting and of the one after it, from which on that is cut short.
 Default 1.1: windows of 0.1 s vary by about as much, and a turn cut short for nothing costs half a second."""
+
+CLEARLY = 2.0
+"""Factor between the bytes a second of a turn with acting and of the one without after it, from which on the next turn
+is twice as long before an effect is certain.  Default 2: each rest then costs half of its time or more."""
 
 FILLING_NS = SECOND_NS
 """Time in ns before which a turn is not cut short if the last one with acting paid.  Default 1 s: what is brought in
