@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.recordings import MS, Recording
+from tests.unit.recordings import MS, T0, Recording
 from tests.unit.test_steer_feed import told
 
-from stepwell.prefetch.protocol import Run
-from stepwell.steer.feed import MOST_RUNS
+from stepwell.prefetch.protocol import Close, Run
+from stepwell.steer.feed import MOST_JOINED, MOST_RUNS
 from stepwell.steer.joined import Records, joined
-from stepwell.trace.definition import RUN
+from stepwell.trace.definition import EVENT, RUN, EventKind
 from stepwell.trace.layout import DTYPES
 
 NONE_TOLD = np.zeros(0, np.uint64)
@@ -109,3 +109,22 @@ def test_of_files_of_records_that_are_read_by_turns_all_is_told(tmp_path: Path) 
         assert (run.offset, run.count) == (0, 1009)
         assert (run.count - 1) * run.stride + run.size == total
         assert run.latency_ns == 1009 * 1000
+
+
+def test_of_very_many_runs_the_latest_are_looked_at_and_files_of_the_others_are_not_told_of_whole(
+    tmp_path: Path,
+) -> None:
+    recording = Recording(tmp_path / "one.spool")
+    recording.thread(1)
+    of = np.repeat([1, 2, 3], [31, MOST_JOINED, MOST_RUNS])
+    number = np.arange(len(of))
+    for file in (1, 2, 3):
+        recording.open(file, b"/d/%d" % file)
+    recording.run(of, at=number * 8000 + MS, offset=number * 8192, count=np.ones_like(of))  # type: ignore[arg-type]
+    for file in (1, 2, 3):
+        recording.add(EVENT, b"", thread=1, event=EventKind.CLOSE, open=file, start_ns=T0 + 997 * MS)
+    found = told(recording)
+    assert {message.path for message in found if isinstance(message, Run)} == {"/d/3"}
+    assert {message.path: message.untold for message in found if isinstance(message, Close)} == {
+        "/d/1": True, "/d/2": True, "/d/3": False,
+    }  # fmt: skip

@@ -25,6 +25,10 @@ MOST_RUNS, FEW_RUNS = 257, 17
 hardly be helped. A pattern shows in fewer; where there are more that do not go on where another ended, most are single
 accesses of random reading, of which the latest say as much."""
 
+MOST_JOINED = 4_099
+"""Runs that ended of which is seen whether they go on where another ended: eight readers of small records make as many
+in the time between two looks."""
+
 MOST_FILES = 262_144
 """Open files that are known at once, as many as the collector knows."""
 
@@ -106,12 +110,7 @@ class Feed:
                 reads = self._reads(block.records)
                 self.meter.ended(reads)
                 ended.append(reads["start_ns"])
-                if len(reads) > room:
-                    reads = joined(reads, self._before[0])
-                last = reads[-room:] if room else reads[:0]
-                left_out = reads["open"][: len(reads) - len(last)]
-                # Most runs of one file stand together: of those only the first is looked at.
-                self._untold.update(left_out[np.flatnonzero(np.diff(left_out, prepend=left_out[:1] + 1))].tolist())
+                last = self._latest(reads, room, MOST_JOINED if waiting else room)
                 room -= len(last)
                 told += [self._run(run) for run in last]
             else:
@@ -152,6 +151,24 @@ class Feed:
         known = np.isin(runs["open"], self._numbers)
         reads: Records = runs[known & (runs["op"] != Op.WRITE) & (runs["count"] > 0) & (runs["size"] > 0)]
         return reads
+
+    def _latest(self, reads: Records, room: int, most: int) -> Records:
+        """Return the latest of runs that ended, as many as there is room for.
+
+        Where there is none for all, those that go on where another ended are one; the latest `most` are looked at.
+        """
+        if len(reads) <= room:
+            return reads
+        among, found = np.zeros(len(reads), bool), reads[:0]
+        if room:
+            first = max(len(reads) - most, 0)
+            among[np.argpartition(reads["start_ns"], first)[first:]] = True
+            found = joined(reads[among], self._before[0])
+        last = found[max(len(found) - room, 0) :]
+        for left_out in (reads["open"][~among], found["open"][: len(found) - len(last)]):
+            # Most runs of one file stand together: of those only the first is looked at.
+            self._untold.update(left_out[np.flatnonzero(np.diff(left_out, prepend=left_out[:1] + 1))].tolist())
+        return last
 
     def _moved(self, reads: Records) -> Records:
         """Return those of the open runs that went on since the last call: of a reader that computes, none."""
