@@ -128,9 +128,14 @@ class Storage:
             # One in eight, as TCP's round-trip estimator does (RFC 6298).
             self.request_ns += (done.took_ns - self.request_ns) // (8 if self.request_ns else 1)
             if self._chosen is None and kind in self._trials:
-                self._trials[kind].append(done.took_ns / done.brought)
+                self._trials[kind].append(self._cost(request, done))
                 if all(len(times) == TRIALS for times in self._trials.values()):
                     self._choose()
+
+    def _cost(self, request: Request, done: Done) -> float:
+        """Return the time that a byte took, in ns; a request of less than a block takes as long as one of a block."""
+        wanted = max(min(request.size, done.file_size - request.offset) - done.resident, done.brought)
+        return done.took_ns / max(wanted, self.mounted.read_ahead) * (wanted / done.brought)
 
     def status(self, now_ns: int) -> Mount:
         """Return what to tell of it."""
