@@ -41,7 +41,28 @@ parts = [open(sys.argv[1] + "/" + name, "rb", buffering=0).read() for name in na
 {SUM}
 """
 
-FILES, EACH, BIG = 211, 8191, 23 << 20
+WALK = f"""
+import hashlib, os, sys
+parts = [open(top + "/" + name, "rb", buffering=0).read()
+         for top, folders, names in os.walk(sys.argv[1]) if not folders.sort() for name in sorted(names)]
+{SUM}
+"""
+
+BY_TURNS = f"""
+import hashlib, os, sys
+files = [(open(sys.argv[1] + "/" + name, "rb", buffering=0), hashlib.sha256()) for name in os.listdir(sys.argv[1])]
+live = list(files)
+while live:
+    for one in list(live):
+        record = one[0].read(1024) + one[0].read(7168)
+        one[1].update(record)
+        if not record:
+            live.remove(one)
+parts = sorted(found.digest() for _, found in files)
+{SUM}
+"""
+
+FILES, EACH, BIG, RECORDS = 211, 8191, 23 << 20, 5 << 20
 
 
 @pytest.fixture
@@ -93,6 +114,41 @@ def test_of_a_strided_reader_only_the_strides_are_fetched(stepwell: Stepwell, sl
     assert counters["most_in_flight"] > 2
     # The strides touch two pages each where they do not begin with one.
     assert counters["bytes"] <= 2 * len(expected)
+
+
+def test_a_tree_of_small_directories_is_fetched_before_its_reader_comes_to_them(stepwell: Stepwell, slow: Slow) -> None:
+    """Of nine files in each, an order within a directory is found when half of it is read."""
+    folders = [slow.source / "tree", *(slow.source / "tree" / f"{number:02}" for number in range(41))]
+    for folder in folders:
+        folder.mkdir()
+        for number in range(9):
+            (folder / f"f{number}").write_bytes(os.urandom(EACH))
+    with slow.mounted() as storage:
+        done = stepwell.run("run", *program(WALK, slow.mount / "tree"))
+        counters = storage.counters
+    paths = [folder / f"f{number}" for folder in folders for number in range(9)]
+    assert done.stdout == hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest() + "\n", done.stderr
+    assert counters["bytes"] == len(paths) * EACH, "no file is fetched twice"
+    ((used, brought),) = stepwell.rows("select used_bytes, brought_bytes from verdicts where trace = 1")
+    assert used > len(paths) * EACH * 2 // 3
+    assert brought <= len(paths) * EACH
+
+
+def test_files_of_records_that_are_read_by_turns_are_each_read_ahead(stepwell: Stepwell, slow: Slow) -> None:
+    """More reads a second than are told one by one, no two in a row alike."""
+    data = {f"{number}": os.urandom(RECORDS) for number in range(8)}
+    for name, content in data.items():
+        (slow.source / name).write_bytes(content)
+    with slow.mounted() as storage:
+        done = stepwell.run("run", *program(BY_TURNS, slow.mount))
+        counters = storage.counters
+    digests = sorted(hashlib.sha256(content).digest() for content in data.values())
+    assert done.stdout == hashlib.sha256(b"".join(digests)).hexdigest() + "\n", done.stderr
+    assert counters["bytes"] == 8 * RECORDS, "every byte is fetched once"
+    ((files, used, wasted),) = stepwell.rows("select files, used_bytes, wasted_bytes from verdicts where trace = 1")
+    assert files == 8
+    assert used > 8 * RECORDS // 2
+    assert wasted < 8 * RECORDS // 10
 
 
 def shuffled(slow: Slow) -> bytes:
