@@ -40,8 +40,8 @@ Examples:
 The command is recorded as by `stepwell record`; beside it a process of its own reads ahead of it,
 through the same mount, into memory that would be free otherwise. It never writes, and reads only in
 directories in which the command opens files, those below them, or what an order or a plan names.
-For a moment now and then it rests, so that the difference is measured; when there is none it stops. In the end a
-line says what it gained, and `stepwell report` shows it.
+For a moment now and then it rests, so that the difference is measured; when there is none it stops.
+In the end a line says what it gained, and `stepwell report` shows it.
 
 \b
 Exit codes: that of the command; `stepwell --help` has those of run itself.""",
