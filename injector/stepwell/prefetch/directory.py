@@ -14,6 +14,16 @@ ENOUGH = 4
 SAMPLE = 8
 """Visits that an order within a directory is judged by."""
 
+NEARLY = 7 / 8
+"""Share of a directory's files that is nearly all: some may be programs, which nobody tells of."""
+
+JUDGED, ALIKE = 64, 0.9
+"""Files by which is judged in which order all came, and the rank correlation with it; several readers take some out of
+turn.  Default 0.9: four files in no order have it, either way, in 8 cases of a hundred, seven in 7 of a thousand."""
+
+Way = tuple[str, int]
+"""An order, a key of `Directory.names`, and the step from one file to the next in it; negative is backward."""
+
 
 @dataclass(frozen=True)
 class Names:
@@ -21,17 +31,6 @@ class Names:
 
     files: dict[str, int] = field(default_factory=dict)
     folders: dict[str, int] = field(default_factory=dict)
-
-
-NEARLY = 7 / 8
-"""Share of a directory's files that is nearly all: some may be programs, which nobody tells of."""
-
-JUDGED, ALIKE = 64, 0.9
-"""Files by which is judged in which order all came, and the rank correlation with it; several readers take some out of
-turn.  Default 0.9: of seven files in no order it is that in one case of a hundred, either way."""
-
-Way = tuple[str, int]
-"""An order, a key of `Directory.names`, and the step from one file to the next in it; negative is backward."""
 
 
 @dataclass(frozen=True)

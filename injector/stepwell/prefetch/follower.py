@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from stepwell.prefetch.native.inotify import Inotify
 from stepwell.prefetch.protocol import Close, Open
+from stepwell.prefetch.roots import parent_of
 
 READER = "inotify"
 """The reader that all opens are told of: inotify does not tell who it was."""
@@ -31,7 +32,7 @@ class Follower:
 
     def expect(self, paths: Iterable[str]) -> None:
         """Watch the directories of files; where that is not possible, readers there are not seen."""
-        for directory in {path.rpartition("/")[0] for path in paths}:
+        for directory in {parent_of(path) for path in paths}:
             with contextlib.suppress(OSError, ValueError):
                 self._inotify.watch(directory)
 

@@ -47,10 +47,10 @@ class Roots:
         if known:
             known.root = root
         else:
-            storage = self._beside.get(_parent(root.path)) or Storage(root.path)
+            storage = self._beside.get(parent_of(root.path)) or Storage(root.path)
             self._datasets[root.path] = Dataset(root, storage)
             self._used[storage] += 1
-            self._beside[_parent(root.path)] = storage
+            self._beside[parent_of(root.path)] = storage
 
     def described(self, path: str, mounted: Mounted) -> None:
         """Take in what is mounted at a root."""
@@ -63,16 +63,17 @@ class Roots:
         dataset.storage = self._devices[device]
         self._used[dataset.storage] += 1
         dataset.storage.mounted = mounted
-        self._beside[_parent(path)] = dataset.storage
+        self._beside[parent_of(path)] = dataset.storage
 
     def find(self, path: str) -> Dataset | None:
         """Return the innermost dataset that a path lies in, or is."""
         while path:
             if path in self._datasets:
                 return self._datasets[path]
-            path = _parent(path)
+            path = parent_of(path)
         return self._datasets.get("/")
 
 
-def _parent(path: str) -> str:
+def parent_of(path: str) -> str:
+    """Return the directory of a file, or of a directory."""
     return path.rpartition("/")[0]

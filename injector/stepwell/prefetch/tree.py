@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from stepwell.prefetch.directory import ENOUGH, Directory, Names, Way
+from stepwell.prefetch.roots import parent_of
 
 LATEST = 16
 """Directories that tell in which order the files of the next one may come: two of each of eight readers."""
@@ -176,8 +177,3 @@ class Tree:
         for _, others in whole[1:]:  # of a few files several orders may be the same
             ways = ways & others or ways
         self.way = min(ways)
-
-
-def parent_of(path: str) -> str:
-    """Return the directory of a file, or of a directory."""
-    return path.rpartition("/")[0]
